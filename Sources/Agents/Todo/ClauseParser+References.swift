@@ -1,0 +1,213 @@
+/// What a range of words points at.
+extension ClauseParser {
+    /// The tasks pointed at; several for "2, 3 and 5" or "1-4". `nil` where the words single out in a way that is not
+    /// understood ("everything except milk"): then nothing is done.
+    func references(_ range: Range<Int>) -> [Reference]? {
+        var clause = withoutStops(trimmed(range))
+        guard !clause.isEmpty else { return nil }
+        if let whole = quoted(clause) { return [.title(whole)] }
+        if let pronoun = pronoun(clause) { return [pronoun] }
+        if let ids = ids(clause) { return ids }
+        let listless = withoutListPhrase(clause)
+        if listless != clause, !listless.isEmpty,
+            listless.contains(where: { !tokens[$0].isWord(Vocabulary.determiners) })
+        {
+            clause = listless
+            if let pronoun = pronoun(clause) { return [pronoun] }
+            if let ids = ids(clause) { return ids }
+        }
+        let bare = withoutClosers(clause, Vocabulary.closers)
+        if bare != clause, let pronoun = pronoun(bare) { return [pronoun] }
+        if bare != clause, let ids = ids(bare) { return ids }
+        if let quoted = quoted(inner(clause)) { return [.title(quoted)] }
+        if bare.contains(where: { tokens[$0].isWord(Vocabulary.exceptions) && bare.count > 1 }) { return nil }
+        if let first = bare.first, tokens[first].isWord(Vocabulary.allWords) || tokens[first].isWord("any") {
+            return nil
+        }
+        let subject = inner(bare)
+        guard !subject.isEmpty else { return [.missing] }
+        if let pronoun = pronoun(subject) { return [pronoun] }
+        let title = Self.unquoted(line.text(subject))
+        return title.isEmpty ? nil : [.title(title)]
+    }
+
+    /// Whether the words point at a task and can hardly be part of a thing to do.
+    func isPointed(_ range: Range<Int>) -> Bool {
+        let clause = withoutClosers(withoutListPhrase(withoutStops(trimmed(range))), Vocabulary.closers)
+        guard !clause.isEmpty, clause.count <= 24 else { return false }
+        if pronoun(clause) != nil || ids(clause) != nil { return true }
+        guard let last = clause.last, let first = clause.first, clause.count > 1 else { return false }
+        if tokens[last].isWord(["task", "todo", "reminder"]), clause.count <= 8 { return true }
+        if tokens[last].isWord(["one"]), tokens[first].isWord(["the", "that", "this"]), clause.count <= 8 {
+            return true
+        }
+        return tokens[first].isWord(["task", "item", "todo"])
+    }
+
+    static func reference(inItem text: String) -> Reference {
+        let line = Line(text)
+        let parser = ClauseParser(line: line)
+        let range = 0..<line.tokens.count
+        return parser.ids(range)?.first ?? .title(unquoted(text))
+    }
+
+    /// Without "the … one" around it.
+    private func inner(_ range: Range<Int>) -> Range<Int> {
+        var clause = range
+        while clause.count > 1, let first = clause.first,
+            tokens[first].isWord([
+                "the", "my", "that", "this", "task", "item", "todo", "called", "named", "titled", "about",
+            ])
+                || tokens[first].kind == .colon
+        {
+            clause = clause.dropFirstIndex()
+        }
+        if clause.count > 1, let last = clause.last, clause.upperBound <= range.upperBound,
+            tokens[last].isWord(["one", "task", "item", "todo", "thing", "reminder", "entry"])
+        {
+            clause = clause.lowerBound..<clause.upperBound - 1
+        }
+        if clause.count == 1, let only = clause.first, tokens[only].isWord(Self.emptyNouns) { return only..<only }
+        return clause
+    }
+
+    private static let emptyNouns = Vocabulary.words(
+        "the my a an task tasks item items todo todos one ones thing something some")
+
+    /// The content of quotes around the whole range.
+    private func quoted(_ range: Range<Int>) -> String? {
+        guard let first = range.first, let last = range.last, tokens[first].kind == .quoteOpen,
+            tokens[last].kind == .quoteClose,
+            range.count > 2, range.dropFirst().dropLast().allSatisfy({ tokens[$0].isQuoted })
+        else { return nil }
+        return line.text(first + 1..<last)
+    }
+
+    func pronoun(_ range: Range<Int>) -> Reference? {
+        guard range.count <= 8 else { return nil }
+        let words = range.compactMap { tokens[$0].kind == .word && !tokens[$0].isQuoted ? tokens[$0].folded : nil }
+        guard words.count == range.count, let first = words.first else { return nil }
+        if Self.itPhrases.contains(words.joined(separator: " ")) { return .it }
+        if Self.themPhrases.contains(words.joined(separator: " ")) { return .them }
+        if words.allSatisfy({ Vocabulary.allReference.contains($0) }) {
+            let isAll = words.contains { Vocabulary.allWords.contains($0) }
+            let isList = words.contains("list") && words.allSatisfy { ["my", "the", "list", "todo"].contains($0) }
+            let isTasks = words.count > 1 && first == "my" && ["tasks", "todos"].contains(words[words.count - 1])
+            if isAll || isList || isTasks { return .all }
+        }
+        let rest = words.drop { ["the", "my", "task", "item", "number"].contains($0) }
+        guard let ordinal = rest.first else { return nil }
+        let tail = rest.dropFirst()
+        let isPlain = tail.allSatisfy {
+            [
+                "one", "task", "item", "todo", "on", "in", "my", "the", "list", "of", "them", "i", "added", "you",
+                "just", "most", "recent", "recently", "thing", "option",
+            ].contains($0)
+        }
+        guard isPlain else { return nil }
+        if let number = Vocabulary.ordinals[ordinal] { return .ordinal(number) }
+        if Vocabulary.lastWords.contains(ordinal) || rest.starts(with: ["most", "recent"]) { return .last }
+        return nil
+    }
+
+    private static let itPhrases: Set<String> = [
+        "it", "its", "thats", "that", "this", "that one", "this one", "that task", "this task", "the same",
+        "the same one", "the same task",
+        "that item", "this item", "that todo", "this todo", "the one", "same", "the task", "itself", "the thing",
+        "that thing",
+    ]
+    private static let themPhrases: Set<String> = [
+        "them", "those", "these", "both", "both of them", "both tasks", "those tasks", "these tasks", "those two",
+        "these two",
+        "the both", "the two", "both of those", "those items", "these items", "the following", "the following tasks",
+        "the following items",
+    ]
+
+    /// "3", "#3", "task 3 and 4", "numbers 2, 3, 5", "1-4".
+    func ids(_ range: Range<Int>) -> [Reference]? {
+        var index = range.lowerBound
+        var isNamed = false
+        while index < range.upperBound,
+            tokens[index].isWord(Vocabulary.noun) || tokens[index].isWord(Vocabulary.determiners)
+                || tokens[index].isWord(["#", "no", "n°", "№"])
+                || tokens[index].kind == .mark && isNamed || tokens[index].kind == .open
+        {
+            if !tokens[index].isWord(Vocabulary.determiners) { isNamed = true }
+            index += 1
+        }
+        var ids: [Int64] = []
+        while index < range.upperBound {
+            let token = tokens[index]
+            if let id = number(token)
+                ?? (isNamed || !ids.isEmpty || range.count == 1 ? spelled(token, named: isNamed) : nil)
+            {
+                // "2 to 4", "1 through 3"
+                if let low = ids.last, index > range.lowerBound,
+                    tokens[index - 1].isWord(["to", "through", "till", "until"]) || tokens[index - 1].kind == .dash
+                {
+                    guard id > low, id - low <= Int64(RequestParser.limit) else { return nil }
+                    ids += (low + 1)...id
+                } else {
+                    ids.append(id)
+                }
+            } else if let span = span(token) {
+                ids += span
+            } else if token.kind == .comma || token.kind == .ampersand || token.kind == .dash || token.kind == .close
+                || token.isWord([
+                    "and", "to", "through", "till", "until", "plus", "also", "both", "task", "tasks", "number", "item",
+                ])
+            {
+                guard !ids.isEmpty else { return nil }
+                if token.isWord(["to", "through", "till", "until"]) || token.kind == .dash,
+                    index + 1 >= range.upperBound || number(tokens[index + 1]) == nil
+                {
+                    return nil
+                }
+            } else {
+                return nil
+            }
+            index += 1
+            if ids.count > RequestParser.limit + 1 { return nil }
+        }
+        guard !ids.isEmpty else { return nil }
+        var seen: Set<Int64> = []
+        return ids.filter { seen.insert($0).inserted }.map { .id($0) }
+    }
+
+    /// "3" or "#3".
+    func number(_ token: Token) -> Int64? {
+        guard token.kind == .word, !token.isQuoted else { return nil }
+        var text = Substring(token.folded)
+        if text.hasPrefix("#") { text = text.dropFirst() }
+        guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+            return nil
+        }
+        return Int64(text)
+    }
+
+    private func spelled(_ token: Token, named: Bool) -> Int64? {
+        guard token.kind == .word, !token.isQuoted, let value = Vocabulary.numbers[token.folded] else { return nil }
+        return named || value > 1 ? value : nil
+    }
+
+    private func span(_ token: Token) -> [Int64]? {
+        guard token.kind == .word, !token.isQuoted else { return nil }
+        if token.folded.contains(",") {
+            // "1,2,3"
+            let ids = token.folded.split(separator: ",").map { Int64($0.hasPrefix("#") ? $0.dropFirst() : $0) }
+            return ids.count > 1 && ids.count <= RequestParser.limit + 1
+                && ids.allSatisfy { $0.map { $0 >= 0 } ?? false } ? ids.compactMap(\.self) : nil
+        }
+        let text = token.folded.hasPrefix("#") ? token.folded.dropFirst() : Substring(token.folded)
+        let parts = text.split(whereSeparator: { $0 == "-" || $0 == "–" })
+        guard parts.count == 2, let low = Int64(parts[0]),
+            let high = Int64(parts[1].hasPrefix("#") ? parts[1].dropFirst() : parts[1]),
+            low >= 0, high > low, high - low < Int64(RequestParser.limit)
+        else { return nil }
+        return Array(low...high)
+    }
+}
+
+extension Range<Int> {
+    func dropFirstIndex() -> Range<Int> { isEmpty ? self : lowerBound + 1..<upperBound }
+}

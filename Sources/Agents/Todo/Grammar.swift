@@ -1,0 +1,196 @@
+/// The forms of requests that carry a title or point at a task. The first that fits wins, so the special stands
+/// before the general.
+enum Grammar {
+    /// Forms of "I have to …": what follows is a to-do, whatever verb it begins with ("I need to finish the report"),
+    /// unless it points at a task or a list without doubt ("I need to delete task 3").
+    private typealias Form = (form: String, meaning: Pattern.Meaning)
+
+    private static let softForms: [Form] = [
+        ("remind me [again] to {text}", .add),
+        ("remind me that i|we need|have|ought to {text}", .add),
+        ("remind me i|we need|have|ought to {text}", .add),
+        ("remind me {when} to {text}", .add),
+        ("remind me {when} that|about {text}", .add),
+        ("remind me about|of|that|for {text}", .add),
+        ("remind me [:] {text}", .add),
+        ("reminder to|for|about [:] {text}", .add),
+        ("reminder : {text}", .add),
+        ("<add> a|an|another|one|some [new] reminder to|for|about|of|that [:] {text}", .add),
+        ("<add> [new] reminder to|for|about|of|that|: [:] {text}", .add),
+        ("set|give|leave me a reminder to|for|about [:] {text}", .add),
+        ("make|take|write|leave a note to|that|of [:] {text}", .add),
+        ("make|take note to|that|of [:] {text}", .add),
+        ("note to self [:] {text}", .add),
+        ("dont|do|never [not] let me forget to|about|that [:] {text}", .add),
+        ("dont|never [let] forget to|about|that [:] {text}", .add),
+        ("dont|never let me forget [:] {text}", .add),
+        ("dont|never forget [:] {text}", .add),
+        ("do not forget [to|about|that] [:] {text}", .add),
+        ("help me [to] remember to|that|about {text}", .add),
+        ("help me [to] remember {text}", .add),
+        ("remember [that|to] i|we need|have to {text}", .add),
+        ("remember|remind me|us to {text}", .add),
+        ("remind to|about {text}", .add),
+        ("remember to|that|about [:] {text}", .add),
+        ("remember [:] {text}", .add),
+        ("i|we [really|still|also|just] need|have|ought|has|needs to|too [:] {text}", .add),
+        ("ive|weve [also|still] got to [:] {text}", .add),
+        ("ive|weve to {text}", .add),
+        ("i|we [really|still|also] must|gotta [to] [:] {text}", .add),
+        ("i|we [have] got to [:] {text}", .add),
+        ("i have got to {text}", .add),
+        ("gotta|must {text}", .add),
+        ("need|have to [:] {text}", .add),
+        ("make sure i|we|to|that {text}", .add),
+        ("i|we shouldnt|should not forget to {text}", .add),
+        ("i mustnt|cant forget to {text}", .add),
+        ("i must|can not forget to {text}", .add),
+    ]
+
+    private static let hardForms: [Form] = [
+        // Notes, before everything that begins with "add".
+        ("<attach> [a|the|this|another] <note> to|on|for|in|under|at {ref} : {text}", .note),
+        ("<attach> [a|the|this|another] <note> to|on|for|in {ref} saying|says|say|that [that|says] [:] {text}", .note),
+        ("<attach> [a|the|this|another] <note> to|on|for|in|under|at {id} {text}", .note),
+        ("<attach> to [the] description|note|notes of|for|on {ref} : {text}", .note),
+        ("add|append to my|the|our [todo|task|shopping] <list> [the] [following] [:] {text}", .add),
+        ("add|append to <list> [:] {text}", .add),
+        ("add|append this|these|that|the [following] [new] [<task>] [to] [my|the] [todo] [<list>] : {text}", .add),
+        ("add|leave|write|attach|put a|the|this note|comment|description : {text}", .note),
+        ("add|append to {ref} : {text}", .note),
+        ("<attach> [a|the] note|description|comment [:] {note} to|on {id}", .note),
+        ("note|comment|description|notes on|for|to|of {ref} : {text}", .note),
+        ("note|comment|description|notes on|for|to|of {id} [:] {text}", .note),
+        ("{id} note|notes|comment : {text}", .note),
+        ("{id} description : {text}", .describe),
+        ("describe {ref} as|with|: {text}", .describe),
+        ("describe {ref} : {text}", .describe),
+        ("<edit> [the] <note> of|for|on|in {ref} to|with|as [:] {text}", .describe),
+        ("<edit> [the] <note> of|for|on|in {ref} : {text}", .describe),
+        ("<edit> {id} <note> to|with|as|: [:] {text}", .describe),
+        ("update|edit|change {ref} with [a|the] note|description|comment [:] {text}", .note),
+
+        // Renaming.
+        ("<edit> [the] <title> of|for|on {ref} to|into|as [:] {text}", .rename),
+        ("<edit> [the] <title> of|for|on {ref} : {text}", .rename),
+        ("<edit> {ref} <title> to|into|as [:] {text}", .rename),
+        ("rename|retitle|reword {ref} to|as|into|with [:] {text}", .rename),
+        ("rename|retitle|reword {ref} : {text}", .rename),
+        ("rename|retitle|reword {id} {text}", .rename),
+        ("change|edit|update|modify|correct|amend|adjust {ref} to|into [:] {text}", .rename),
+        ("change|edit|update|modify|correct|amend {ref} : {text}", .rename),
+        ("set|turn|switch|fix|make {id} to|into|say|read|be|: [:] {text}", .rename),
+        ("set|turn|switch|fix {id} to|into [:] {text}", .rename),
+        ("replace {ref} with|by [:] {text}", .rename),
+        ("{id} should [really|actually] be|say|read [called] [:] {text}", .rename),
+        ("{id} should be called [:] {text}", .rename),
+        ("call {id} [:] {text}", .rename),
+
+        // Not done after all; before "done".
+        ("<mark> {ref} [back] as|to|- [be] not|un [yet] <done>", .reopen),
+        ("<mark> {ref} [back] as|to|- <undone>", .reopen),
+        ("mark {ref} not [yet] <done>", .reopen),
+        ("mark {ref} <undone>", .reopen),
+        ("mark as not <done> [:] {ref}", .reopen),
+        ("mark as <undone> [:] {ref}", .reopen),
+        ("<reopen> [:] {ref}", .reopen),
+        ("un|re complete|check|tick|mark|finish|open|do {ref}", .reopen),
+        ("not <done> [:|with] {ref}", .reopen),
+        ("put {ref} back [on|to|in|into|onto] [my|the] [todo] [list]", .reopen),
+        ("open {id} again", .reopen),
+        ("i|we [actually|still] didnt|havent|hadnt [actually|really] <done> [with] {ref}", .reopen),
+        ("i|we [actually|still] didnt|havent|hadnt [actually|really] do {ref}", .reopen),
+        ("i did|have not [actually|really] <done> [with] {ref}", .reopen),
+        ("im not <done> with {ref}", .reopen),
+        ("{ref} isnt|arent|wasnt [actually|really] <done>", .reopen),
+        ("{ref} is|was|are not [actually|really] <done>", .reopen),
+        ("{ref} not <done>", .reopen),
+        ("{ref} is|are still <undone>", .reopen),
+
+        // Done.
+        ("<mark> {ref} [off] [as|to|is|-|=] [be] [now] [all] <done>", .complete),
+        ("mark|set|flag|check [off] [as] <done> [:] {ref}", .complete),
+        ("mark|check|tick|cross|strike|scratch|cross off|out {ref}", .complete),
+        ("<tick> off|out {ref} [from|on|of|off] [my|the] [todo] [list]", .complete),
+        ("<tick> {ref} off|out [of|from|on] [my|the] [todo] [list]", .complete),
+        ("complete [task] [:] {ref}", .complete),
+        ("completed|finished [with] [:] {ref}", .complete),
+        ("done with [:] {ref}", .complete),
+        ("done [:] {ref}", .complete),
+        ("✓|✔|✅|☑ {ref}", .complete),
+        ("all done|finished with {ref}", .complete),
+        ("i|ive|we|weve|im [am|have] [<already>] [<already>] <finished> [up] [with|doing] {ref}", .complete),
+        ("i|we [just|finally|already] got {ref} <done>", .complete),
+        ("got {ref} <done>", .complete),
+        ("{ref} is|are|has|have|was|were [been] [now|already|all|finally] <done>", .complete),
+        ("{ref} [as|is|=] [now|already|all|finally] done|completed|finished|✓|✔|✅|☑", .complete),
+        ("check|tick|finish|close|resolve|finalize|do {id}", .complete),
+
+        ("make it [:] {text}", .rename),
+        ("rename|retitle|edit|update|change|modify {id}", .renameToWhat),
+
+        // Deleting.
+        ("delete|remove|erase|del|rm|trash|discard|eliminate [:] {ref}", .delete),
+        ("get rid of {ref}", .delete),
+        ("take {ref} off|from|out [of] [my|the] [todo] <list>", .delete),
+        ("take off {id}", .delete),
+        ("throw {id} away|out", .delete),
+        ("throw away|out {id}", .delete),
+        ("drop|cancel|kill|scrap|clear|forget|purge|ditch|dump|bin|wipe|nuke {id}", .delete),
+        ("forget about {id}", .delete),
+
+        // Adding.
+        ("<create> [me] <one> [new] <task> <called> [says] [:] {text}", .add),
+        ("<make> [<one>] new <task> [<called>] [:] {text}", .add),
+        ("add|create|insert|append [<one>] <task> [<called>] [:] {text}", .add),
+        ("add|insert|append [in] [also] [:] {text}", .add),
+        ("create [:] {text} on|in|to my|the [todo|task] <list>", .add),
+        ("create : {text}", .add),
+        ("<put> {ref} [down] on|in|into|onto|to my|the|our [todo|task|shopping|grocery] <list>", .add),
+        ("put|stick|throw|pop|chuck {ref} on|in there|it", .add),
+        ("put|jot|write|note down [that] [:] {text}", .add),
+        ("jot [:] {text}", .add),
+        ("new task|todo|item|entry|one [:] {text}", .add),
+        ("new : {text}", .add),
+        ("todo|task|tasks|todos|note [item] : {text}", .add),
+        ("to do : {text}", .add),
+        ("my|the|our|another [new] todo|task|tasks|todos|list [for] [today|tomorrow] : {text}", .add),
+        ("things to do [today|tomorrow] : {text}", .add),
+
+        // Asking about one.
+        ("tell me [more] [everything] about {ref}", .get),
+        ("tell me {id}", .get),
+        ("more [info] [details] about|on {ref}", .get),
+        ("what|how about {id}", .get),
+        ("show|view|read|get|display|see|describe|inspect|explain [me] {id}", .get),
+        ("show|view|read|get|display|see|give [me] [the] [full] <note> [about|of|for|on] {ref}", .get),
+        ("details|info|description|status of|on|for|about {id}", .get),
+        ("whats|what [is|was] {id}", .get),
+        ("whats|what [is] [the] status|description|note|deadline|details|state of|for|on|with {ref}", .get),
+        ("whats|what is [the] [deal] with {id}", .get),
+        ("what [does|did] {id} say", .get),
+        ("is|are|was {ref} [already|still] [not] done|completed|complete|finished|open|there", .get),
+        ("is|are {ref} [already|still] on|in my|the|our [todo] <list>", .get),
+        ("do i have {ref} on|in my|the [todo] <list>", .get),
+        ("did|have i [already] finish|do|done|complete|completed|finished|add|added {ref}", .get),
+        ("did|have i|we [already] {ref}", .get),
+        ("find|search|lookup [for] {ref}", .get),
+        ("look for|up {ref}", .get),
+    ]
+
+    private static let soft = softForms.map { Pattern($0.form, $0.meaning) }
+    private static let hard = hardForms.map { Pattern($0.form, $0.meaning) }
+
+    /// By first word, in order; patterns that begin with a reference are in `open`.
+    static let byHead: [String: [Pattern]] = index(hard)
+    static let open: [Pattern] = hard.filter { $0.heads == nil }
+    static let softByHead: [String: [Pattern]] = index(soft)
+
+    private static func index(_ patterns: [Pattern]) -> [String: [Pattern]] {
+        var table: [String: [Pattern]] = [:]
+        for pattern in patterns {
+            for head in pattern.heads ?? [] { table[head, default: []].append(pattern) }
+        }
+        return table
+    }
+}

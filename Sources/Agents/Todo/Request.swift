@@ -1,0 +1,76 @@
+/// What one clause of a message asks for.
+package enum Request: Sendable, Equatable {
+    /// New tasks. Empty: the person said "add" and not what.
+    case add([String], description: String? = nil)
+    case list(Filter)
+    case complete(Reference, Bool)
+    /// Told in passing ("I called mum", "done!"): nothing is marked before the person was asked.
+    case did(Reference)
+    case rename(Reference, to: String)
+    /// A note goes behind the description that is there; a changed description replaces it.
+    case describe(Reference, String, replacing: Bool)
+    case delete(Reference)
+    case clearCompleted
+    case get(Reference)
+    case help
+    case thanks
+    case greeting
+    case goodbye
+    case yes
+    case no
+    case choice(Choice)
+    /// Bare words that could be tasks ("buy milk"): offered, not added.
+    case phrase([String])
+    case unknown(String)
+
+    package enum Filter: Sendable, Equatable {
+        case open, all, done
+    }
+}
+
+/// How a person points at tasks.
+package enum Reference: Sendable, Equatable {
+    case id(Int64)
+    /// Words of a title, as typed, without "the … one" around them.
+    case title(String)
+    /// "it", "that one": the task last spoken of.
+    case it
+    /// "them", "both": the tasks last spoken of.
+    case them
+    /// Position in the list last shown, from 1.
+    case ordinal(Int)
+    /// The end of the list last shown; the newest task when none was.
+    case last
+    case all
+    /// "delete" and nothing more: the person is asked.
+    case missing
+}
+
+/// An answer to "which one?".
+package enum Choice: Sendable, Equatable {
+    case picks([Pick])
+    /// "both", "all of them".
+    case all
+
+    package enum Pick: Sendable, Equatable {
+        /// "#5", "task 5".
+        case id(Int64)
+        /// "2": an id where one of the candidates has it, else a position.
+        case number(Int64)
+        case ordinal(Int)
+        case last
+    }
+}
+
+/// A message as understood.
+package struct Utterance: Sendable, Equatable {
+    /// At most ``RequestParser/limit`` requests, in the order in which they were made.
+    package var requests: [Request]
+    /// The message asked for more than that.
+    package var isTruncated: Bool
+
+    package init(requests: [Request], isTruncated: Bool = false) {
+        self.requests = requests
+        self.isTruncated = isTruncated
+    }
+}

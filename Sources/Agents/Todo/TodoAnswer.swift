@@ -1,0 +1,163 @@
+/// The words of an answer: short, in plain text, made from what has happened.
+struct TodoAnswer {
+    enum Piece {
+        case added(TodoTask)
+        case completed(TodoTask)
+        case reopened(TodoTask)
+        case deleted(TodoTask)
+        case renamed(TodoTask, from: String?)
+        case noted(TodoTask)
+        case shown(TodoTask)
+        case listing(TodoListing, Request.Filter)
+        case sentence(String)
+    }
+
+    var lines: [Piece] = []
+    var question: TodoQuestion?
+    /// Questions that had to wait.
+    var unasked = 0
+    var closing: [String] = []
+    /// The last open task was finished.
+    var isListCleared = false
+
+    mutating func add(_ piece: Piece) { lines.append(piece) }
+
+    var isLastAdded: Bool { if case .added? = lines.last { true } else { false } }
+
+    static let help = """
+        I keep your to-do list. You can say things like:
+        add buy milk
+        what's left?
+        mark 3 as done
+        rename 3 to buy oat milk
+        add a note to 3: the blue carton
+        delete 3
+        clear all finished tasks
+        """
+    static let abilities = "I can add, show, rename, finish and delete tasks; “help” shows examples."
+    static let unknown = "I'm not sure what to do with that. " + abilities
+    static let unknownAtAll = "Sorry, I didn't understand that. " + abilities
+
+    static func unknownPart(_ request: Request) -> String {
+        guard case .unknown(let text) = request else { return unknown }
+        return "I didn't understand “\(TodoTask.line(String(text.prefix(80))))”, so I did nothing about it."
+    }
+
+    var text: String {
+        var paragraphs: [String] = []
+        var index = 0
+        while index < lines.count {
+            // Effects of one kind are told together.
+            var end = index + 1
+            while end < lines.count, Self.kind(lines[end]) == Self.kind(lines[index]), Self.kind(lines[index]) > 0 {
+                end += 1
+            }
+            paragraphs.append(Self.text(of: lines[index..<end]))
+            index = end
+        }
+        if isListCleared, question == nil { paragraphs.append("That was the last one: your list is clear!") }
+        paragraphs += closing
+        if unasked > 0, question != nil {
+            paragraphs.append("I have another question about your message; please tell me that part again afterwards.")
+        }
+        if let question { paragraphs.append(question.text) }
+        let text = paragraphs.joined(separator: "\n")
+        return text.isEmpty ? Self.unknownAtAll : text
+    }
+
+    private static func kind(_ piece: Piece) -> Int {
+        switch piece {
+        case .added: 1
+        case .completed: 2
+        case .reopened: 3
+        case .deleted: 4
+        default: 0
+        }
+    }
+
+    private static func text(of pieces: ArraySlice<Piece>) -> String {
+        guard let first = pieces.first else { return "" }
+        guard pieces.count == 1 else {
+            let count = pieces.count
+            let heading =
+                switch first {
+                case .added: "Added \(count) tasks:"
+                case .completed: "Well done, \(count) tasks finished:"
+                case .reopened: "\(count) tasks are open again:"
+                default: "Deleted \(count) tasks:"
+                }
+            let tasks = pieces.compactMap(task)
+            var lines = [heading] + tasks.prefix(mostShown).map { line($0, marksDone: false) }
+            if tasks.count > mostShown { lines.append("… and \(tasks.count - mostShown) more.") }
+            return lines.joined(separator: "\n")
+        }
+        switch first {
+        case .added(let task):
+            return "Added \(task.named) to your list"
+                + (task.description.map { ", with the note: \(TodoTask.line($0))" } ?? "") + "."
+        case .completed(let task): return "Done: \(task.named). Well done!"
+        case .reopened(let task): return "\(task.named) is open again."
+        case .deleted(let task): return "Deleted \(task.named)."
+        case .renamed(let task, let from):
+            return "Renamed #\(task.id)" + (from.map { " from “\(TodoTask.line($0))”" } ?? "") + " to “\(task.line)”."
+        case .noted(let task):
+            return "Noted on \(task.named): \(TodoTask.line(task.description ?? ""))"
+        case .shown(let task):
+            let state = task.isCompleted ? "is done" : "is open"
+            return "\(task.named) \(state)"
+                + (task.description.map { ". Its note: \(TodoTask.line($0))" } ?? ", and it has no note.")
+        case .listing(let listing, let filter): return Self.listing(listing, filter)
+        case .sentence(let text): return text
+        }
+    }
+
+    /// Tasks named after one request that was about many.
+    private static let mostShown = 20
+
+    private static func task(_ piece: Piece) -> TodoTask? {
+        switch piece {
+        case .added(let task), .completed(let task), .reopened(let task), .deleted(let task): task
+        default: nil
+        }
+    }
+
+    private static func line(_ task: TodoTask, marksDone: Bool) -> String {
+        (marksDone && task.isCompleted ? "✓ " : "") + "#\(task.id) \(task.line)"
+    }
+
+    private static func listing(_ listing: TodoListing, _ filter: Request.Filter) -> String {
+        let tasks = filter == .done ? listing.tasks.filter(\.isCompleted) : listing.tasks
+        let done = listing.tasks.count(where: \.isCompleted)
+        var lines: [String] = []
+        switch filter {
+        case .open:
+            lines.append(
+                listing.total == 0
+                    ? "Nothing is open: your list is clear."
+                    : "You have \(count(listing.total, "open task")):")
+        case .all:
+            let tally = listing.isComplete ? (done == 0 ? ", all open" : ", \(done) of them done") : ""
+            lines.append(
+                listing.total == 0
+                    ? "Your list is empty. Tell me what to add!" : "You have \(count(listing.total, "task"))\(tally):")
+        case .done:
+            if tasks.isEmpty {
+                lines.append(
+                    listing.isComplete
+                        ? "Nothing is finished yet." : "None of your newest \(listing.tasks.count) tasks is finished.")
+            } else {
+                lines.append("You have finished \(count(tasks.count, "task")):")
+            }
+        }
+        lines += tasks.map { line($0, marksDone: true) }
+        if !listing.isComplete {
+            lines.append(
+                filter == .done
+                    ? "I looked at the newest \(listing.tasks.count) of \(listing.total) tasks."
+                    : "These are the newest \(listing.tasks.count) of \(listing.total).")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}

@@ -1,0 +1,6 @@
+#ifndef PARLEY_CZLIB_SHIM_H
+#define PARLEY_CZLIB_SHIM_H
+
+#include <zlib.h>
+
+#endif

@@ -1,0 +1,88 @@
+/// An assistant. One instance serves a whole shard; all calls come and go on the shard's loop.
+package protocol Agent: AnyObject {
+    /// How many stored messages of the conversation it wants to see beside the new one; 0: none are read.
+    var historyWanted: Int { get }
+
+    /// Begins the assistant's part of a turn. Everything it does goes through `run`, now or later, on the loop;
+    /// it ends with exactly one `finish` or `fail`, or by `cancel` of the returned work.
+    func start(_ input: AgentInput, _ run: any AgentRun) -> any AgentWork
+}
+
+/// What an assistant is given for a turn.
+package struct AgentInput: Sendable {
+    package var userID: String
+    package var threadID: Identifier
+    package var runID: Identifier
+    /// The newest messages before this one, oldest first, never half of a tool exchange.
+    package var history: [Message]
+    /// The user's message, already committed.
+    package var message: Message
+
+    package init(userID: String, threadID: Identifier, runID: Identifier, history: [Message], message: Message) {
+        self.userID = userID
+        self.threadID = threadID
+        self.runID = runID
+        self.history = history
+        self.message = message
+    }
+}
+
+/// A running turn as its assistant sees it. After `finish`, `fail` or a cancel, calls are ignored.
+///
+/// Text and tool calls appear on the wire and in the history in the order in which they are made. A text message is
+/// opened by the first `text` and closed by `endText`, a tool call, `finish` or `fail`.
+package protocol AgentRun: AnyObject {
+    /// Streams a piece of the answer. Empty pieces are ignored. At most 200 000 code points a run.
+    func text(_ delta: String)
+    /// Closes the open text message: the next `text` opens another.
+    func endText()
+    /// Announces a tool call whose arguments follow, for assistants that stream them.
+    func toolCallStart(id: String, name: String)
+    func toolCallArguments(id: String, delta: String)
+    /// The arguments are complete; `perform` follows at once or later, in any order of calls.
+    func toolCallEnd(id: String)
+    /// Carries an announced call out. `completion` comes after the effect is committed and the result was sent to the
+    /// user's sockets; it does not come when the run is cancelled meanwhile. Wrong arguments, an unknown tool or
+    /// somebody else's task are a `failed` outcome, not an end of the run.
+    func perform(id: String, name: String, arguments: JSON, completion: @escaping (ToolOutcome) -> Void)
+    func finish(_ usage: Usage?)
+    func fail(_ code: RunErrorCode, _ message: String)
+}
+
+extension AgentRun {
+    /// The whole of a call by an assistant that has its arguments ready.
+    package func call(id: String, name: String, arguments: JSONObject, completion: @escaping (ToolOutcome) -> Void) {
+        toolCallStart(id: id, name: name)
+        toolCallArguments(id: id, delta: JSON.object(arguments).description)
+        toolCallEnd(id: id)
+        perform(id: id, name: name, arguments: .object(arguments), completion: completion)
+    }
+}
+
+/// The assistant's side of a running turn, for the session.
+package protocol AgentWork: AnyObject {
+    /// Stops at once: timers, upstream requests. Nothing is called on the run after this returns. Idempotent.
+    func cancel()
+}
+
+/// What a model counted, summed over a run.
+package struct Usage: Sendable, Equatable {
+    package var inputTokens: Int
+    package var outputTokens: Int
+
+    package init(inputTokens: Int, outputTokens: Int) {
+        self.inputTokens = inputTokens
+        self.outputTokens = outputTokens
+    }
+}
+
+/// Why a run ended badly (PROTOCOL.md, section 3).
+package enum RunErrorCode: String, Sendable {
+    case upstreamUnavailable = "upstream_unavailable"
+    case upstreamError = "upstream_error"
+    case upstreamTruncated = "upstream_truncated"
+    case upstreamTimeout = "upstream_timeout"
+    case toolFailed = "tool_failed"
+    case interrupted
+    case `internal`
+}

@@ -1,0 +1,177 @@
+/// The AG-UI 1.0 events that a run produces, without their cursors. Text deltas are not here: the run log keeps the
+/// text itself (see `RunLog`).
+package enum ChatEvent: Sendable, Equatable {
+    /// The run begins; `message` is the user's message that it answers.
+    /// Boxed, since it is by far the largest and each run has one among many small ones.
+    indirect case runStarted(runID: Identifier, message: Message)
+    case textStart(Identifier)
+    case textEnd(Identifier)
+    case toolCallStart(id: String, name: String, parent: Identifier)
+    case toolCallArguments(id: String, delta: String)
+    case toolCallEnd(id: String)
+    case toolCallResult(message: Identifier, id: String, content: String)
+    case runFinished(runID: Identifier, outcome: Outcome, usage: Usage?)
+    case runError(code: RunErrorCode, message: String)
+
+    package enum Outcome: String, Sendable {
+        case success, cancelled
+    }
+}
+
+/// Where an event stands, written into its `metadata.parley`.
+package struct EventPlace: Sendable {
+    package var threadID: Identifier
+    package var epoch: String
+    /// Everything up to this position of the thread is said with the event.
+    package var position: UInt64
+    /// The event repeats what was streamed before the client subscribed.
+    package var isReplay: Bool
+
+    package init(threadID: Identifier, epoch: String, position: UInt64, isReplay: Bool) {
+        self.threadID = threadID
+        self.epoch = epoch
+        self.position = position
+        self.isReplay = isReplay
+    }
+}
+
+extension [UInt8] {
+    /// Appends an event as JSON text, in the form of the AG-UI 1.0 models: camelCase, no null, no field that AG-UI
+    /// does not define.
+    package mutating func append(event: ChatEvent, at place: EventPlace) {
+        switch event {
+        case .runStarted(let runID, let message):
+            append(#"{"type":"RUN_STARTED","threadId":""#)
+            place.threadID.append(to: &self)
+            append(#"","runId":""#)
+            runID.append(to: &self)
+            append(#"","protocolVersion":"1.0","input":{"threadId":""#)
+            place.threadID.append(to: &self)
+            append(#"","runId":""#)
+            runID.append(to: &self)
+            append(#"","messages":["#)
+            append(message: message)
+            append(#"],"tools":[],"context":[]}"#)
+        case .textStart(let message):
+            append(#"{"type":"TEXT_MESSAGE_START","messageId":""#)
+            message.append(to: &self)
+            append(#"","role":"assistant""#)
+        case .textEnd(let message):
+            append(#"{"type":"TEXT_MESSAGE_END","messageId":""#)
+            message.append(to: &self)
+            append(#"""#)
+        case .toolCallStart(let id, let name, let parent):
+            append(#"{"type":"TOOL_CALL_START","toolCallId":"#)
+            append(jsonString: id)
+            append(#","toolCallName":"#)
+            append(jsonString: name)
+            append(#","parentMessageId":""#)
+            parent.append(to: &self)
+            append(#"""#)
+        case .toolCallArguments(let id, let delta):
+            append(#"{"type":"TOOL_CALL_ARGS","toolCallId":"#)
+            append(jsonString: id)
+            append(#","delta":"#)
+            append(jsonString: delta)
+        case .toolCallEnd(let id):
+            append(#"{"type":"TOOL_CALL_END","toolCallId":"#)
+            append(jsonString: id)
+        case .toolCallResult(let message, let id, let content):
+            append(#"{"type":"TOOL_CALL_RESULT","messageId":""#)
+            message.append(to: &self)
+            append(#"","toolCallId":"#)
+            append(jsonString: id)
+            append(#","content":"#)
+            append(jsonString: content)
+            append(#","role":"tool""#)
+        case .runFinished(let runID, let outcome, let usage):
+            append(#"{"type":"RUN_FINISHED","threadId":""#)
+            place.threadID.append(to: &self)
+            append(#"","runId":""#)
+            runID.append(to: &self)
+            append(#"","outcome":{"type":""#)
+            append(contentsOf: outcome.rawValue.utf8)
+            append(#""}"#)
+            if let usage { append(usage: usage) }
+        case .runError(let code, let message):
+            append(#"{"type":"RUN_ERROR","message":"#)
+            append(jsonString: message)
+            append(#","code":""#)
+            append(contentsOf: code.rawValue.utf8)
+            append(#"""#)
+        }
+        append(place: place)
+    }
+
+    /// Appends a text delta; `utf8` is a whole number of characters.
+    package mutating func append(
+        textDelta utf8: UnsafeBufferPointer<UInt8>, of message: Identifier, at place: EventPlace
+    ) {
+        append(#"{"type":"TEXT_MESSAGE_CONTENT","messageId":""#)
+        message.append(to: &self)
+        append(#"","delta":""#)
+        append(jsonEscaped: utf8)
+        append(#"""#)
+        append(place: place)
+    }
+
+    /// Appends an AG-UI Message object.
+    package mutating func append(message: Message) {
+        append(#"{"id":""#)
+        message.id.append(to: &self)
+        append(#"","role":""#)
+        append(contentsOf: message.role.rawValue.utf8)
+        append(#"","content":"#)
+        append(jsonString: message.content)
+        if !message.toolCalls.isEmpty {
+            append(#","toolCalls":["#)
+            for (index, call) in message.toolCalls.enumerated() {
+                if index > 0 { append(",") }
+                append(#"{"id":"#)
+                append(jsonString: call.id)
+                append(#","type":"function","function":{"name":"#)
+                append(jsonString: call.name)
+                append(#","arguments":"#)
+                append(jsonString: call.arguments)
+                append("}}")
+            }
+            append("]")
+        }
+        if let id = message.toolCallID {
+            append(#","toolCallId":"#)
+            append(jsonString: id)
+        }
+        if message.status != .complete {
+            append(#","metadata":{"parley":{"status":""#)
+            append(contentsOf: message.status.rawValue.utf8)
+            append(#""}}"#)
+        }
+        append("}")
+    }
+
+    private mutating func append(usage: Usage) {
+        append(#","usage":[{"inputTokens":"#)
+        append(decimal: usage.inputTokens)
+        append(#","outputTokens":"#)
+        append(decimal: usage.outputTokens)
+        append(#","totalTokens":"#)
+        // The counts are the upstream's word, which may be anything.
+        let (total, overflow) = usage.inputTokens.addingReportingOverflow(usage.outputTokens)
+        append(decimal: overflow ? .max : total)
+        append("}]")
+    }
+
+    private mutating func append(place: EventPlace) {
+        append(#","metadata":{"parley":{"threadId":""#)
+        place.threadID.append(to: &self)
+        append(#"","cursor":""#)
+        append(cursor: place.position, epoch: place.epoch)
+        place.isReplay ? append(#"","replay":true}}}"#) : append(#""}}}"#)
+    }
+
+    package mutating func append(cursor position: UInt64, epoch: String) {
+        append(contentsOf: epoch.utf8)
+        append(".")
+        append(decimal: position)
+    }
+}

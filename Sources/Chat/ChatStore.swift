@@ -1,0 +1,244 @@
+/// What the sessions of a shard need of the database. Calls and completions are on the shard's loop; a completion
+/// comes exactly once, never before the call has returned.
+///
+/// A call that changes something has been committed when its completion says so, and may be repeated: the ids are
+/// made by the caller, and the same call again changes nothing and gives the same answer.
+package protocol ChatStore: AnyObject {
+    /// Makes the user known before anything that refers to it, at the latest with the next batch. Losing the
+    /// optional fields or the time of the last visit is harmless, so nobody waits for it.
+    func touch(_ user: UserRecord)
+
+    /// Stores a user's message with its run, and the conversation where it is new: one group commit with others.
+    func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void)
+
+    /// Stores what a run left (messages, state) and, in the same transaction, lets the next one of the conversation
+    /// begin: one group commit with others.
+    func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void)
+
+    /// Text of a streaming run, so that a crash loses little of it. Batched; the last one of a run counts.
+    func checkpoint(_ checkpoint: RunCheckpoint)
+
+    /// Effect, log row and result of a tool call in one transaction keyed by (run, ordinal). A repeated key gives the
+    /// stored result and no second effect. Wrong arguments are a `failed` outcome and a `failed` log row.
+    func perform(_ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void)
+
+    /// The newest `limit` messages of a conversation, oldest first; `nil`: there is none, or it is not this user's.
+    func newestMessages(
+        userID: String, threadID: Identifier, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void)
+
+    /// The turn that this user sent with that id of the client's; `nil`: there is none.
+    func sentTurn(
+        userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void)
+
+    /// A conversation; `nil`: there is none, or it is not this user's.
+    func conversation(
+        userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void)
+}
+
+package enum StoreError: Error, Sendable, Equatable {
+    /// The database is away or the queue is full: nothing was stored. Seconds after which to try again.
+    case unavailable(retryAfter: Int)
+    /// The connection was lost while the commit was under way and the database did not come back in time to ask:
+    /// stored or not is unknown. Repeating the call settles it.
+    case unknown
+    /// The database refused the row for a reason nobody foresaw; logged with the cause.
+    case rejected
+}
+
+package struct UserRecord: Sendable, Equatable {
+    package var id: String
+    package var email: String?
+    package var name: String?
+
+    package init(id: String, email: String? = nil, name: String? = nil) {
+        self.id = id
+        self.email = email
+        self.name = name
+    }
+}
+
+package enum ConversationStatus: String, Sendable {
+    case active, dormant, archived, deleted
+}
+
+package struct Conversation: Sendable, Equatable {
+    package var id: Identifier
+    package var title: String?
+    package var status: ConversationStatus
+    package var messageCount: Int
+    /// Microseconds since 1970, UTC.
+    package var createdAt: Int64
+    package var updatedAt: Int64
+
+    package init(
+        id: Identifier, title: String?, status: ConversationStatus, messageCount: Int, createdAt: Int64,
+        updatedAt: Int64
+    ) {
+        self.id = id
+        self.title = title
+        self.status = status
+        self.messageCount = messageCount
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
+}
+
+/// Messages in order of position.
+package struct MessagePage: Sendable, Equatable {
+    package var messages: [Message]
+    /// There are older ones.
+    package var hasMore: Bool
+
+    package init(messages: [Message], hasMore: Bool) {
+        self.messages = messages
+        self.hasMore = hasMore
+    }
+}
+
+/// A user's message with the run that will answer it.
+package struct NewTurn: Sendable {
+    package var userID: String
+    package var threadID: Identifier
+    /// The conversation is made with this message, titled `title`.
+    package var isNewThread: Bool
+    package var title: String?
+    package var messageID: Identifier
+    package var clientID: String?
+    package var content: String
+    package var runID: Identifier
+    /// The run begins at once, or waits in the queue of its conversation.
+    package var startsNow: Bool
+
+    package init(
+        userID: String, threadID: Identifier, isNewThread: Bool, title: String?, messageID: Identifier,
+        clientID: String?, content: String, runID: Identifier, startsNow: Bool
+    ) {
+        self.userID = userID
+        self.threadID = threadID
+        self.isNewThread = isNewThread
+        self.title = title
+        self.messageID = messageID
+        self.clientID = clientID
+        self.content = content
+        self.runID = runID
+        self.startsNow = startsNow
+    }
+}
+
+/// A turn of which the client's id is known.
+package struct SentTurn: Sendable, Equatable {
+    package var threadID: Identifier
+    package var messageID: Identifier
+    package var runID: Identifier
+    package var runEnded: Bool
+
+    package init(threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool) {
+        self.threadID = threadID
+        self.messageID = messageID
+        self.runID = runID
+        self.runEnded = runEnded
+    }
+}
+
+package enum Acceptance: Sendable, Equatable {
+    /// Committed. The conversation as it is now; `position` of the message in it.
+    case accepted(Conversation, position: Int)
+    /// This user has used the client id before; the ids of that time, and whether that run has ended since.
+    case duplicate(threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool)
+    /// No such conversation of this user, or it is deleted.
+    case threadNotFound
+    /// It holds `MAX_MESSAGES_PER_CONVERSATION` messages.
+    case conversationFull
+}
+
+package enum RunStatus: String, Sendable {
+    case queued, running, completed, cancelled, failed, interrupted
+
+    package var isTerminal: Bool { self != .queued && self != .running }
+}
+
+package struct RunFailure: Sendable, Equatable {
+    package var code: RunErrorCode
+    package var message: String
+
+    package init(code: RunErrorCode, message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// How a run ended and what it leaves.
+package struct RunEnding: Sendable {
+    package var userID: String
+    package var threadID: Identifier
+    package var runID: Identifier
+    /// One of the terminal states.
+    package var status: RunStatus
+    /// Assistant and tool messages in order; stored behind what the conversation holds.
+    package var messages: [Message]
+    package var usage: Usage?
+    package var failure: RunFailure?
+    /// The queued run of this conversation that becomes `running` in the same transaction.
+    package var nextRunID: Identifier?
+
+    package init(
+        userID: String, threadID: Identifier, runID: Identifier, status: RunStatus, messages: [Message],
+        usage: Usage? = nil, failure: RunFailure? = nil, nextRunID: Identifier? = nil
+    ) {
+        self.userID = userID
+        self.threadID = threadID
+        self.runID = runID
+        self.status = status
+        self.messages = messages
+        self.usage = usage
+        self.failure = failure
+        self.nextRunID = nextRunID
+    }
+}
+
+package enum EndingOutcome: Sendable, Equatable {
+    /// Committed; the conversation's time of last activity, microseconds since 1970.
+    case stored(updatedAt: Int64)
+    /// The conversation was deleted meanwhile and the run with it.
+    case threadGone
+}
+
+/// The merged text of a run so far, by message: stored as the JSON text `[{"id":…,"content":…}]` of these.
+package struct RunCheckpoint: Sendable {
+    package var userID: String
+    package var runID: Identifier
+    package var messages: [(id: Identifier, content: String)]
+
+    package init(userID: String, runID: Identifier, messages: [(id: Identifier, content: String)]) {
+        self.userID = userID
+        self.runID = runID
+        self.messages = messages
+    }
+}
+
+/// A tool call to carry out. `ordinal` counts the calls of a run from 1.
+package struct ToolOperation: Sendable {
+    package var userID: String
+    package var threadID: Identifier
+    package var messageID: Identifier
+    package var runID: Identifier
+    package var ordinal: Int
+    /// The name as the assistant gave it: may be no tool at all.
+    package var name: String
+    /// The arguments as the assistant gave them: may be anything.
+    package var arguments: JSON
+
+    package init(
+        userID: String, threadID: Identifier, messageID: Identifier, runID: Identifier, ordinal: Int, name: String,
+        arguments: JSON
+    ) {
+        self.userID = userID
+        self.threadID = threadID
+        self.messageID = messageID
+        self.runID = runID
+        self.ordinal = ordinal
+        self.name = name
+        self.arguments = arguments
+    }
+}

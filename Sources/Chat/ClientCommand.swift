@@ -1,0 +1,168 @@
+/// What a client may ask for over a socket (PROTOCOL.md section 2), checked field by field.
+package enum ClientCommand: Sendable, Equatable {
+    case send(id: String?, threadID: ThreadReference?, content: String, policy: QueuePolicy)
+    case cancel(id: String?, threadID: ThreadReference, runID: ThreadReference?)
+    case subscribe(id: String?, threadID: ThreadReference, after: String?)
+    case unsubscribe(id: String?, threadID: ThreadReference)
+    case auth(id: String?, token: String)
+    case ping(id: String?)
+
+    package enum QueuePolicy: String, Sendable {
+        case enqueue, reject, interrupt
+    }
+}
+
+/// An id as a client wrote it. Ids are opaque to clients, so one that can't be ours is simply one that does not exist.
+package enum ThreadReference: Sendable, Equatable {
+    case known(Identifier)
+    case impossible
+}
+
+/// Why a frame was refused, with the id that the answer is to carry.
+package struct CommandError: Error, Sendable, Equatable {
+    package var id: String?
+    package var error: ClientError
+
+    package init(id: String?, _ code: ErrorCode, _ message: String) {
+        self.id = id
+        error = ClientError(code, message)
+    }
+}
+
+extension ClientCommand {
+    /// Reads one frame.
+    package init(frame: UnsafeRawBufferPointer, limits: ChatLimits) throws(CommandError) {
+        let value: JSON
+        do {
+            value = try JSON(parsing: frame)
+        } catch {
+            throw CommandError(id: nil, .invalidJSON, "The frame is not valid JSON: \(error).")
+        }
+        guard case .object(let object) = value else {
+            throw CommandError(id: nil, .invalidJSON, "A frame is one JSON object.")
+        }
+        let fields = FieldReader(object: object, limits: limits)
+        guard let operation = object["op"]?.string else {
+            throw CommandError(id: fields.usableID, .invalidOperation, "\"op\" must name an operation.")
+        }
+        switch operation {
+        case "send":
+            let id = try fields.id()
+            let thread = try fields.reference("threadId")
+            let content = try fields.content()
+            guard let policy = QueuePolicy(rawValue: try fields.text("policy") ?? "enqueue") else {
+                throw fields.invalid("\"policy\" is enqueue, reject or interrupt.")
+            }
+            self = .send(id: id, threadID: thread, content: content, policy: policy)
+        case "cancel":
+            self = .cancel(
+                id: try fields.id(), threadID: try fields.required("threadId"), runID: try fields.reference("runId"))
+        case "subscribe":
+            self = .subscribe(
+                id: try fields.id(), threadID: try fields.required("threadId"), after: try fields.text("after"))
+        case "unsubscribe":
+            self = .unsubscribe(id: try fields.id(), threadID: try fields.required("threadId"))
+        case "auth":
+            let id = try fields.id()
+            guard let token = try fields.text("token", limit: 16_384), !token.isEmpty else {
+                throw fields.invalid("\"token\" must be a string.")
+            }
+            self = .auth(id: id, token: token)
+        case "ping":
+            self = .ping(id: try fields.id())
+        default:
+            throw CommandError(id: fields.usableID, .invalidOperation, "There is no such operation.")
+        }
+    }
+
+    /// A line of a person's in the plain text mode of PROTOCOL.md section 1.
+    ///
+    /// A terminal's client sends the line with its end, which is no part of what was said.
+    package init(plainText line: String, threadID: Identifier?, limits: ChatLimits) throws(CommandError) {
+        let text = line.last?.isNewline == true ? String(line.dropLast()) : line
+        do {
+            try ContentRules.check(text, limits: limits)
+        } catch {
+            throw CommandError(id: nil, error.code, error.message)
+        }
+        self = .send(id: nil, threadID: threadID.map(ThreadReference.known), content: text, policy: .enqueue)
+    }
+}
+
+/// What a user's message must be like (DATA_MODEL.md, rules), for sockets and HTTP alike.
+package enum ContentRules {
+    package static func check(_ content: String, limits: ChatLimits) throws(ClientError) {
+        var count = 0
+        var isBlank = true
+        for scalar in content.unicodeScalars {
+            count += 1
+            if scalar.value == 0 {
+                throw ClientError(.invalidField, "\"content\" holds a NUL character, which can't be stored.")
+            }
+            if isBlank, !scalar.properties.isWhitespace { isBlank = false }
+        }
+        if count > limits.contentLength {
+            throw ClientError(
+                .contentTooLong, "A message has at most \(limits.contentLength) characters; this one has \(count).")
+        }
+        if isBlank { throw ClientError(.emptyContent, "The message is empty.") }
+    }
+}
+
+private struct FieldReader {
+    let object: JSONObject
+    let limits: ChatLimits
+
+    /// The frame's id where it is one, for the answer to a frame that is wrong otherwise.
+    var usableID: String? {
+        guard let id = object["id"]?.string, isID(id) else { return nil }
+        return id
+    }
+
+    func invalid(_ message: String) -> CommandError {
+        CommandError(id: usableID, .invalidField, message)
+    }
+
+    func id() throws(CommandError) -> String? {
+        guard let value = object["id"], !value.isNull else { return nil }
+        guard let id = value.string, isID(id) else {
+            throw CommandError(
+                id: nil, .invalidField, "\"id\" must be a string of 1 to \(limits.clientIDLength) characters.")
+        }
+        return id
+    }
+
+    func text(_ name: String, limit: Int = 1_024) throws(CommandError) -> String? {
+        guard let value = object[name], !value.isNull else { return nil }
+        guard let text = value.string else { throw invalid("\"\(name)\" must be a string.") }
+        guard text.utf8.count <= limit else { throw invalid("\"\(name)\" is too long.") }
+        return text
+    }
+
+    func reference(_ name: String) throws(CommandError) -> ThreadReference? {
+        guard let text = try text(name) else { return nil }
+        return Identifier(text).map(ThreadReference.known) ?? .impossible
+    }
+
+    func required(_ name: String) throws(CommandError) -> ThreadReference {
+        guard let reference = try reference(name) else { throw invalid("\"\(name)\" is required.") }
+        return reference
+    }
+
+    func content() throws(CommandError) -> String {
+        guard let content = object["content"]?.string else {
+            throw invalid("\"content\" is required and must be a string.")
+        }
+        do {
+            try ContentRules.check(content, limits: limits)
+        } catch {
+            throw CommandError(id: usableID, error.code, error.message)
+        }
+        return content
+    }
+
+    private func isID(_ id: String) -> Bool {
+        let count = id.unicodeScalars.count
+        return count >= 1 && count <= limits.clientIDLength && !id.unicodeScalars.contains("\0")
+    }
+}

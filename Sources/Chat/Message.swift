@@ -1,0 +1,50 @@
+/// Who speaks in a message, as stored (DATA_MODEL.md, messages).
+package enum Role: String, Sendable {
+    case user, assistant, tool
+}
+
+/// How a stored message ended.
+package enum MessageStatus: String, Sendable {
+    case complete, cancelled, interrupted, failed
+}
+
+/// One call of a tool as the assistant made it.
+package struct ToolCall: Sendable, Equatable {
+    /// The call's id on the wire, made by the assistant or its model.
+    package var id: String
+    package var name: String
+    /// The arguments as the assistant wrote them: JSON text, normally an object.
+    package var arguments: String
+
+    package init(id: String, name: String, arguments: String) {
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+    }
+}
+
+/// A message of a conversation. Committed ones have a `position` of 1 or more.
+package struct Message: Sendable, Equatable {
+    package var id: Identifier
+    package var role: Role
+    package var content: String
+    /// What the assistant called with this message; empty for the other roles.
+    package var toolCalls: [ToolCall]
+    /// The call that a `tool` message answers.
+    package var toolCallID: String?
+    package var status: MessageStatus
+    package var position: Int
+
+    package init(
+        id: Identifier, role: Role, content: String, toolCalls: [ToolCall] = [], toolCallID: String? = nil,
+        status: MessageStatus = .complete, position: Int = 0
+    ) {
+        self.id = id
+        self.role = role
+        self.content = content
+        self.toolCalls = toolCalls
+        self.toolCallID = toolCallID
+        self.status = status
+        self.position = position
+    }
+}

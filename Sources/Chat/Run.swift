@@ -1,0 +1,180 @@
+/// A run with its assistant at work: carries out what the run's machine decides.
+///
+/// It is what the assistant speaks to; each call goes to the machine, and what that adds to the log is published to
+/// the thread's sockets.
+final class Run: AgentRun {
+    var machine: RunMachine
+    let turn: Turn
+    /// Who asked for it to be cancelled, and is answered when the end is durable.
+    var cancellations: [Answer] = []
+    /// The run keeps its thread, and the thread its session, until its end is stored; then it lets go, so that an
+    /// assistant that still holds the run holds nothing else.
+    private var thread: ChatThread?
+    private let environment: any SessionEnvironment
+    private var work: (any AgentWork)?
+    private var checkpointTimer: UInt64?
+    private var checkpointed: UInt64 = 0
+
+    init(turn: Turn, thread: ChatThread, environment: any SessionEnvironment) {
+        self.turn = turn
+        self.thread = thread
+        self.environment = environment
+        machine = RunMachine(
+            runID: turn.runID, message: turn.message, position: thread.newest,
+            replyLength: environment.limits.replyLength, logBytes: environment.limits.logBytes)
+    }
+
+    var id: Identifier { machine.runID }
+
+    func start() {
+        machine.start()
+        thread?.publish()
+    }
+
+    /// Hands the turn to the assistant, unless it was stopped meanwhile.
+    func begin(history: [Message]) {
+        guard machine.isRunning, let thread else { return }
+        let input = AgentInput(
+            userID: thread.session.userID, threadID: thread.id, runID: id, history: history, message: turn.message)
+        let work = environment.agent.start(input, self)
+        // It may have been stopped from within, when there was no work yet that could be told.
+        if machine.isRunning { self.work = work } else { work.cancel() }
+    }
+
+    /// The end is stored: nothing comes after it.
+    func letGo() {
+        thread = nil
+    }
+
+    func stop(_ status: RunStatus, failure: RunFailure? = nil) {
+        let canEnd = machine.stop(status, failure: failure)
+        silence()
+        settle(canEnd)
+    }
+
+    // MARK: AgentRun
+
+    func text(_ delta: String) {
+        let outcome = machine.text(delta, newID: environment.makeIdentifier)
+        if case .ignored = outcome { return }
+        thread?.publishText()
+        if case .tooLong = outcome {
+            fail(.upstreamTruncated, "The reply passed \(environment.limits.replyLength) characters.")
+            return
+        }
+        if checkpointTimer == nil { scheduleCheckpoint() }
+    }
+
+    func endText() {
+        machine.endText()
+        thread?.publish()
+    }
+
+    func toolCallStart(id: String, name: String) {
+        let outcome = machine.toolCallStart(id: id, name: name, newID: environment.makeIdentifier)
+        thread?.publish()
+        if case .tooLong = outcome { fail(.upstreamTruncated, "The reply has too many tool calls.") }
+    }
+
+    func toolCallArguments(id: String, delta: String) {
+        let outcome = machine.toolCallArguments(id: id, delta: delta)
+        thread?.publish()
+        if case .tooLong = outcome { fail(.upstreamTruncated, "The arguments of the tool calls are too long.") }
+    }
+
+    func toolCallEnd(id: String) {
+        machine.toolCallEnd(id: id)
+        thread?.publish()
+    }
+
+    func perform(id: String, name: String, arguments: JSON, completion: @escaping (ToolOutcome) -> Void) {
+        guard machine.isRunning, let thread else { return }
+        guard let ordinal = machine.perform(id: id) else {
+            // Its answer would never come, and the run never end.
+            environment.report("run \(self.id): the assistant asked for a call that it had not announced")
+            fail(.internal, "The assistant made a call that it had not announced.")
+            return
+        }
+        let operation = ToolOperation(
+            userID: thread.session.userID, threadID: thread.id, messageID: turn.message.id, runID: self.id,
+            ordinal: ordinal, name: name, arguments: arguments)
+        carryOut(operation, of: id, attempt: 1, completion)
+    }
+
+    /// How often an operation is offered of which it is not known whether it was stored.
+    private static let attempts = 8
+
+    /// An operation whose commit got lost is offered again: the same key has one effect and one result.
+    private func carryOut(
+        _ operation: ToolOperation, of call: String, attempt: Int, _ completion: @escaping (ToolOutcome) -> Void
+    ) {
+        environment.store.perform(operation) { [self] result in
+            switch result {
+            case .success(let outcome):
+                let canEnd = machine.toolDone(
+                    id: call, content: outcome.result.description, messageID: environment.makeIdentifier())
+                thread?.publish()
+                thread?.trimLog()
+                if machine.isRunning { completion(outcome) } else { settle(canEnd) }
+            case .failure(let error):
+                let isUncertain = error == .unknown || attempt > 1
+                if isUncertain, attempt < Self.attempts {
+                    _ = environment.schedule(after: min(100 << UInt64(attempt - 1), 2_000)) { [self] in
+                        carryOut(operation, of: call, attempt: attempt + 1, completion)
+                    }
+                    return
+                }
+                environment.report("run \(id): tool operation \(operation.ordinal) could not be stored: \(error)")
+                let message =
+                    isUncertain
+                    ? "The to-do list could not be reached. It is not known whether this step was carried out."
+                    : "The to-do list could not be reached. This step was not carried out."
+                let canEnd = machine.toolFailed(id: call, RunFailure(code: .toolFailed, message: message))
+                silence()
+                settle(canEnd)
+            }
+        }
+    }
+
+    func finish(_ usage: Usage?) {
+        let canEnd = machine.finish(usage)
+        settle(canEnd)
+    }
+
+    func fail(_ code: RunErrorCode, _ message: String) {
+        let canEnd = machine.fail(RunFailure(code: code, message: message))
+        silence()
+        settle(canEnd)
+    }
+
+    // MARK: Inside
+
+    private func settle(_ canEnd: Bool) {
+        thread?.publish()
+        guard canEnd else { return }
+        work = nil
+        if let timer = checkpointTimer { environment.cancel(timer: timer) }
+        checkpointTimer = nil
+        thread?.store(endOf: self)
+    }
+
+    /// Ends the assistant's part at once.
+    private func silence() {
+        let work = work
+        self.work = nil
+        work?.cancel()
+    }
+
+    private func scheduleCheckpoint() {
+        checkpointTimer = environment.schedule(after: environment.limits.checkpointInterval) { [weak self] in
+            guard let self else { return }
+            self.checkpointTimer = nil
+            guard let thread = self.thread, self.machine.isRunning, self.machine.log.end > self.checkpointed
+            else { return }
+            self.checkpointed = self.machine.log.end
+            self.environment.store.checkpoint(
+                RunCheckpoint(
+                    userID: thread.session.userID, runID: self.id, messages: self.machine.checkpoint()))
+        }
+    }
+}

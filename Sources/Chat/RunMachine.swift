@@ -1,0 +1,345 @@
+/// One run of the assistant as a machine: what the assistant, the tools, the user and the store say comes in, the run
+/// log and the messages to be stored come out. No clock, no randomness (ids are inputs), no I/O.
+///
+/// ```
+///            start                 finish / fail / cancel             stored
+///  queued ──────────▶ running ───────────────────────────▶ ending ───────────▶ ended
+///                       │  cancel while a tool is under way   ▲
+///                       └──────────▶ cancelling ──────────────┘ last tool done
+/// ```
+///
+/// Whatever order things come in, a run has one terminal event, nothing open is left behind it, and nothing is said
+/// after it. A tool that has begun is always awaited, since its effect may be committed.
+package struct RunMachine: Sendable {
+    package enum State: Sendable, Equatable {
+        case queued, running
+        /// No more is taken from the assistant; a tool is awaited. Ends as the given status.
+        case cancelling(RunStatus)
+        /// What there is to store is known and being stored.
+        case ending(RunStatus)
+        case ended(RunStatus)
+    }
+
+    package let runID: Identifier
+    /// The first event, which the log will share: it holds the user's message.
+    private let opening: ChatEvent
+    package private(set) var state: State = .queued
+    package private(set) var log: RunLog
+    package private(set) var usage: Usage?
+    package private(set) var failure: RunFailure?
+    /// Whether anything was said or done that a repetition of the run would double.
+    package var hasProgress: Bool { !drafts.isEmpty }
+
+    private enum Draft: Sendable {
+        case assistant(Identifier, calls: [ToolCall])
+        case tool(Identifier, callID: String, content: String)
+    }
+
+    private struct Call: Sendable {
+        enum Phase { case arguments, announced, performing, done }
+        var id: String
+        var phase: Phase
+        /// The assistant message it belongs to, as an index of the drafts.
+        var draft: Int
+        /// Its place among that message's calls.
+        var place: Int
+    }
+
+    private var drafts: [Draft] = []
+    private var calls: [Call] = []
+    private var openText: Identifier?
+    /// The assistant message that further tool calls of this step join.
+    private var step: Int?
+    private var operations = 0
+    private var codePoints = 0
+    private var callBytes = 0
+    private let replyLength: Int
+
+    package init(runID: Identifier, message: Message, position: UInt64, replyLength: Int, logBytes: Int = 1 << 20) {
+        self.runID = runID
+        opening = .runStarted(runID: runID, message: message)
+        self.replyLength = replyLength
+        log = RunLog(runID: runID, start: position, bound: logBytes)
+    }
+
+    package var isRunning: Bool { state == .running }
+
+    /// Ids of the messages that this run leaves, which are in its log and so not in a snapshot that goes before it.
+    package var messageIDs: [Identifier] {
+        drafts.map { draft in
+            switch draft {
+            case .assistant(let id, _), .tool(let id, _, _): id
+            }
+        }
+    }
+
+    // MARK: From the session
+
+    package mutating func start() {
+        guard state == .queued else { return }
+        state = .running
+        log.append(opening)
+    }
+
+    /// Stops the run: as `cancelled` by the user or as `interrupted` by the gateway's end.
+    ///
+    /// - Returns: whether it can be stored now; if not, a tool is awaited, or it was ending already.
+    package mutating func stop(_ status: RunStatus, failure: RunFailure? = nil) -> Bool {
+        // Also a run that is stopped before it began has a beginning, so that its terminal event has one.
+        start()
+        switch state {
+        case .queued, .running:
+            self.failure = failure
+            closeText()
+            if calls.contains(where: { $0.phase == .performing }) {
+                state = .cancelling(status)
+                return false
+            }
+            end(status)
+            return true
+        case .cancelling, .ending, .ended:
+            return false
+        }
+    }
+
+    /// Everything in the log has been handed out: it may let go of what is over its bound.
+    package mutating func trimLog() {
+        log.trim()
+    }
+
+    /// The end has been committed: the terminal event is due.
+    package mutating func stored() {
+        guard case .ending(let status) = state else { return }
+        state = .ended(status)
+        switch status {
+        case .completed: log.append(.runFinished(runID: runID, outcome: .success, usage: usage))
+        case .cancelled: log.append(.runFinished(runID: runID, outcome: .cancelled, usage: usage))
+        default:
+            let failure = failure ?? RunFailure(code: .internal, message: "The run failed.")
+            log.append(.runError(code: failure.code, message: failure.message))
+        }
+    }
+
+    // MARK: From the assistant
+
+    /// Calls that a run may make, and the bytes that their ids, names and arguments may have for each code point of
+    /// the reply's bound.
+    private static let callLimit = 256
+    private static let callBytesPerCodePoint = 4
+
+    /// What a piece of text, a call or its arguments led to.
+    package enum TextOutcome: Sendable {
+        case taken, ignored
+        /// It was cut at the reply's bound, or the call was not taken: the run should fail.
+        case tooLong
+    }
+
+    package mutating func text(_ delta: String, newID: () -> Identifier) -> TextOutcome {
+        guard state == .running, !delta.isEmpty else { return .ignored }
+        let message = openText ?? openMessage(newID())
+        var utf8 = delta.utf8[...]
+        codePoints += delta.unicodeScalars.count
+        var outcome = TextOutcome.taken
+        if codePoints > replyLength {
+            let kept = delta.unicodeScalars.count - (codePoints - replyLength)
+            utf8 = delta.utf8[..<delta.unicodeScalars.index(delta.startIndex, offsetBy: kept)]
+            codePoints = replyLength
+            outcome = .tooLong
+        }
+        if utf8.contains(0) {
+            log.append(text: Self.storable(String(decoding: utf8, as: UTF8.self)).utf8, to: message)
+        } else if !utf8.isEmpty {
+            log.append(text: utf8, to: message)
+        }
+        return outcome
+    }
+
+    package mutating func endText() {
+        guard state == .running else { return }
+        closeText()
+    }
+
+    /// An id may be used again when its call is done: some models count from the beginning in every step.
+    @discardableResult
+    package mutating func toolCallStart(id: String, name: String, newID: () -> Identifier) -> TextOutcome {
+        let id = Self.storable(id)
+        let name = Self.storable(name)
+        guard state == .running, !calls.contains(where: { $0.id == id && $0.phase != .done }) else { return .ignored }
+        guard calls.count < Self.callLimit, takeCallBytes(id.utf8.count + name.utf8.count) else { return .tooLong }
+        closeText()
+        let draft = step ?? newStep(newID())
+        step = draft
+        guard case .assistant(let parent, var list) = drafts[draft] else { return .ignored }
+        calls.append(Call(id: id, phase: .arguments, draft: draft, place: list.count))
+        list.append(ToolCall(id: id, name: name, arguments: ""))
+        drafts[draft] = .assistant(parent, calls: list)
+        log.append(.toolCallStart(id: id, name: name, parent: parent))
+        return .taken
+    }
+
+    @discardableResult
+    package mutating func toolCallArguments(id: String, delta: String) -> TextOutcome {
+        let id = Self.storable(id)
+        guard state == .running, !delta.isEmpty, let index = index(of: id, in: .arguments) else { return .ignored }
+        let clean = Self.storable(delta)
+        guard takeCallBytes(clean.utf8.count) else { return .tooLong }
+        let call = calls[index]
+        guard case .assistant(let parent, var list) = drafts[call.draft] else { return .ignored }
+        // Not held twice while it grows, or each delta would copy all that came before it.
+        drafts[call.draft] = .assistant(parent, calls: [])
+        list[call.place].arguments += clean
+        drafts[call.draft] = .assistant(parent, calls: list)
+        log.append(.toolCallArguments(id: id, delta: clean))
+        return .taken
+    }
+
+    package mutating func toolCallEnd(id: String) {
+        let id = Self.storable(id)
+        guard state == .running, let index = index(of: id, in: .arguments) else { return }
+        calls[index].phase = .announced
+        log.append(.toolCallEnd(id: id))
+    }
+
+    /// An announced call is about to be carried out.
+    ///
+    /// - Returns: the operation's ordinal in the run, from 1; `nil` when it must not be.
+    package mutating func perform(id: String) -> Int? {
+        guard state == .running, let index = index(of: Self.storable(id), in: .announced) else { return nil }
+        calls[index].phase = .performing
+        operations += 1
+        return operations
+    }
+
+    /// A call's effect is committed.
+    ///
+    /// - Returns: whether this was what a stop waited for, and the end can be stored now.
+    package mutating func toolDone(id: String, content: String, messageID: Identifier) -> Bool {
+        guard let index = index(of: Self.storable(id), in: .performing) else { return false }
+        answer(index, content: content, messageID: messageID)
+        guard case .cancelling(let status) = state, !calls.contains(where: { $0.phase == .performing }) else {
+            return false
+        }
+        end(status)
+        return true
+    }
+
+    /// A call could not be carried out at all: nothing was changed, and the run fails.
+    ///
+    /// - Returns: whether the end can be stored now.
+    package mutating func toolFailed(id: String, _ failure: RunFailure) -> Bool {
+        guard let index = index(of: Self.storable(id), in: .performing) else { return false }
+        calls[index].phase = .announced
+        if case .cancelling(let status) = state {
+            guard !calls.contains(where: { $0.phase == .performing }) else { return false }
+            end(status)
+            return true
+        }
+        return fail(failure)
+    }
+
+    /// The assistant is done. - Returns: whether the end can be stored now.
+    package mutating func finish(_ usage: Usage?) -> Bool {
+        guard state == .running else { return false }
+        self.usage = usage
+        return stop(.completed)
+    }
+
+    package mutating func fail(_ failure: RunFailure) -> Bool {
+        guard state == .running else { return false }
+        return stop(.failed, failure: failure)
+    }
+
+    // MARK: To the store
+
+    /// What is to be stored, once the state is `ending`.
+    package func messages() -> [Message] {
+        guard case .ending(let status) = state else { return [] }
+        let messageStatus: MessageStatus =
+            switch status {
+            case .completed, .queued, .running: .complete
+            case .cancelled: .cancelled
+            case .failed: .failed
+            case .interrupted: .interrupted
+            }
+        return drafts.map { draft in
+            switch draft {
+            case .assistant(let id, let calls):
+                Message(
+                    id: id, role: .assistant, content: log.text(of: id), toolCalls: calls, status: messageStatus)
+            case .tool(let id, let callID, let content):
+                Message(id: id, role: .tool, content: content, toolCallID: callID, status: .complete)
+            }
+        }
+    }
+
+    /// The text so far of every message of the assistant, for a checkpoint.
+    package func checkpoint() -> [(id: Identifier, content: String)] {
+        drafts.compactMap { draft in
+            guard case .assistant(let id, _) = draft else { return nil }
+            return (id: id, content: log.text(of: id))
+        }
+    }
+
+    // MARK: Inside
+
+    /// PostgreSQL can't store a NUL: it becomes the replacement character for everyone.
+    private static func storable(_ text: String) -> String {
+        text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
+    }
+
+    private mutating func takeCallBytes(_ count: Int) -> Bool {
+        callBytes += count
+        return callBytes <= replyLength * Self.callBytesPerCodePoint
+    }
+
+    private mutating func openMessage(_ id: Identifier) -> Identifier {
+        step = newStep(id)
+        openText = id
+        log.append(.textStart(id))
+        return id
+    }
+
+    private mutating func newStep(_ id: Identifier) -> Int {
+        drafts.append(.assistant(id, calls: []))
+        return drafts.count - 1
+    }
+
+    private mutating func closeText() {
+        guard let message = openText else { return }
+        openText = nil
+        log.append(.textEnd(message))
+    }
+
+    private func index(of id: String, in phase: Call.Phase) -> Int? {
+        calls.lastIndex { $0.id == id && $0.phase == phase }
+    }
+
+    private mutating func answer(_ index: Int, content: String, messageID: Identifier) {
+        calls[index].phase = .done
+        drafts.append(.tool(messageID, callID: calls[index].id, content: content))
+        log.append(.toolCallResult(message: messageID, id: calls[index].id, content: content))
+        step = nil
+    }
+
+    /// Closes what is open. A call that was announced and never carried out leaves the history with its end, so that
+    /// no half of an exchange is stored: the client saw it begin and end without a result.
+    private mutating func end(_ status: RunStatus) {
+        closeText()
+        for index in calls.indices where calls[index].phase == .arguments {
+            log.append(.toolCallEnd(id: calls[index].id))
+            calls[index].phase = .announced
+        }
+        for index in calls.indices.reversed() where calls[index].phase == .announced {
+            let call = calls[index]
+            if case .assistant(let id, var list) = drafts[call.draft] {
+                list.removeAll { $0.id == call.id }
+                drafts[call.draft] = .assistant(id, calls: list)
+            }
+        }
+        let log = log
+        drafts.removeAll { draft in
+            if case .assistant(let id, let calls) = draft { calls.isEmpty && log.text(of: id).isEmpty } else { false }
+        }
+        state = .ending(status)
+    }
+}

@@ -1,0 +1,35 @@
+/// A socket (or an event stream over HTTP) as its user's session sees it. Called on the shard's loop.
+package protocol SessionClient: AnyObject {
+    /// Whether events may be added now. While it is `false` the session keeps nothing for the client: when it has room
+    /// again it says so with `Session.drained`, and gets the merged rest.
+    var isWritable: Bool { get }
+    /// Sends one JSON text. A client that can't take it any more closes itself.
+    func send(_ json: UnsafeRawBufferPointer)
+    /// It has fallen behind what is still held: it must come back and resume.
+    func fellBehind()
+}
+
+extension SessionClient {
+    package func send(_ json: [UInt8]) {
+        json.withUnsafeBytes { send($0) }
+    }
+}
+
+/// What the sessions of a shard have in common: time, ids, the store, the assistant.
+package protocol SessionEnvironment: AnyObject {
+    /// Ends with the process; the first part of every cursor.
+    var epoch: String { get }
+    var limits: ChatLimits { get }
+    var store: any ChatStore { get }
+    var agent: any Agent { get }
+    func makeIdentifier() -> Identifier
+    /// A position beyond all that threads of this process have used: where a thread's log begins.
+    func freshPosition() -> UInt64
+    /// Monotonic milliseconds.
+    var nowMilliseconds: UInt64 { get }
+    /// Runs `action` on the loop after so many milliseconds.
+    func schedule(after milliseconds: UInt64, _ action: @escaping () -> Void) -> UInt64
+    func cancel(timer: UInt64)
+    /// A run or a write went wrong in a way that the operator should see. No content of users.
+    func report(_ incident: String)
+}

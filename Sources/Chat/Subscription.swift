@@ -1,0 +1,270 @@
+/// A client that wants a thread's events, and how far it has got.
+struct Subscription {
+    let client: any SessionClient
+    /// Everything up to here was given to the client.
+    var position: UInt64
+    /// Events up to here were streamed before it subscribed, and are marked as a replay.
+    var replayEnd: UInt64 = 0
+    /// How often the log had let go of tool calls when the replay began: it may not happen in the middle of one.
+    var drops = 0
+}
+
+extension ChatThread {
+    func subscription(of client: any SessionClient) -> Int? {
+        subscriptions.firstIndex { $0.client === client }
+    }
+
+    /// Whether a client is subscribed, or will be when its history has been read.
+    func isWanted(by client: any SessionClient) -> Bool {
+        subscription(of: client) != nil || readers.contains { $0.answer.client === client }
+    }
+
+    /// Subscribes a client that has sent to the thread: it gets the active run from its beginning, if there is one.
+    func join(_ client: any SessionClient) {
+        guard subscription(of: client) == nil else { return }
+        let start = active?.machine.log.start ?? newest
+        subscriptions.append(
+            Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start)))
+        catchUp(client)
+    }
+
+    /// Subscribes a client that has repeated a send: it gets that run from its beginning as far as it is still held.
+    func join(_ client: any SessionClient, from runID: Identifier) {
+        guard subscription(of: client) == nil else { return }
+        let start = logs.first { $0.log.runID == runID }?.log.start ?? active?.machine.log.start ?? newest
+        subscriptions.append(
+            Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start)))
+        catchUp(client)
+    }
+
+    /// Gives a client that left off at a cursor exactly the rest. A client that is subscribed on this socket has it.
+    ///
+    /// - Returns: `false` when the cursor is not of this epoch or no longer held: a snapshot is due.
+    func resume(_ client: any SessionClient, after cursor: String) -> Bool {
+        if subscription(of: client) != nil { return true }
+        guard let dot = cursor.lastIndex(of: "."), cursor[..<dot] == environment.epoch,
+            let position = UInt64(cursor[cursor.index(after: dot)...])
+        else { return false }
+        if published != newest { publish() }
+        guard canResume(after: position) else { return false }
+        subscriptions.append(Subscription(client: client, position: position))
+        catchUp(client)
+        return true
+    }
+
+    /// Sends a client the history and then the active run from its beginning, and keeps it subscribed.
+    func deliver(_ page: MessagePage, to client: any SessionClient, id: String?) {
+        if published != newest { publish() }
+        // What the run has left so far comes with its events.
+        let ofRun = Set(active?.machine.messageIDs ?? [])
+        var messages = page.messages.filter { !ofRun.contains($0.id) }[...]
+        var hasMore = page.hasMore
+        var bytes = 0
+        for (index, message) in messages.enumerated().reversed() {
+            bytes += message.content.utf8.count + message.toolCalls.reduce(0) { $0 + $1.arguments.utf8.count }
+            if bytes > environment.limits.snapshotBytes, index + 1 < messages.count {
+                messages = messages[(index + 1)...]
+                hasMore = true
+                break
+            }
+        }
+        let start = active?.machine.log.start ?? newest
+        client.send(
+            ServerFrame.snapshot(
+                threadID: self.id, messages: messages, hasMore: hasMore, cursor: start, epoch: environment.epoch))
+        if subscription(of: client) == nil {
+            subscriptions.append(
+                Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start)))
+            catchUp(client)
+        }
+        client.send(
+            ServerFrame.subscribed(
+                id: id, threadID: self.id, isResumed: false, cursor: newest, epoch: environment.epoch))
+    }
+
+    func leave(_ client: any SessionClient) {
+        subscriptions.removeAll { $0.client === client }
+        readers.removeAll { $0.answer.client === client }
+    }
+
+    /// Whether the log still holds what comes after `position`.
+    func canResume(after position: UInt64) -> Bool {
+        if position == newest { return true }
+        if let active, active.machine.log.canResume(after: position) { return true }
+        return logs.contains { $0.log.canResume(after: position) }
+    }
+
+    /// Whether a replay that had to wait can go on although the log has let go of some of what it began with.
+    private func canGoOn(_ subscription: Subscription) -> Bool {
+        guard subscription.position <= subscription.replayEnd, subscription.drops == drops(at: subscription.position)
+        else { return false }
+        if let active, active.machine.log.canReplay(after: subscription.position) { return true }
+        return logs.contains { $0.log.canReplay(after: subscription.position) }
+    }
+
+    private func drops(at position: UInt64) -> Int {
+        if let log = active?.machine.log, position >= log.start { return log.drops }
+        return logs.first { position >= $0.log.start && position < $0.log.end }?.log.drops ?? 0
+    }
+
+    /// Hands what was added to the log to all sockets that keep up; each event is encoded once.
+    ///
+    /// A client may come back into the session, or leave it, from within a frame that it is given. What that adds is
+    /// handed out by the round that is under way, and whoever got out of step with the rounds is caught up.
+    func publish() {
+        if let timer = coalescingTimer {
+            environment.cancel(timer: timer)
+            coalescingTimer = nil
+        }
+        guard !isPublishing else { return }
+        isPublishing = true
+        while published != newest { publishRound() }
+        isPublishing = false
+        for subscription in subscriptions where subscription.position != published {
+            if subscription.client.isWritable { catchUp(subscription.client) }
+        }
+    }
+
+    private func publishRound() {
+        let from = published
+        published = newest
+        guard !subscriptions.isEmpty else { return }
+        var previous = from
+        session.withScratch { scratch in
+            forEachItem(after: from) { item, position in
+                encode(item, endingAt: position, replayEnd: 0, scratch: &scratch) { bytes, reached in
+                    var index = 0
+                    // Not over the indices: the list may change under the call.
+                    while index < subscriptions.count {
+                        let client = subscriptions[index].client
+                        if subscriptions[index].position == previous, client.isWritable {
+                            subscriptions[index].position = reached
+                            client.send(bytes)
+                        }
+                        index += 1
+                    }
+                    previous = reached
+                    return true
+                }
+            }
+        }
+    }
+
+    /// The same for text, which may wait for the end of the coalescing window. The first piece of a message leaves at
+    /// once, with the event that opens it.
+    func publishText() {
+        let window = environment.limits.coalescingWindow
+        guard window > 0 else {
+            publish()
+            return
+        }
+        guard coalescingTimer == nil else { return }
+        publish()
+        coalescingTimer = environment.schedule(after: window) { [weak self] in
+            guard let self else { return }
+            self.coalescingTimer = nil
+            self.publish()
+        }
+    }
+
+    /// Gives one client the merged rest of what it has not got, as far as it has room.
+    func catchUp(_ client: any SessionClient) {
+        // What the coalescing window still holds back leaves first, so that all positions are those of whole items.
+        if published != newest { publish() }
+        guard let index = subscription(of: client) else { return }
+        let from = subscriptions[index].position
+        let replayEnd = subscriptions[index].replayEnd
+        guard from != newest else { return }
+        guard canResume(after: from) || canGoOn(subscriptions[index]) else {
+            subscriptions.remove(at: index)
+            client.fellBehind()
+            return
+        }
+        var previous = from
+        session.withScratch { scratch in
+            forEachItem(after: from) { item, position in
+                encode(item, endingAt: position, replayEnd: replayEnd, scratch: &scratch) { bytes, reached in
+                    // Where it has come back in from a frame and was caught up there, this is over.
+                    guard client.isWritable, let index = subscription(of: client),
+                        subscriptions[index].position == previous
+                    else { return false }
+                    subscriptions[index].position = reached
+                    previous = reached
+                    client.send(bytes)
+                    return true
+                }
+            }
+        }
+    }
+
+    /// Lets the running log keep its bound, once all that is in it was handed out.
+    func trimLog() {
+        if !isPublishing, published == newest { active?.machine.trimLog() }
+    }
+
+    /// Keeps a finished run's log for those that come back.
+    func keep(_ log: RunLog) {
+        let retention = environment.limits.logRetention
+        logs.append((log, environment.nowMilliseconds + retention))
+        if logs.count > Self.keptLogs { logs.removeFirst(logs.count - Self.keptLogs) }
+        if logTimer == nil { scheduleExpiry(after: retention) }
+    }
+
+    /// Logs of finished runs that a thread keeps at most, whatever their age.
+    private static let keptLogs = 16
+
+    private func scheduleExpiry(after milliseconds: UInt64) {
+        logTimer = environment.schedule(after: max(milliseconds, 1)) { [weak self] in
+            guard let self else { return }
+            self.logTimer = nil
+            let now = self.environment.nowMilliseconds
+            self.logs.removeAll { $0.expires <= now }
+            if let first = self.logs.first {
+                self.scheduleExpiry(after: first.expires - now)
+            } else {
+                self.session.release(self)
+            }
+        }
+    }
+
+    private func forEachItem(after position: UInt64, _ body: (RunLog.Item, UInt64) -> Bool) {
+        var goesOn = true
+        for (log, _) in logs where log.end > position && goesOn {
+            log.forEach(after: max(position, log.start)) { item, reached in
+                goesOn = body(item, reached)
+                return goesOn
+            }
+        }
+        guard goesOn, let log = active?.machine.log, log.end > position else { return }
+        log.forEach(after: max(position, log.start), body)
+    }
+
+    /// Encodes an item, in pieces where a text is very long.
+    private func encode(
+        _ item: RunLog.Item, endingAt end: UInt64, replayEnd: UInt64, scratch: inout [UInt8],
+        _ body: (UnsafeRawBufferPointer, UInt64) -> Bool
+    ) -> Bool {
+        var place = EventPlace(
+            threadID: id, epoch: environment.epoch, position: end, isReplay: end <= replayEnd)
+        switch item {
+        case .event(let event):
+            scratch.removeAll(keepingCapacity: true)
+            scratch.append(event: event, at: place)
+            return scratch.withUnsafeBytes { body($0, end) }
+        case .text(let message, let bytes):
+            var offset = 0
+            while offset < bytes.count {
+                var stop = min(offset + environment.limits.mergedDelta, bytes.count)
+                while stop < bytes.count, stop > offset + 1, bytes[stop] & 0xC0 == 0x80 { stop -= 1 }
+                place.position = end - UInt64(bytes.count - stop)
+                place.isReplay = place.position <= replayEnd
+                scratch.removeAll(keepingCapacity: true)
+                scratch.append(
+                    textDelta: UnsafeBufferPointer(rebasing: bytes[offset..<stop]), of: message, at: place)
+                guard scratch.withUnsafeBytes({ body($0, place.position) }) else { return false }
+                offset = stop
+            }
+            return true
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// Where an answer goes: a client and the id that it gave its request.
+struct Answer {
+    weak var client: (any SessionClient)?
+    var id: String?
+
+    func send(_ frame: [UInt8]) {
+        client?.send(frame)
+    }
+}
+
+/// A subscriber whose history is being read. One that leaves meanwhile is taken from its thread's list.
+final class Reader {
+    let answer: Answer
+
+    init(_ answer: Answer) {
+        self.answer = answer
+    }
+}
+
+/// A user's message on its way: to the database, into the queue of its conversation, to its run.
+final class Turn {
+    let threadID: Identifier
+    let message: Message
+    let runID: Identifier
+    let clientID: String?
+    /// The sender, and everyone who sent the same id while it was under way.
+    var answers: [Answer]
+    var isCommitted = false
+    /// Cancelled before its run began; these are told when that is durable.
+    var cancellations: [Answer] = []
+    var isWithdrawn = false
+    /// The run that is cancelled in its favour once this turn is accepted, and not before: a turn that is refused or
+    /// turns out to be a repetition does nothing.
+    var interrupts: Identifier?
+
+    init(threadID: Identifier, message: Message, runID: Identifier, clientID: String?, answer: Answer) {
+        self.threadID = threadID
+        self.message = message
+        self.runID = runID
+        self.clientID = clientID
+        answers = [answer]
+    }
+}

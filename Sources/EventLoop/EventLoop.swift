@@ -1,0 +1,296 @@
+import CLinux
+import Dispatch
+import Glibc
+import Synchronization
+
+/// A shard's loop: a serial queue whose one block stays in `epoll_wait`, a timer wheel, and a run queue behind an
+/// eventfd for what other threads have to say.
+///
+/// A tick is: wait, hand out readiness, run the jobs, fire the timers, and last let everyone who enlisted with
+/// `atEndOfTick` send what the tick produced. Staying in `epoll_wait` saves the wake-up through libdispatch's manager
+/// thread that a dispatch source would cost for each tick.
+///
+/// `@unchecked Sendable`: the only state that other threads touch is behind `inbox` and atomics; all else is used
+/// from the loop's own block only, which `assertCurrent` checks at the entries.
+package final class EventLoop: @unchecked Sendable {
+    package let label: String
+    /// Reads of all sockets of the loop go here, one at a time: an idle socket keeps no buffer.
+    let readBuffer: UnsafeMutableRawBufferPointer
+
+    private struct Slot {
+        var handler: (any ReadinessHandler)?
+        var descriptor: Int32
+        var generation: UInt32
+        var interest: Interest
+    }
+
+    private struct Inbox {
+        var jobs: [@Sendable () -> Void] = []
+        var isAwake = false
+        var isStopped = false
+    }
+
+    private let epoll: Int32
+    private let wakeup: Int32
+    private let queue: DispatchQueue
+    private let inbox = Mutex(Inbox())
+    private let thread = Atomic<UInt>(0)
+    private var slots: [Slot] = []
+    private var freeSlots: [UInt32] = []
+    private var timers: TimerWheel
+    private var participants: [any TickParticipant] = []
+    private var spareBuffers: [[UInt8]] = []
+    private var running = true
+    /// The wakeup's place among the tokens; no slot has this index.
+    private static let wakeupToken = UInt64.max
+    private static let batch: Int32 = 256
+
+    /// Monotonic nanoseconds at the beginning of the tick.
+    package private(set) var now: UInt64
+
+    /// - Throws: when the process has no descriptors left.
+    package init(label: String) throws(SystemError) {
+        self.label = label
+        epoll = parley_epoll_create()
+        guard epoll >= 0 else { throw SystemError("epoll_create1") }
+        wakeup = parley_eventfd()
+        guard wakeup >= 0 else {
+            let error = SystemError("eventfd")
+            close(epoll)
+            throw error
+        }
+        guard
+            parley_epoll_control(epoll, EPOLL_CTL_ADD, wakeup, UInt32(PARLEY_EPOLLIN), Self.wakeupToken) == 0
+        else {
+            let error = SystemError("epoll_ctl")
+            close(epoll)
+            close(wakeup)
+            throw error
+        }
+        queue = DispatchQueue(label: label, qos: .userInitiated)
+        readBuffer = .allocate(byteCount: 1 << 16, alignment: 64)
+        now = monotonicNanoseconds()
+        timers = TimerWheel(now: now / 1_000_000)
+    }
+
+    deinit {
+        close(epoll)
+        close(wakeup)
+        readBuffer.deallocate()
+    }
+
+    /// Begins to turn; once.
+    package func start() {
+        queue.async { self.run() }
+    }
+
+    /// Ends the loop after its current tick and the jobs given before; from any thread.
+    package func stop() {
+        execute { self.running = false }
+    }
+
+    /// Whether the caller runs on this loop; from any thread.
+    package var isCurrent: Bool {
+        thread.load(ordering: .relaxed) == UInt(pthread_self())
+    }
+
+    /// Runs a job on the loop, after those given before; from any thread. Ignored once the loop has ended.
+    package func execute(_ job: @escaping @Sendable () -> Void) {
+        let mustWake = inbox.withLock { inbox in
+            if inbox.isStopped { return false }
+            inbox.jobs.append(job)
+            defer { inbox.isAwake = true }
+            return !inbox.isAwake
+        }
+        if mustWake {
+            var one: UInt64 = 1
+            _ = retrying { write(wakeup, &one, 8) }
+        }
+    }
+
+    /// Runs `action` on the loop, not before `nanoseconds` have passed (a millisecond's granularity).
+    package func schedule(after nanoseconds: UInt64, _ action: @escaping () -> Void) -> TimerToken {
+        let (end, overflow) = now.addingReportingOverflow(nanoseconds)
+        return timers.insert(deadline: overflow ? .max : end / 1_000_000 + (end % 1_000_000 == 0 ? 0 : 1), action)
+    }
+
+    package func cancel(_ token: TimerToken) {
+        // What the action held may cancel timers of its own as it goes: not before the wheel is free again.
+        let action = timers.cancel(token)
+        withExtendedLifetime(action) {}
+    }
+
+    /// Hands `handler` the descriptor's readiness until `unwatch`. The loop keeps the handler alive as long.
+    package func watch(
+        _ descriptor: Int32, _ interest: Interest, _ handler: any ReadinessHandler
+    ) throws(SystemError) -> WatchToken {
+        let index: UInt32
+        if let free = freeSlots.popLast() {
+            index = free
+        } else {
+            index = UInt32(slots.count)
+            slots.append(Slot(handler: nil, descriptor: -1, generation: 0, interest: []))
+        }
+        let token = WatchToken(index: index, generation: slots[Int(index)].generation)
+        guard parley_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, interest.epollEvents, token.packed) == 0 else {
+            let error = SystemError("epoll_ctl")
+            freeSlots.append(index)
+            throw error
+        }
+        slots[Int(index)].handler = handler
+        slots[Int(index)].descriptor = descriptor
+        slots[Int(index)].interest = interest
+        return token
+    }
+
+    package func change(_ token: WatchToken, to interest: Interest) {
+        guard let index = index(of: token), slots[index].interest != interest else { return }
+        slots[index].interest = interest
+        _ = parley_epoll_control(epoll, EPOLL_CTL_MOD, slots[index].descriptor, interest.epollEvents, token.packed)
+    }
+
+    /// Ends the watch; before the descriptor is closed.
+    package func unwatch(_ token: WatchToken) {
+        guard let index = index(of: token) else { return }
+        _ = parley_epoll_control(epoll, EPOLL_CTL_DEL, slots[index].descriptor, 0, 0)
+        // The handler may go with this, and end watches of its own as it goes: not before the slots are free again.
+        let handler = slots[index].handler
+        slots[index].handler = nil
+        slots[index].descriptor = -1
+        slots[index].generation &+= 1
+        freeSlots.append(token.index)
+        withExtendedLifetime(handler) {}
+    }
+
+    /// Calls `participant` once when the current tick ends. It keeps its own note of being enlisted.
+    package func atEndOfTick(_ participant: any TickParticipant) {
+        participants.append(participant)
+    }
+
+    /// An empty buffer with room, from those that the loop keeps for reuse.
+    func takeBuffer() -> [UInt8] {
+        spareBuffers.popLast() ?? []
+    }
+
+    /// Gives a buffer back; small and large ones are let go, so that what is kept is bounded (64 of at most 64 KiB).
+    func recycle(_ buffer: consuming [UInt8]) {
+        guard spareBuffers.count < 64, buffer.capacity >= 256, buffer.capacity <= 1 << 16 else { return }
+        buffer.removeAll(keepingCapacity: true)
+        spareBuffers.append(buffer)
+    }
+
+    package func assertCurrent() {
+        precondition(isCurrent, "\(label): called from outside the loop")
+    }
+
+    private func index(of token: WatchToken) -> Int? {
+        let index = Int(token.index)
+        guard index < slots.count, slots[index].generation == token.generation, slots[index].handler != nil else {
+            return nil
+        }
+        return index
+    }
+
+    private func run() {
+        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        withUnsafeTemporaryAllocation(of: parley_ready.self, capacity: Int(Self.batch)) { ready in
+            while running { tick(ready) }
+        }
+        // What is still queued may hold the only reference to something that must be closed: it runs, then it is over.
+        let rest = inbox.withLock { inbox in
+            inbox.isStopped = true
+            let jobs = inbox.jobs
+            inbox.jobs = []
+            return jobs
+        }
+        for job in rest { job() }
+        endTick()
+        letGo()
+        thread.store(0, ordering: .relaxed)
+    }
+
+    /// Ends what is still watched or set, which mostly refers back to the loop.
+    private func letGo() {
+        for index in slots.indices {
+            unwatch(WatchToken(index: UInt32(index), generation: slots[index].generation))
+        }
+        var timers = TimerWheel(now: now / 1_000_000)
+        swap(&timers, &self.timers)
+        var participants: [any TickParticipant] = []
+        swap(&participants, &self.participants)
+        spareBuffers.removeAll()
+    }
+
+    private func tick(_ ready: UnsafeMutableBufferPointer<parley_ready>) {
+        let count = parley_epoll_wait(epoll, ready.baseAddress, Self.batch, timeout())
+        now = monotonicNanoseconds()
+        if count > 0 {
+            for position in 0..<Int(count) {
+                let event = ready[position]
+                if event.token == Self.wakeupToken {
+                    var value: UInt64 = 0
+                    _ = retrying { read(wakeup, &value, 8) }
+                    continue
+                }
+                guard let index = index(of: WatchToken(packed: event.token)) else { continue }
+                let handler = slots[index].handler
+                handler?.ready(Readiness(epollEvents: event.events))
+            }
+        }
+        runJobs()
+        timers.advance(to: now / 1_000_000)
+        while let action = timers.popDue() { action() }
+        endTick()
+    }
+
+    private func timeout() -> Int32 {
+        guard let wake = timers.nextWake else { return -1 }
+        // The wheel counts whole milliseconds: the wait ends when the clock has reached that one.
+        let target = wake &* 1_000_000
+        let current = monotonicNanoseconds()
+        if target <= current { return 0 }
+        return Int32(clamping: (target - current + 999_999) / 1_000_000)
+    }
+
+    private func runJobs() {
+        let jobs = inbox.withLock { inbox in
+            let jobs = inbox.jobs
+            inbox.jobs = []
+            inbox.isAwake = false
+            return jobs
+        }
+        for job in jobs { job() }
+    }
+
+    private func endTick() {
+        while !participants.isEmpty {
+            var current: [any TickParticipant] = []
+            swap(&current, &participants)
+            for participant in current { participant.tickEnded() }
+            if participants.isEmpty {
+                current.removeAll(keepingCapacity: true)
+                swap(&current, &participants)
+            }
+        }
+    }
+}
+
+extension Interest {
+    var epollEvents: UInt32 {
+        var events: UInt32 = 0
+        if contains(.read) { events |= UInt32(PARLEY_EPOLLIN) }
+        if contains(.write) { events |= UInt32(PARLEY_EPOLLOUT) }
+        return events
+    }
+}
+
+extension Readiness {
+    init(epollEvents events: UInt32) {
+        var readiness: Readiness = []
+        if events & UInt32(PARLEY_EPOLLIN) != 0 { readiness.insert(.read) }
+        if events & UInt32(PARLEY_EPOLLOUT) != 0 { readiness.insert(.write) }
+        if events & UInt32(PARLEY_EPOLLHUP) != 0 { readiness.insert(.hangup) }
+        if events & UInt32(PARLEY_EPOLLERR) != 0 { readiness.insert(.error) }
+        self = readiness
+    }
+}

@@ -1,0 +1,151 @@
+import CLinux
+import Glibc
+
+/// A listening socket, bound once and accepted from by every shard: each loop watches its own duplicate of the
+/// descriptor. No SO_REUSEPORT, so that a second gateway on the same port is an error and not a silent sharing.
+///
+/// The port is free again when this and all its listeners are closed.
+package struct ListeningSocket: Sendable {
+    package let descriptor: Int32
+    /// The port that was bound, also where 0 asked for a free one.
+    package let port: UInt16
+
+    /// - Parameters:
+    ///   - host: a numeric address or a name; the first address that can be bound is taken.
+    ///   - backlog: connections that may wait to be accepted; the kernel's `somaxconn` limits it further.
+    package init(host: String, port: UInt16, backlog: Int32 = 4096) throws(SystemError) {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &list) == 0, list != nil else {
+            throw SystemError("getaddrinfo \(host)", code: EADDRNOTAVAIL)
+        }
+        defer { freeaddrinfo(list) }
+        var failure = SystemError("bind", code: EADDRNOTAVAIL)
+        var candidate = list
+        while let info = candidate?.pointee {
+            candidate = info.ai_next
+            let descriptor = socket(
+                info.ai_family, info.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            guard descriptor >= 0 else {
+                failure = SystemError("socket")
+                continue
+            }
+            var one: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+            guard bind(descriptor, info.ai_addr, info.ai_addrlen) == 0, listen(descriptor, backlog) == 0 else {
+                failure = SystemError("bind \(host):\(port)")
+                Glibc.close(descriptor)
+                continue
+            }
+            self.descriptor = descriptor
+            self.port = Self.port(of: descriptor)
+            return
+        }
+        throw failure
+    }
+
+    /// Closes the descriptor; once, by whoever made it. The loops' duplicates stay open until their listeners close.
+    package func close() {
+        Glibc.close(descriptor)
+    }
+
+    private static func port(of descriptor: Int32) -> UInt16 {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard result == 0 else { return 0 }
+        return withUnsafeBytes(of: storage) { bytes in
+            UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+        }
+    }
+}
+
+/// Accepts the connections of a listening socket on one loop.
+package final class Listener: ReadinessHandler {
+    private let loop: EventLoop
+    private let descriptor: Int32
+    private let accepted: (Int32) -> Void
+    private var token: WatchToken?
+    private var retry: TimerToken?
+    /// Given up when the process has no descriptors left, so that a waiting connection can be taken and refused
+    /// instead of waking the loop for ever.
+    private var spare: Int32
+
+    /// Connections taken in one tick before others have their turn.
+    private static let acceptsPerTick = 64
+    /// How long to leave the listener alone when descriptors or memory have run out.
+    private static let backOff: UInt64 = 100_000_000
+
+    /// - Parameter accepted: gets the descriptor of each connection, non-blocking, and owns it from then on.
+    package init(
+        _ listening: ListeningSocket, on loop: EventLoop, accepted: @escaping (Int32) -> Void
+    ) throws(SystemError) {
+        self.loop = loop
+        self.accepted = accepted
+        descriptor = fcntl(listening.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw SystemError("fcntl") }
+        spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        do {
+            token = try loop.watch(descriptor, .read, self)
+        } catch {
+            Glibc.close(descriptor)
+            if spare >= 0 { Glibc.close(spare) }
+            throw error
+        }
+    }
+
+    package func ready(_ readiness: Readiness) {
+        for _ in 0..<Self.acceptsPerTick {
+            // It may be closed by what takes the connection, and its descriptor be another's by then.
+            guard token != nil else { return }
+            let connection = parley_accept(descriptor, nil, nil)
+            if connection >= 0 {
+                accepted(connection)
+                continue
+            }
+            switch errno {
+            case EINTR, ECONNABORTED, EPROTO:
+                continue
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                refuseOne()
+                rest()
+                return
+            default:
+                return
+            }
+        }
+    }
+
+    package func close() {
+        guard let token else { return }
+        loop.unwatch(token)
+        self.token = nil
+        if let retry { loop.cancel(retry) }
+        Glibc.close(descriptor)
+        if spare >= 0 { Glibc.close(spare) }
+        spare = -1
+    }
+
+    private func refuseOne() {
+        guard spare >= 0 else { return }
+        Glibc.close(spare)
+        let connection = parley_accept(descriptor, nil, nil)
+        if connection >= 0 { Glibc.close(connection) }
+        spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    }
+
+    private func rest() {
+        guard let token else { return }
+        loop.change(token, to: [])
+        retry = loop.schedule(after: Self.backOff) { [weak self] in
+            guard let self, let token = self.token else { return }
+            if self.spare < 0 { self.spare = open("/dev/null", O_RDONLY | O_CLOEXEC) }
+            self.loop.change(token, to: .read)
+        }
+    }
+}

@@ -1,0 +1,306 @@
+import CLinux
+import Glibc
+
+/// What a socket tells its owner, always on the loop.
+package protocol SocketDelegate: AnyObject {
+    /// Bytes have come. They lie in the loop's own buffer (at most 64 KiB), which may be changed in place and is
+    /// valid during the call only.
+    func socket(_ socket: Socket, received bytes: UnsafeMutableRawBufferPointer)
+    /// The peer will send no more; writing is still possible.
+    func socketReceivedEnd(_ socket: Socket)
+    /// Everything has left after a time in which the peer took nothing.
+    func socketDrained(_ socket: Socket)
+    /// The last call, exactly once, whoever closed it; at the end of the tick.
+    func socketClosed(_ socket: Socket)
+}
+
+/// A connected stream socket on a loop: non-blocking, without Nagle's delay.
+///
+/// What a tick writes is collected and leaves in one `send` when the tick ends. The outbound buffer is bounded: a
+/// write that would pass the bound takes nothing and says so. While it is open the loop keeps the socket alive and
+/// the socket its delegate.
+package final class Socket: ReadinessHandler, TickParticipant {
+    package let loop: EventLoop
+    package var delegate: (any SocketDelegate)?
+    package private(set) var isOpen = true
+    /// The most bytes that may wait for the peer.
+    package var outboundLimit: Int
+
+    private let descriptor: Int32
+    private var token: WatchToken?
+    private var outbound: [UInt8] = []
+    private var sent = 0
+    private var interest: Interest = .read
+    private var flags: Flags = []
+    private var lingerTimer: TimerToken?
+
+    private struct Flags: OptionSet {
+        let rawValue: UInt8
+        static let enlisted = Flags(rawValue: 1)
+        /// The kernel's buffer is full: EPOLLOUT is awaited.
+        static let blocked = Flags(rawValue: 2)
+        static let receivedEnd = Flags(rawValue: 4)
+        static let paused = Flags(rawValue: 8)
+        /// Nothing more is written; closes when all has left and the peer has ended or the time is over.
+        static let lingering = Flags(rawValue: 16)
+        static let shutDown = Flags(rawValue: 32)
+        static let announceClosed = Flags(rawValue: 64)
+        /// The peer has gone while reading was paused: not watched until it is resumed, since the kernel would report
+        /// the hang-up for ever.
+        static let parked = Flags(rawValue: 128)
+    }
+
+    /// Takes a connected descriptor over; it is closed with the socket, also when this throws.
+    ///
+    /// - Parameter outboundLimit: bytes, 1 MiB by default.
+    package init(adopting descriptor: Int32, on loop: EventLoop, outboundLimit: Int = 1 << 20) throws(SystemError) {
+        self.loop = loop
+        self.descriptor = descriptor
+        self.outboundLimit = outboundLimit
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        do {
+            token = try loop.watch(descriptor, .read, self)
+        } catch {
+            isOpen = false
+            Glibc.close(descriptor)
+            throw error
+        }
+    }
+
+    /// Bytes that wait for the peer.
+    package var outboundCount: Int { outbound.count - sent }
+
+    /// Whether the kernel took less than it was given last time.
+    package var isBlocked: Bool { flags.contains(.blocked) }
+
+    /// Takes bytes to be sent at the end of the tick. `false`: the bound would be passed or the socket is closing,
+    /// and nothing was taken.
+    @discardableResult
+    package func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard isOpen, !flags.contains(.lingering), outboundCount + bytes.count <= outboundLimit else { return false }
+        prepareOutbound()
+        outbound.append(contentsOf: bytes)
+        enlist()
+        return true
+    }
+
+    @discardableResult
+    package func write(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { write($0) }
+    }
+
+    package func pauseReading() {
+        flags.insert(.paused)
+        updateInterest()
+    }
+
+    package func resumeReading() {
+        flags.remove(.paused)
+        unpark()
+        updateInterest()
+    }
+
+    /// Sends what waits, ends the sending direction, and closes when the peer has ended too or the time is over, so
+    /// that the last bytes are not lost to a reset (RFC 9112 section 9.6). What the peer still sends is dropped.
+    package func closeAfterFlush(within nanoseconds: UInt64) {
+        guard isOpen, !flags.contains(.lingering) else { return }
+        flags.insert(.lingering)
+        flags.remove(.paused)
+        unpark()
+        guard isOpen else { return }
+        lingerTimer = loop.schedule(after: nanoseconds) { [weak self] in self?.close() }
+        updateInterest()
+        enlist()
+    }
+
+    /// Closes at once; what was not sent is lost.
+    package func close() {
+        guard isOpen else { return }
+        letGo()
+        Glibc.close(descriptor)
+        flags.insert(.announceClosed)
+        enlist()
+    }
+
+    /// Closes with a reset instead of an orderly end.
+    package func reset() {
+        guard isOpen else { return }
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    /// Gives the descriptor up without closing it, for another loop. What was written in this tick is sent first as
+    /// far as the kernel takes it. The delegate hears no more. -1: it is closed already, or the sending showed that the
+    /// peer has gone, and the delegate hears of that as usual.
+    package func detach() -> Int32 {
+        if !outbound.isEmpty { flush() }
+        guard isOpen else { return -1 }
+        letGo()
+        delegate = nil
+        return descriptor
+    }
+
+    /// The peer's address without port, for limits and the log; empty when it is unknown.
+    package var peerAddress: String {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getpeername(descriptor, address, &length) == 0
+                    ? getnameinfo(address, length, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST) : -1
+            }
+        }
+        guard result == 0 else { return "" }
+        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    package func ready(_ readiness: Readiness) {
+        if readiness.contains(.write) { flush() }
+        guard isOpen, !readiness.isDisjoint(with: [.read, .hangup, .error]) else { return }
+        let isGone = !readiness.isDisjoint(with: [.hangup, .error])
+        if isGone, flags.contains(.receivedEnd) || flags.contains(.paused) && readiness.contains(.error) {
+            // Nothing more comes and nothing can be sent.
+            close()
+        } else if isGone, flags.contains(.paused) {
+            park()
+        } else {
+            receive()
+        }
+    }
+
+    private func park() {
+        flags.insert(.parked)
+        if let token { loop.unwatch(token) }
+        token = nil
+    }
+
+    private func unpark() {
+        guard isOpen, flags.contains(.parked) else { return }
+        flags.remove(.parked)
+        interest = .read
+        do {
+            token = try loop.watch(descriptor, .read, self)
+        } catch {
+            close()
+        }
+    }
+
+    package func tickEnded() {
+        flags.remove(.enlisted)
+        if isOpen, !flags.contains(.blocked) { flush() }
+        if flags.contains(.announceClosed) {
+            flags.remove(.announceClosed)
+            let owner = delegate
+            delegate = nil
+            owner?.socketClosed(self)
+        }
+    }
+
+    /// A socket with much to say gets the loop's buffer this often before others have their turn.
+    private static let readsPerTick = 4
+
+    private func receive() {
+        for _ in 0..<Self.readsPerTick {
+            guard isOpen, !flags.contains(.paused) || flags.contains(.lingering) else { return }
+            let buffer = loop.readBuffer
+            let count = retrying { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+            if count > 0 {
+                if !flags.contains(.lingering) {
+                    delegate?.socket(self, received: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+                }
+                if count < buffer.count { return }
+            } else if count == 0 {
+                flags.insert(.receivedEnd)
+                if flags.contains(.lingering) && flags.contains(.shutDown) {
+                    close()
+                } else {
+                    updateInterest()
+                    if !flags.contains(.lingering) { delegate?.socketReceivedEnd(self) }
+                }
+                return
+            } else {
+                if errno != EAGAIN { close() }
+                return
+            }
+        }
+    }
+
+    private func flush() {
+        while sent < outbound.count {
+            let count = outbound.withUnsafeBytes { bytes in
+                retrying {
+                    send(descriptor, bytes.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                }
+            }
+            if count >= 0 {
+                sent += count
+            } else if errno == EAGAIN {
+                flags.insert(.blocked)
+                updateInterest()
+                return
+            } else {
+                close()
+                return
+            }
+        }
+        let wasBlocked = flags.contains(.blocked)
+        if !outbound.isEmpty { releaseOutbound() }
+        if wasBlocked {
+            flags.remove(.blocked)
+            updateInterest()
+        }
+        if flags.contains(.lingering) {
+            if !flags.contains(.shutDown) {
+                flags.insert(.shutDown)
+                shutdown(descriptor, Int32(SHUT_WR))
+            }
+            if flags.contains(.receivedEnd) { close() }
+        } else if wasBlocked {
+            delegate?.socketDrained(self)
+        }
+    }
+
+    private func enlist() {
+        guard !flags.contains(.enlisted) else { return }
+        flags.insert(.enlisted)
+        loop.atEndOfTick(self)
+    }
+
+    private func prepareOutbound() {
+        if outbound.isEmpty {
+            outbound = loop.takeBuffer()
+        } else if sent > 1 << 16, sent > outbound.count / 2 {
+            outbound.removeFirst(sent)
+            sent = 0
+        }
+    }
+
+    private func releaseOutbound() {
+        var buffer: [UInt8] = []
+        swap(&buffer, &outbound)
+        sent = 0
+        loop.recycle(buffer)
+    }
+
+    private func updateInterest() {
+        guard isOpen, let token else { return }
+        var wanted: Interest = []
+        if !flags.contains(.receivedEnd), !flags.contains(.paused) { wanted.insert(.read) }
+        if flags.contains(.blocked) { wanted.insert(.write) }
+        guard wanted != interest else { return }
+        interest = wanted
+        loop.change(token, to: wanted)
+    }
+
+    private func letGo() {
+        isOpen = false
+        if let token { loop.unwatch(token) }
+        token = nil
+        if let lingerTimer { loop.cancel(lingerTimer) }
+        lingerTimer = nil
+        releaseOutbound()
+    }
+}

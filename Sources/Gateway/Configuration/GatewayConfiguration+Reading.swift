@@ -1,0 +1,121 @@
+package import Configuration
+import Foundation
+import Logging
+
+extension GatewayConfiguration {
+    /// Reads all settings from a reader over flags, environment and file, in that order of precedence. The key
+    /// `http.port` is `HTTP_PORT` in the environment and `http: {port: …}` in a file.
+    ///
+    /// - Throws: `ConfigurationError` for the first value that can't be used.
+    package init(reading reader: ConfigReader, isDevelopment: Bool) throws {
+        self.init()
+        self.isDevelopment = isDevelopment
+        let source = SettingReader(reader: reader)
+
+        host = source.text("http.host") ?? host
+        port = UInt16(try source.integer("http.port", 0...65_535) ?? Int(port))
+        shards = try source.integer("shards", 1...256) ?? ProcessInfo.processInfo.activeProcessorCount
+        publicDirectory = source.text("public.dir") ?? publicDirectory
+        guard source.text("tls.certificate") == nil, source.text("tls.private.key") == nil else {
+            throw ConfigurationError("TLS_CERTIFICATE: this version does not serve TLS; put a proxy in front of it")
+        }
+
+        databaseURL = source.secret("database.url") ?? ""
+        poolMinimum = try source.integer("database.pool.min", 0...1_000) ?? poolMinimum
+        poolMaximum = try source.integer("database.pool.max", 1...1_000) ?? poolMaximum
+        poolOverflow = try source.integer("database.pool.overflow", 0...1_000) ?? poolOverflow
+        guard poolMinimum <= poolMaximum else {
+            throw ConfigurationError("DATABASE_POOL_MIN is larger than DATABASE_POOL_MAX")
+        }
+
+        jwtSecret = source.secret("auth.jwt.secret") ?? ""
+        issuer = source.text("auth.issuer")
+        audience = source.text("auth.audience")
+        cookieName = source.text("auth.cookie")
+        allowedOrigins = try source.origins("allowed.origins")
+        for key in ["auth.jwks.url", "auth.jwks.file"] where source.text(key) != nil {
+            throw ConfigurationError("\(SettingReader.name(key)): this version takes AUTH_JWT_SECRET only")
+        }
+
+        if let name = source.text("agent") {
+            guard let kind = AgentKind(rawValue: name) else {
+                let known = AgentKind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ConfigurationError("AGENT: this version has \(known)")
+            }
+            agent = kind
+        }
+        tokenPaceMilliseconds = try source.integer("token.pace.ms", 0...60_000) ?? (isDevelopment ? 25 : 0)
+        scriptedTokens = try source.integer("scripted.tokens", 0...100_000) ?? scriptedTokens
+        scriptedPaceMilliseconds = try source.integer("scripted.pace.ms", 0...60_000) ?? scriptedPaceMilliseconds
+        coalescingMilliseconds = try source.integer("coalesce.ms", 0...10_000) ?? coalescingMilliseconds
+        contextMessages = try source.integer("context.messages", 1...1_000) ?? contextMessages
+
+        maximumMessageBytes = try source.integer("max.message.bytes", 1_024...(16 << 20)) ?? maximumMessageBytes
+        maximumContentLength = try source.integer("max.content.length", 1...200_000) ?? maximumContentLength
+        maximumMessagesPerConversation =
+            try source.integer("max.messages.per.conversation", 2...1_000_000) ?? maximumMessagesPerConversation
+        maximumSocketsPerUser = try source.integer("max.sockets.per.user", 1...100_000) ?? maximumSocketsPerUser
+        maximumSockets = try source.integer("max.sockets", 1...1_000_000) ?? maximumSockets
+        drainSeconds = try source.integer("drain.seconds", 0...3_600) ?? drainSeconds
+
+        if let name = source.text("log.level") {
+            guard let level = Logger.Level(rawValue: name.lowercased()) else {
+                let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ConfigurationError("LOG_LEVEL: \"\(name)\" is none of \(known)")
+            }
+            logLevel = level
+        }
+    }
+}
+
+/// Settings as text, whichever source they come from: a number in a file and a string in the environment are the same
+/// setting, and a value of the wrong kind is an error and not an absent one.
+private struct SettingReader {
+    let reader: ConfigReader
+
+    static func name(_ key: String) -> String {
+        key.uppercased().replacing(".", with: "_")
+    }
+
+    func text(_ key: String) -> String? {
+        value(key, isSecret: false)
+    }
+
+    func secret(_ key: String) -> String? {
+        value(key, isSecret: true)
+    }
+
+    func integer(_ key: String, _ range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {
+        guard let text = text(key) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw ConfigurationError(
+                "\(Self.name(key)): \"\(text)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    /// A list separated by commas, each with scheme and host as a browser sends it.
+    func origins(_ key: String) throws(ConfigurationError) -> Set<String> {
+        guard let text = text(key) else { return [] }
+        var origins: Set<String> = []
+        for part in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
+            let origin = part.lowercased()
+            guard origin.hasPrefix("http://") || origin.hasPrefix("https://"),
+                let url = URL(string: origin), url.host != nil, url.path.isEmpty, url.query == nil
+            else { throw ConfigurationError("\(Self.name(key)): \"\(part)\" is no origin such as https://example.com") }
+            origins.insert(origin)
+        }
+        return origins
+    }
+
+    private func value(_ key: String, isSecret: Bool) -> String? {
+        let name = ConfigKey(key.split(separator: ".").map(String.init))
+        var text = reader.string(forKey: name, isSecret: isSecret)
+        if text == nil, let value = reader.int(forKey: name, isSecret: isSecret) { text = String(value) }
+        if text == nil, let value = reader.bool(forKey: name, isSecret: isSecret) { text = String(value) }
+        if text == nil, let values = reader.stringArray(forKey: name, isSecret: isSecret) {
+            text = values.joined(separator: ",")
+        }
+        return text?.isEmpty == true ? nil : text
+    }
+}

@@ -1,0 +1,279 @@
+import Chat
+import Dispatch
+import EventLoop
+import Foundation
+import HTTP
+package import Logging
+import Postgres
+import ServiceLifecycle
+import Store
+
+/// Why the gateway could not begin; one line for the operator.
+package enum StartError: Error, CustomStringConvertible, Sendable {
+    case configuration(String)
+    case database(String)
+    case network(String)
+
+    package var description: String {
+        switch self {
+        case .configuration(let text), .database(let text), .network(let text): text
+        }
+    }
+}
+
+/// The whole program: shards, listener, start and end.
+package struct Gateway: Service {
+    private let configuration: GatewayConfiguration
+    private let logger: Logger
+    /// Called once connections are accepted, with the address to use.
+    private let started: @Sendable (_ url: String) -> Void
+
+    package init(
+        configuration: GatewayConfiguration, logger: Logger, started: @escaping @Sendable (_ url: String) -> Void
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.started = started
+    }
+
+    /// Serves until a graceful shutdown is asked for, then lets what runs end (`DRAIN_SECONDS`) and stops.
+    ///
+    /// - Throws: `StartError` when it can't begin.
+    package func run() async throws {
+        let verifier = try await verifier()
+        try await checkDatabase()
+        let listening = try listen()
+        let shards = try await makeShards()
+        let directory = ShardDirectory(
+            socketsPerShard: (configuration.maximumSockets + shards.count - 1) / shards.count)
+        directory.fill(shards)
+        let files = openFiles()
+
+        try await waitForDatabase(shards)
+        try await recover(shards, directory)
+        var servers: [LoopBound<ShardServer>] = []
+        for shard in shards {
+            servers.append(
+                try await shard.loop.run { () throws in
+                    let handler = GatewayHandler(
+                        shard: shard.value, siblings: directory, verifier: verifier, files: files)
+                    return LoopBound(
+                        try ShardServer(handler: handler, listening: listening), on: shard.loop)
+                })
+        }
+        let watch = keepRecovering(shards, directory)
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        let url = "http://\(host):\(listening.port)"
+        logger.info("started", metadata: ["url": "\(url)", "shards": "\(shards.count)"])
+        started(url)
+
+        try? await gracefulShutdown()
+        logger.info("stopping")
+        watch.cancel()
+        listening.close()
+        await stop(servers, shards)
+        logger.info("stopped")
+    }
+
+    // MARK: The start
+
+    private func verifier() async throws -> TokenVerifier {
+        guard !configuration.jwtSecret.isEmpty else {
+            throw StartError.configuration("AUTH_JWT_SECRET is not set: without it nobody could sign in")
+        }
+        if configuration.jwtSecret.utf8.count < 32 {
+            logger.warning("AUTH_JWT_SECRET is shorter than the 32 bytes that HS256 asks for (RFC 7518 section 3.2)")
+        }
+        return try await TokenVerifier(
+            secret: configuration.jwtSecret,
+            rules: TokenRules(issuer: configuration.issuer, audience: configuration.audience))
+    }
+
+    /// The schema is brought up to date in development, and must be in production, where a person decides when.
+    private func checkDatabase() async throws {
+        guard !configuration.databaseURL.isEmpty else {
+            throw StartError.configuration("DATABASE_URL is not set")
+        }
+        let migrator = Migrator(PostgresSettings(url: configuration.databaseURL))
+        let isDevelopment = configuration.isDevelopment
+        let failure: MigrationError? = await offLoop {
+            do throws(MigrationError) {
+                if isDevelopment { try migrator.up() }
+                try migrator.check()
+                return nil
+            } catch {
+                return error
+            }
+        }
+        guard let failure else { return }
+        switch failure.kind {
+        case .unreachable, .failed: throw StartError.database(failure.description)
+        case .newerDatabase, .changed, .pending: throw StartError.configuration(failure.description)
+        }
+    }
+
+    private func listen() throws -> ListeningSocket {
+        do {
+            return try ListeningSocket(host: configuration.host, port: configuration.port)
+        } catch {
+            throw StartError.network("cannot listen on \(configuration.host):\(configuration.port): \(error)")
+        }
+    }
+
+    private func openFiles() -> StaticFiles? {
+        do {
+            return try StaticFiles(directory: configuration.publicDirectory)
+        } catch {
+            logger.warning("PUBLIC_DIR can't be served", metadata: ["cause": "\(error)"])
+            return nil
+        }
+    }
+
+    private func makeShards() async throws -> [LoopBound<Shard>] {
+        var generator = SystemRandomNumberGenerator()
+        let incarnation = String(generator.next(), radix: 36)
+        // A host name tells gateways on different machines apart, the port those on one machine.
+        let node = "\(ProcessInfo.processInfo.hostName):\(configuration.port)/\(incarnation)"
+        var shards: [LoopBound<Shard>] = []
+        for index in 0..<configuration.shards {
+            let loop = try EventLoop(label: "parley.shard.\(index)")
+            loop.start()
+            let (configuration, logger) = (configuration, logger)
+            shards.append(
+                try await loop.run {
+                    let shard = Shard(
+                        loop: loop, configuration: configuration, epoch: incarnation, node: node, logger: logger)
+                    shard.pool.start()
+                    return LoopBound(shard, on: loop)
+                })
+        }
+        return shards
+    }
+
+    /// Connections are being made: the first turns should find one.
+    private func waitForDatabase(_ shards: [LoopBound<Shard>]) async throws {
+        for shard in shards {
+            let answered = await withCheckedContinuation { continuation in
+                shard.loop.execute { shard.value.chatStore.ping { continuation.resume(returning: $0) } }
+            }
+            guard answered else {
+                let cause = try await shard.loop.run { shard.value.pool.lastError.map { "\($0)" } }
+                throw StartError.database("the database does not answer: \(cause ?? "no connection in time")")
+            }
+        }
+        if let first = shards.first { try await first.loop.run { first.value.chatStore.startHeartbeat() } }
+    }
+
+    // MARK: What dead processes left
+
+    private func recover(_ shards: [LoopBound<Shard>], _ directory: ShardDirectory) async throws {
+        guard let first = shards.first else { return }
+        var rounds = 0
+        repeat {
+            let result = await withCheckedContinuation { continuation in
+                first.loop.execute { first.value.chatStore.recover { continuation.resume(returning: $0) } }
+            }
+            guard case .success(let runs) = result else {
+                throw StartError.database("what an earlier process left could not be recovered")
+            }
+            guard !runs.isEmpty else { return }
+            let again = runs.filter { $0.fate != .interrupted }
+            logger.notice(
+                "recovered runs",
+                metadata: ["interrupted": "\(runs.count - again.count)", "again": "\(again.count)"])
+            for run in runs {
+                guard let home = directory.home(of: run.userID) else { continue }
+                home.loop.execute {
+                    if run.fate == .interrupted {
+                        home.value.sessions[run.userID]?.refresh(threadID: run.threadID)
+                    } else {
+                        home.value.session(of: run.userID).adopt(
+                            threadID: run.threadID, message: run.message, runID: run.runID)
+                    }
+                }
+            }
+            rounds += 1
+        } while rounds < 10_000
+    }
+
+    /// Another gateway on the same database may die at any time; it is known to be dead after a few seconds.
+    private func keepRecovering(_ shards: [LoopBound<Shard>], _ directory: ShardDirectory) -> Task<Void, Never> {
+        Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(2))
+                if !Task.isCancelled { try? await recover(shards, directory) }
+            }
+        }
+    }
+
+    // MARK: The end
+
+    private func stop(_ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>]) async {
+        for server in servers { server.loop.execute { server.value.stopAccepting() } }
+        for shard in shards { shard.loop.execute { shard.value.drain() } }
+        await wait(atMost: .seconds(configuration.drainSeconds), for: shards) { !$0.hasWork }
+        for shard in shards { shard.loop.execute { shard.value.interrupt() } }
+        await wait(atMost: .seconds(5), for: shards) { !$0.hasWork }
+        for shard in shards { shard.loop.execute { shard.value.closeSockets() } }
+        await wait(atMost: .seconds(6), for: shards) { $0.socketCount == 0 }
+        for server in servers { server.loop.execute { server.value.http.closeAll() } }
+        for shard in shards {
+            await withCheckedContinuation { continuation in
+                shard.loop.execute {
+                    shard.value.chatStore.close {
+                        shard.value.pool.close(within: 2_000_000_000) { continuation.resume() }
+                    }
+                }
+            }
+            shard.loop.stop()
+        }
+    }
+
+    private func wait(
+        atMost limit: Duration, for shards: [LoopBound<Shard>], until isDone: @escaping @Sendable (Shard) -> Bool
+    ) async {
+        let deadline = ContinuousClock.now + limit
+        for shard in shards {
+            while ContinuousClock.now < deadline {
+                let done = (try? await shard.loop.run { isDone(shard.value) }) ?? true
+                if done { break }
+                await Task.detached { try? await Task.sleep(for: .milliseconds(10)) }.value
+            }
+        }
+    }
+
+    private func offLoop<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: body()) }
+        }
+    }
+}
+
+/// A shard's side of the network: its share of the listener and its HTTP connections.
+final class ShardServer {
+    let http: HTTPServer
+    private let handler: GatewayHandler
+    private var listener: Listener?
+
+    init(handler: GatewayHandler, listening: ListeningSocket) throws(SystemError) {
+        self.handler = handler
+        let server = HTTPServer(on: handler.shard.loop, handler: handler)
+        http = server
+        listener = try Listener(listening, on: handler.shard.loop) { server.accept($0) }
+    }
+
+    func stopAccepting() {
+        listener?.close()
+        listener = nil
+        http.drain {}
+    }
+}
+
+extension EventLoop {
+    /// Runs `body` on the loop and waits for what it returns.
+    func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            execute { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}

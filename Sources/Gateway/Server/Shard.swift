@@ -1,0 +1,156 @@
+import Agents
+package import Chat
+package import EventLoop
+import HTTP
+import Logging
+import Postgres
+import Store
+import WebSocket
+
+/// Everything of one core: its loop with sockets, sessions, assistant and database connections. A user belongs to one
+/// shard, so all of this is used from its loop only and needs no lock.
+package final class Shard: SessionEnvironment {
+    package let loop: EventLoop
+    let configuration: GatewayConfiguration
+    let logger: Logger
+    let pool: PostgresPool
+    let chatStore: PostgresChatStore
+    let hub: WebSocketHub
+    package let agent: any Agent
+    package let limits: ChatLimits
+    package let epoch: String
+
+    private(set) var sessions: [String: Session] = [:]
+    private(set) var isDraining = false
+    private var connections: [ObjectIdentifier: ChatConnection] = [:]
+    private var lastMillisecond: UInt64 = 0
+    private var sequence: UInt16 = 0
+    private var lastPosition: UInt64
+    private var random = SystemRandomNumberGenerator()
+
+    init(
+        loop: EventLoop, configuration: GatewayConfiguration, epoch: String, node: String, logger: Logger
+    ) {
+        self.loop = loop
+        self.configuration = configuration
+        self.epoch = epoch
+        self.logger = logger
+        lastPosition = 0
+        var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
+        settings.applicationName = "parley"
+        var poolSettings = PoolSettings()
+        poolSettings.minimum = configuration.poolMinimum
+        poolSettings.maximum = configuration.poolMaximum
+        poolSettings.overflow = configuration.poolOverflow
+        poolSettings = poolSettings.share(of: configuration.shards)
+        pool = PostgresPool(settings, poolSettings, on: loop)
+        var storeSettings = StoreSettings(node: node)
+        storeSettings.messagesPerConversation = configuration.maximumMessagesPerConversation
+        chatStore = PostgresChatStore(storeSettings, pool: pool, logger: logger)
+
+        var limits = ChatLimits()
+        limits.contentLength = configuration.maximumContentLength
+        limits.messageBytes = configuration.maximumMessageBytes
+        limits.contextMessages = configuration.contextMessages
+        limits.coalescingWindow = UInt64(configuration.coalescingMilliseconds)
+        self.limits = limits
+        hub = WebSocketHub(loop: loop, options: WebSocketOptions(maxMessageBytes: configuration.maximumMessageBytes))
+
+        switch configuration.agent {
+        case .todo:
+            agent = TodoAgent(loop: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
+        case .scripted:
+            agent = ScriptedAgent(
+                loop: loop, tokens: configuration.scriptedTokens,
+                pace: UInt64(configuration.scriptedPaceMilliseconds) * 1_000_000)
+        }
+    }
+
+    // MARK: Users and their sockets
+
+    /// Sockets of this shard.
+    var socketCount: Int { connections.count }
+
+    func session(of userID: String) -> Session {
+        if let session = sessions[userID] { return session }
+        let session = Session(userID: userID, environment: self)
+        session.becameIdle = { [weak self, weak session] in
+            guard let self, let session, session.isIdle, self.sessions[userID] === session else { return }
+            self.sessions[userID] = nil
+        }
+        sessions[userID] = session
+        return session
+    }
+
+    /// Begins a chat on a socket whose handshake has been answered.
+    func open(_ socket: Socket, _ opening: ChatOpening, leftover: [UInt8]) {
+        chatStore.touch(
+            UserRecord(id: opening.principal.userID, email: opening.principal.email, name: opening.principal.name))
+        let connection = ChatConnection(socket, opening, shard: self)
+        connections[ObjectIdentifier(connection)] = connection
+        connection.start(leftover: leftover)
+    }
+
+    func closed(_ connection: ChatConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+    }
+
+    // MARK: The end
+
+    /// Tells everybody and takes no new turns; what runs may end.
+    func drain() {
+        isDraining = true
+        for session in sessions.values { session.drain(reconnectAfter: ChatConnection.reconnectAfter) }
+    }
+
+    var hasWork: Bool { sessions.values.contains { $0.hasWork } }
+
+    func interrupt() {
+        for session in Array(sessions.values) { session.interrupt() }
+    }
+
+    func closeSockets() {
+        for connection in Array(connections.values) { connection.close(.serviceRestart, "the server restarts") }
+    }
+
+    // MARK: SessionEnvironment
+
+    package var store: any ChatStore { chatStore }
+
+    package var nowMilliseconds: UInt64 { loop.now / 1_000_000 }
+
+    package func makeIdentifier() -> Identifier {
+        let millisecond = UInt64(wallClockMicroseconds() / 1_000)
+        if millisecond > lastMillisecond {
+            lastMillisecond = millisecond
+            // Beginning in the lower half leaves room for 2048 ids that sort within the millisecond.
+            sequence = UInt16.random(in: 0...0x7FF, using: &random)
+        } else {
+            sequence &+= 1
+            if sequence > 0xFFF {
+                sequence = 0
+                lastMillisecond += 1
+            }
+        }
+        return Identifier(version7: lastMillisecond, sequence: sequence, random: random.next())
+    }
+
+    package func freshPosition() -> UInt64 {
+        // The clock counts units of 64 ns, which rise faster (15 MB/s) than any thread's text can grow between its
+        // release and its return, and stay exact in a client's double for 18 years.
+        lastPosition = max(lastPosition + 1, loop.now >> 6)
+        return lastPosition
+    }
+
+    package func schedule(after milliseconds: UInt64, _ action: @escaping () -> Void) -> UInt64 {
+        loop.schedule(after: milliseconds &* 1_000_000, action).packed
+    }
+
+    package func cancel(timer: UInt64) {
+        loop.cancel(TimerToken(packed: timer))
+    }
+
+    package func report(_ incident: String) {
+        logger.warning("\(incident)")
+    }
+}

@@ -1,0 +1,26 @@
+import EventLoop
+import Synchronization
+
+/// All shards of the process, and which of them a user belongs to. Filled once at the start, before anyone asks.
+final class ShardDirectory: Sendable {
+    private let shards = Mutex<[LoopBound<Shard>]>([])
+    /// Sockets that each shard takes.
+    let socketsPerShard: Int
+
+    init(socketsPerShard: Int) {
+        self.socketsPerShard = socketsPerShard
+    }
+
+    func fill(_ all: [LoopBound<Shard>]) {
+        shards.withLock { $0 = all }
+    }
+
+    var all: [LoopBound<Shard>] { shards.withLock { $0 } }
+
+    /// The same shard for the same user as long as the process lives: FNV-1a over the id's bytes.
+    func home(of userID: String) -> LoopBound<Shard>? {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in userID.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return shards.withLock { $0.isEmpty ? nil : $0[Int(hash % UInt64($0.count))] }
+    }
+}

@@ -1,0 +1,184 @@
+import Dispatch
+package import EventLoop
+package import HTTPTypes
+import Synchronization
+
+/// Serves the files of one directory: GET and HEAD, strong ETags, nothing outside the directory and nothing hidden.
+///
+/// The loop never waits for the disk. A file that was checked within `revalidateAfter` comes from a bounded cache;
+/// any other is looked at, and read if it has changed, on a queue of its own, and answered on the loop afterwards.
+package final class StaticFiles: Sendable {
+    package struct Settings: Sendable {
+        /// Larger files are not served (404).
+        package var fileBytes = 8 << 20
+        /// Content kept in memory, for all loops together.
+        package var cacheBytes = 32 << 20
+        package var cacheFiles = 512
+        /// Nanoseconds for which a cached file is served unseen.
+        package var revalidateAfter: UInt64 = 1_000_000_000
+        /// Scripts and styles only from here, none inline; connections only to this server.
+        package var contentSecurityPolicy =
+            "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; "
+            + "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+
+        package init() {}
+    }
+
+    /// A file as it is answered.
+    package struct File: Sendable {
+        package let content: [UInt8]
+        package let contentType: String
+        /// With its quotes.
+        package let eTag: String
+        let stamp: StaticFileStamp
+    }
+
+    private struct Cached {
+        var file: File
+        var checkedAt: UInt64
+        var usedAt: UInt64
+    }
+
+    private struct Cache {
+        var files: [String: Cached] = [:]
+        var bytes = 0
+    }
+
+    private let root: StaticFileRoot
+    private let settings: Settings
+    private let cache = Mutex(Cache())
+    private let queue = DispatchQueue(label: "parley.files", qos: .utility)
+
+    /// - Throws: when the directory can't be resolved.
+    package init(directory: String, settings: Settings = Settings()) throws(SystemError) {
+        root = try StaticFileRoot(directory)
+        self.settings = settings
+    }
+
+    /// Answers `request` from the directory, at once or after the file was read. To be called on `loop`.
+    package func respond(to request: HTTPServerRequest, _ responder: HTTPResponder, on loop: EventLoop) {
+        guard request.method == .get || request.method == .head else {
+            responder.respond(
+                HTTPResponse(
+                    status: .methodNotAllowed,
+                    headerFields: [.allow: "GET, HEAD", .contentType: "application/json"]),
+                body: APIErrorBody.json(.invalidOp, "Only GET and HEAD are possible here."))
+            return
+        }
+        guard let path = StaticFilePath.relative(request.segments) else {
+            responder.respond(error: .notFound, "There is nothing here.")
+            return
+        }
+        if let file = cached(path, now: loop.now) {
+            answer(request, file, responder)
+            return
+        }
+        let now = loop.now
+        let waiting = LoopBound((request, responder), on: loop)
+        queue.async {
+            let file = self.load(path, now: now)
+            loop.execute {
+                let (request, responder) = waiting.value
+                self.answer(request, file, responder)
+            }
+        }
+    }
+
+    /// The file at a path of decoded segments, read or revalidated now; blocks. Nil when there is none to be served.
+    package func file(_ segments: [String], now: UInt64) -> File? {
+        guard let path = StaticFilePath.relative(segments) else { return nil }
+        return cached(path, now: now) ?? load(path, now: now)
+    }
+
+    /// The answer for a file: 200, or 304 when `ifNoneMatch` names its ETag (RFC 9110 section 13.1.2).
+    package func response(for file: File, ifNoneMatch: [String]) -> (HTTPResponse, body: [UInt8]) {
+        var fields: HTTPFields = [
+            .eTag: file.eTag,
+            .cacheControl: "no-cache",
+            .xContentTypeOptions: "nosniff",
+            .contentSecurityPolicy: settings.contentSecurityPolicy,
+        ]
+        if let name = HTTPField.Name("Referrer-Policy") { fields[name] = "same-origin" }
+        if Self.matches(file.eTag, ifNoneMatch) {
+            return (HTTPResponse(status: .notModified, headerFields: fields), [])
+        }
+        fields[.contentType] = file.contentType
+        return (HTTPResponse(status: .ok, headerFields: fields), file.content)
+    }
+
+    private func answer(_ request: HTTPServerRequest, _ file: File?, _ responder: HTTPResponder) {
+        guard let file else {
+            responder.respond(error: .notFound, "There is nothing here.")
+            return
+        }
+        let (response, body) = response(for: file, ifNoneMatch: request.headers.values("if-none-match"))
+        responder.respond(response, body: body)
+    }
+
+    /// Compares weakly: `W/` is ignored.
+    private static func matches(_ eTag: String, _ values: [String]) -> Bool {
+        for value in values {
+            for item in value.split(separator: ",") {
+                var tag = item.drop { $0 == " " || $0 == "\t" }
+                while let last = tag.last, last == " " || last == "\t" { tag.removeLast() }
+                if tag == "*" || tag == eTag || (tag.hasPrefix("W/") && tag.dropFirst(2) == eTag) { return true }
+            }
+        }
+        return false
+    }
+
+    // MARK: The cache
+
+    private func cached(_ path: String, now: UInt64) -> File? {
+        cache.withLock { cache in
+            guard let entry = cache.files[path], now < entry.checkedAt + settings.revalidateAfter else { return nil }
+            cache.files[path]?.usedAt = now
+            return entry.file
+        }
+    }
+
+    private func load(_ path: String, now: UInt64) -> File? {
+        let known = cache.withLock { $0.files[path]?.file }
+        let file = root.read(path, limit: settings.fileBytes, unlessStampIs: known?.stamp)
+        switch file {
+        case .unchanged:
+            cache.withLock { $0.files[path]?.checkedAt = now }
+            return known
+        case .none:
+            cache.withLock { cache in
+                if let gone = cache.files.removeValue(forKey: path) { cache.bytes -= gone.file.content.count }
+            }
+            return nil
+        case .read(let content, let stamp):
+            let file = File(
+                content: content, contentType: StaticFilePath.contentType(path),
+                eTag: Self.eTag(content), stamp: stamp)
+            store(file, path, now)
+            return file
+        }
+    }
+
+    private func store(_ file: File, _ path: String, _ now: UInt64) {
+        cache.withLock { cache in
+            if let old = cache.files.removeValue(forKey: path) { cache.bytes -= old.file.content.count }
+            guard file.content.count <= settings.cacheBytes, settings.cacheFiles > 0 else { return }
+            while cache.files.count >= settings.cacheFiles
+                || cache.bytes + file.content.count > settings.cacheBytes
+            {
+                guard let oldest = cache.files.min(by: { $0.value.usedAt < $1.value.usedAt }) else { break }
+                cache.files[oldest.key] = nil
+                cache.bytes -= oldest.value.file.content.count
+            }
+            cache.files[path] = Cached(file: file, checkedAt: now, usedAt: now)
+            cache.bytes += file.content.count
+        }
+    }
+
+    /// Of the content alone, so that it is the same on every machine: length and 64 bits of FNV-1a. It guards against
+    /// stale copies, not against forgery.
+    private static func eTag(_ content: [UInt8]) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in content { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return "\"\(String(content.count, radix: 16))-\(String(hash, radix: 16))\""
+    }
+}

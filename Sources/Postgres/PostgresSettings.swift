@@ -1,0 +1,47 @@
+/// How connections are made and what the server holds them to.
+package struct PostgresSettings: Sendable, Equatable {
+    /// A connection URI or keyword string as libpq reads it: several hosts, `target_session_attrs` and `sslmode`
+    /// work as documented there. May hold a password: never logged.
+    package var url: String
+    /// Another database of the same server, instead of the one that the URL names.
+    package var database: String?
+    /// The role to work as after the login (`SET ROLE`). A server that does not have it, or does not let the login
+    /// become it, is refused: working with more rights than asked for would pass unnoticed.
+    package var role: String?
+    package var applicationName = "parley"
+    /// Seconds, for each of the URL's hosts.
+    package var connectTimeout = 5
+    /// Milliseconds that one statement may take on the server.
+    package var statementTimeout = 10_000
+    /// Milliseconds that a transaction may wait for its next statement.
+    package var idleInTransactionTimeout = 15_000
+    /// Nanoseconds without a byte from the server while an answer is due, after which the connection is dropped. A
+    /// little more than `statementTimeout`, so that a slow statement is cancelled and not mistaken for a dead server.
+    package var silenceLimit: UInt64 = 11_000_000_000
+    /// Prepare each statement once a connection. Off: parse it each time, for poolers that change the server session
+    /// between transactions.
+    package var preparesStatements = true
+
+    package init(url: String, database: String? = nil, role: String? = nil) {
+        self.url = url
+        self.database = database
+        self.role = role
+    }
+
+    /// libpq's keywords. The expanded URL comes first among them, so what follows it wins.
+    var keywords: [(String, String)] {
+        var keywords = [
+            // What the URL may override stands before it.
+            ("connect_timeout", String(connectTimeout)),
+            ("keepalives", "1"),
+            ("keepalives_idle", "30"),
+            ("keepalives_interval", "5"),
+            ("keepalives_count", "3"),
+            ("application_name", applicationName),
+            ("dbname", url),
+            ("client_encoding", "UTF8"),
+        ]
+        if let database { keywords.append(("dbname", database)) }
+        return keywords
+    }
+}

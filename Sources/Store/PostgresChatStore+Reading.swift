@@ -1,0 +1,244 @@
+package import Chat
+import EventLoop
+import Logging
+import Postgres
+
+/// Where a page of messages lies.
+package enum MessageRange: Sendable, Equatable {
+    /// The newest ones.
+    case newest
+    /// The newest ones before this position.
+    case before(Int)
+    /// The oldest ones behind this position.
+    case after(Int)
+}
+
+/// Conversations by latest activity, newest first.
+package struct ConversationPage: Sendable, Equatable {
+    package var conversations: [Conversation]
+    /// Where the next page begins; `nil`: this is the last.
+    package var next: ConversationCursor?
+}
+
+/// The last conversation of a page.
+package struct ConversationCursor: Sendable, Equatable {
+    /// Microseconds since 1970, UTC.
+    package var updatedAt: Int64
+    package var id: Identifier
+
+    package init(updatedAt: Int64, id: Identifier) {
+        self.updatedAt = updatedAt
+        self.id = id
+    }
+}
+
+extension PostgresChatStore {
+    package func sentTurn(
+        userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void
+    ) {
+        var parameters = Parameters()
+        parameters.append(text: userID)
+        parameters.append(text: clientID)
+        run(userID, Statements.sentTurn, parameters) { [self] outcome in
+            completion(
+                outcome.flatMap { rows in
+                    read { () throws(PostgresError) in
+                        guard rows.count > 0 else { return nil }
+                        return SentTurn(
+                            threadID: try rows.identifier(0, 0), messageID: try rows.identifier(0, 1),
+                            runID: try rows.identifier(0, 2), runEnded: try rows.bool(0, 3))
+                    }
+                })
+        }
+    }
+
+    package func conversation(
+        userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void
+    ) {
+        var parameters = Parameters()
+        parameters.append(threadID)
+        parameters.append(text: userID)
+        run(userID, Statements.conversation, parameters) { [self] outcome in
+            completion(
+                outcome.flatMap { rows in
+                    read { () throws(PostgresError) in rows.count == 0 ? nil : try rows.conversation(0) }
+                })
+        }
+    }
+
+    package func newestMessages(
+        userID: String, threadID: Identifier, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void
+    ) {
+        messages(userID: userID, threadID: threadID, .newest, limit: limit, completion: completion)
+    }
+
+    /// A page of a conversation in order of position; `nil`: there is no such conversation of this user. `hasMore`
+    /// tells of older ones, for `after` of newer ones.
+    package func messages(
+        userID: String, threadID: Identifier, _ range: MessageRange, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void
+    ) {
+        let limit = min(max(limit, 0), 1_000)
+        var statement = Statements.messagesBefore
+        var bound = Int32.max
+        switch range {
+        case .newest: break
+        case .before(let position): bound = Int32(clamping: position)
+        case .after(let position):
+            statement = Statements.messagesAfter
+            bound = Int32(clamping: position)
+        }
+        var parameters = Parameters()
+        parameters.append(threadID)
+        parameters.append(text: userID)
+        // One more shows whether there is more.
+        parameters.append(int4: Int32(limit + 1))
+        parameters.append(int4: bound)
+        let isAscending = statement === Statements.messagesAfter
+        run(userID, statement, parameters) { [self] outcome in
+            completion(
+                outcome.flatMap { rows in
+                    read { () throws(PostgresError) in
+                        try rows.page(limit: limit, isAscending: isAscending)
+                    }
+                })
+        }
+    }
+
+    /// - Parameters:
+    ///   - limit: 1 to 200.
+    ///   - status: only those; `nil`: all but the deleted.
+    package func conversations(
+        userID: String, limit: Int, before: ConversationCursor? = nil, status: ConversationStatus? = nil,
+        completion: @escaping (Result<ConversationPage, StoreError>) -> Void
+    ) {
+        let limit = min(max(limit, 1), 200)
+        var parameters = Parameters()
+        parameters.append(text: userID)
+        parameters.append(text: status?.rawValue)
+        if let before {
+            parameters.append(timestamptz: before.updatedAt)
+            parameters.append(before.id)
+        } else {
+            parameters.appendNull()
+            parameters.appendNull()
+        }
+        parameters.append(int4: Int32(limit + 1))
+        run(userID, Statements.conversations, parameters) { [self] outcome in
+            completion(
+                outcome.flatMap { rows in
+                    read { () throws(PostgresError) in
+                        var page: [Conversation] = []
+                        for row in 0..<min(rows.count, limit) { page.append(try rows.conversation(row)) }
+                        let cursor = page.last.map { ConversationCursor(updatedAt: $0.updatedAt, id: $0.id) }
+                        return ConversationPage(conversations: page, next: rows.count > limit ? cursor : nil)
+                    }
+                })
+        }
+    }
+
+    private func read<Value>(_ body: () throws(PostgresError) -> Value) -> Result<Value, StoreError> {
+        do throws(PostgresError) {
+            return .success(try body())
+        } catch {
+            logger.error("an answer could not be read", metadata: ["cause": "\(error)"])
+            return .failure(.rejected)
+        }
+    }
+
+    /// One statement under row-level security. It can be repeated, so a lost connection is answered by another try,
+    /// as long as the bound on waiting allows.
+    ///
+    /// - Parameter isWrite: when the connection is lost during the last try, the outcome is unknown.
+    func run(
+        _ userID: String, _ statement: Statement, _ parameters: Parameters, isWrite: Bool = false,
+        completion: @escaping (Result<Rows, StoreError>) -> Void
+    ) {
+        attempt(
+            Request(
+                userID: userID, statement: statement, parameters: parameters, isWrite: isWrite,
+                deadline: pool.loop.now &+ settings.waitLimit, completion: completion))
+    }
+
+    private struct Request {
+        var userID: String
+        var statement: Statement
+        var parameters: Parameters
+        var isWrite: Bool
+        var deadline: UInt64
+        var isInDoubt = false
+        var completion: (Result<Rows, StoreError>) -> Void
+    }
+
+    private func attempt(_ request: Request) {
+        var hasReturned = false
+        pool.transaction(
+            { connection in
+                var user = Parameters()
+                user.append(text: request.userID)
+                connection.send(Statements.setUser, user)
+                connection.send(request.statement, request.parameters)
+            },
+            completion: { [self] outcome in
+                switch outcome {
+                case .success(let answers):
+                    guard answers.count == 2 else { return request.completion(.failure(.rejected)) }
+                    request.completion(.success(answers[1]))
+                case .failure(let error):
+                    if hasReturned { return settle(request, error) }
+                    // The pool may refuse at once, but no completion comes before its call has returned.
+                    _ = pool.loop.schedule(after: 0) { [self] in settle(request, error) }
+                }
+            })
+        hasReturned = true
+    }
+
+    private func settle(_ request: Request, _ error: PostgresError) {
+        var request = request
+        if error.isOutcomeUnknown && request.isWrite { request.isInDoubt = true }
+        let mayPass = error.isConnectionLoss || StoreError.isPassing(error) || request.isInDoubt && error.kind == .pool
+        if mayPass, pool.loop.now < request.deadline {
+            let again = request
+            _ = pool.loop.schedule(after: 50_000_000) { [self] in attempt(again) }
+            return
+        }
+        if mayPass || error.kind == .pool {
+            return request.completion(.failure(request.isInDoubt ? .unknown : BatchWriter.away))
+        }
+        logger.error(
+            "a statement was refused", metadata: ["statement": "\(request.statement.name)", "cause": "\(error)"])
+        request.completion(.failure(.rejected))
+    }
+}
+
+extension Rows {
+    func conversation(_ row: Int) throws(PostgresError) -> Conversation {
+        guard let status = ConversationStatus(rawValue: try text(row, 2)) else {
+            throw PostgresError(kind: .usage, message: "unknown status of a conversation")
+        }
+        return Conversation(
+            id: try identifier(row, 0), title: try optionalText(row, 1), status: status,
+            messageCount: Int(try int4(row, 3)), createdAt: try timestamp(row, 4), updatedAt: try timestamp(row, 5))
+    }
+
+    func page(limit: Int, isAscending: Bool) throws(PostgresError) -> MessagePage? {
+        if count == 0 { return nil }
+        if try isNull(0, 0) { return MessagePage(messages: [], hasMore: false) }
+        var messages: [Message] = []
+        messages.reserveCapacity(min(count, limit))
+        for row in 0..<min(count, limit) { messages.append(try message(row)) }
+        if !isAscending { messages.reverse() }
+        return MessagePage(messages: messages, hasMore: count > limit)
+    }
+
+    private func message(_ row: Int) throws(PostgresError) -> Message {
+        guard let role = Role(rawValue: try text(row, 1)), let status = MessageStatus(rawValue: try text(row, 5)) else {
+            throw PostgresError(kind: .usage, message: "unknown role or status of a message")
+        }
+        return Message(
+            id: try identifier(row, 0), role: role, content: try text(row, 2),
+            toolCalls: try optionalJSONB(row, 3).map { StoredJSON.toolCalls(parsing: $0) } ?? [],
+            toolCallID: try optionalText(row, 4), status: status, position: Int(try int4(row, 6)))
+    }
+}

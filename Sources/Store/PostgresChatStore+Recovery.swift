@@ -1,0 +1,71 @@
+package import Chat
+import EventLoop
+import Logging
+import Postgres
+
+/// What became of a run that a dead process left.
+package struct RecoveredRun: Sendable, Equatable {
+    package enum Fate: Sendable, Equatable {
+        /// Closed as interrupted; its text is in the history.
+        case interrupted
+        /// Nothing of it was seen: it is this process's now and runs again.
+        case running
+        /// Likewise, behind another of its conversation.
+        case queued
+    }
+
+    package var userID: String
+    package var threadID: Identifier
+    package var runID: Identifier
+    package var fate: Fate
+    /// The user's message that it answers.
+    package var message: Message
+
+    package init(userID: String, threadID: Identifier, runID: Identifier, fate: Fate, message: Message) {
+        self.userID = userID
+        self.threadID = threadID
+        self.runID = runID
+        self.fate = fate
+        self.message = message
+    }
+}
+
+extension PostgresChatStore {
+    /// Finishes or takes over what dead processes left (PROTOCOL.md, section 4), for all users: by one shard at the
+    /// start and every few seconds, since another gateway is known to be dead only after a while.
+    ///
+    /// - Parameter limit: conversations looked at; call again while the answer is not empty.
+    package func recover(
+        limit: Int = 500, completion: @escaping (Result<[RecoveredRun], StoreError>) -> Void
+    ) {
+        var parameters = Parameters()
+        parameters.append(text: settings.node)
+        parameters.append(int4: Int32(clamping: settings.staleAfter))
+        parameters.append(int4: Int32(clamping: limit))
+        // The function is for all users: the name is of none.
+        run("", Statements.recoverRuns, parameters, isWrite: true) { [self] outcome in
+            completion(
+                outcome.flatMap { rows in
+                    do throws(PostgresError) {
+                        var runs: [RecoveredRun] = []
+                        for row in 0..<rows.count { runs.append(try Self.run(rows, row)) }
+                        return .success(runs)
+                    } catch {
+                        logger.error("an answer could not be read", metadata: ["cause": "\(error)"])
+                        return .failure(.rejected)
+                    }
+                })
+        }
+    }
+
+    private static func run(_ rows: Rows, _ row: Int) throws(PostgresError) -> RecoveredRun {
+        let isRunning = try rows.bool(row, 6)
+        let isClosed = try rows.bool(row, 7)
+        return RecoveredRun(
+            userID: try rows.text(row, 0), threadID: try rows.identifier(row, 1), runID: try rows.identifier(row, 2),
+            fate: isClosed ? .interrupted : isRunning ? .running : .queued,
+            message: Message(
+                id: try rows.identifier(row, 3), role: .user, content: try rows.text(row, 4),
+                position: Int(try rows.int4(row, 5))))
+    }
+}

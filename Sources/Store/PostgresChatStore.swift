@@ -1,0 +1,125 @@
+package import Chat
+import EventLoop
+package import Logging
+package import Postgres
+
+/// The store of one shard. Confined to the pool's loop.
+package final class PostgresChatStore: ChatStore {
+    package let pool: PostgresPool
+    let settings: StoreSettings
+    let logger: Logger
+    private let writer: BatchWriter
+    private var heartbeat: TimerToken?
+    private var parameters = Parameters()
+
+    /// - Parameter pool: with connections that work as `parley_gateway`.
+    package init(_ settings: StoreSettings, pool: PostgresPool, logger: Logger) {
+        self.settings = settings
+        self.pool = pool
+        self.logger = logger
+        writer = BatchWriter(settings, pool: pool, logger: logger)
+    }
+
+    /// Rows that wait for a batch.
+    package var waitingRows: Int { writer.waitingRows }
+
+    // MARK: batches
+
+    package func touch(_ user: UserRecord) {
+        writer.add(user)
+    }
+
+    package func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
+        writer.add(turn, completion)
+    }
+
+    package func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
+        writer.add(ending, completion)
+    }
+
+    package func checkpoint(_ checkpoint: RunCheckpoint) {
+        writer.add(checkpoint)
+    }
+
+    // MARK: tools
+
+    package func perform(
+        _ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void
+    ) {
+        let type: ToolArguments.Operation
+        var arguments: ToolArguments?
+        var refusal: ToolOutcome?
+        switch ToolArguments.check(name: operation.name, arguments: operation.arguments) {
+        case .unknownTool:
+            // The log has no kind for it, and there is no effect to repeat.
+            let outcome = ToolOutcome.failed("unknown_tool", "There is no such tool.")
+            _ = pool.loop.schedule(after: 0) { completion(.success(outcome)) }
+            return
+        case .invalid(let kind, let message):
+            type = kind
+            refusal = .failed("invalid_arguments", message)
+        case .valid(let valid):
+            type = valid.operation
+            arguments = valid
+        }
+        var logged = StorableText.clean(operation.arguments).description
+        if logged.utf8.count > settings.loggedArguments { logged = "{\"truncated\":true}" }
+        var call = Parameters()
+        call.append(text: operation.userID)
+        call.append(operation.threadID)
+        call.append(operation.messageID)
+        call.append(operation.runID)
+        call.append(int4: Int32(clamping: operation.ordinal))
+        call.append(text: type.rawValue)
+        call.append(jsonb: logged)
+        if let refusal { call.append(jsonb: refusal.result.description) } else { call.appendNull() }
+        if let id = arguments?.taskID { call.append(int8: id) } else { call.appendNull() }
+        call.append(text: arguments?.title)
+        call.append(text: arguments?.description)
+        if let completed = arguments?.completed { call.append(bool: completed) } else { call.appendNull() }
+        run(operation.userID, Statements.performTool, call, isWrite: true) { outcome in
+            completion(outcome.flatMap { Self.outcome($0) })
+        }
+    }
+
+    private static func outcome(_ rows: Rows) -> Result<ToolOutcome, StoreError> {
+        do {
+            guard rows.count == 1, let status = ToolOutcome.Status(rawValue: try rows.text(0, 0)) else {
+                return .failure(.rejected)
+            }
+            return .success(ToolOutcome(status: status, result: try JSON(parsing: try rows.jsonb(0, 1))))
+        } catch {
+            return .failure(.rejected)
+        }
+    }
+
+    // MARK: life
+
+    /// Tells other gateways that this process lives, now and every second.
+    package func startHeartbeat() {
+        guard heartbeat == nil else { return }
+        beat()
+    }
+
+    private func beat() {
+        heartbeat = pool.loop.schedule(after: settings.heartbeat) { [weak self] in self?.beat() }
+        guard pool.isAvailable else { return }
+        var parameters = Parameters()
+        parameters.append(text: settings.node)
+        pool.transaction({ $0.send(Statements.beat, parameters) }, completion: { _ in })
+    }
+
+    /// Whether the database answers.
+    package func ping(_ completion: @escaping (Bool) -> Void) {
+        pool.transaction({ $0.send(Statements.ping, Parameters()) }) { outcome in
+            if case .success = outcome { completion(true) } else { completion(false) }
+        }
+    }
+
+    /// Refuses new turns, waits for what is under way. The pool is the caller's to close.
+    package func close(_ completion: @escaping () -> Void) {
+        if let heartbeat { pool.loop.cancel(heartbeat) }
+        heartbeat = nil
+        writer.drain(completion)
+    }
+}

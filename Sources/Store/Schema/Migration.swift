@@ -1,0 +1,42 @@
+import COpenSSL
+
+/// One numbered step of the schema. Once released it is never edited, which its checksum guards: what is stored in the
+/// database must match what is in the program.
+package struct Migration: Sendable {
+    /// 1, 2, 3… without gaps.
+    package let version: Int
+    package let name: String
+    package let up: String
+    package let down: String
+
+    package init(version: Int, name: String, up: String, down: String) {
+        self.version = version
+        self.name = name
+        self.up = up
+        self.down = down
+    }
+
+    /// SHA-256 of both directions, in hexadecimal.
+    package var checksum: String {
+        var digest = [UInt8](repeating: 0, count: 32)
+        // The separator keeps text from wandering between the two unnoticed.
+        let text = Array((up + "\u{0}" + down).utf8)
+        _ = SHA256(text, text.count, &digest)
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// All steps, in order.
+    package static let all: [Migration] = [
+        Migration(
+            version: 1, name: "chat",
+            up: [
+                Schema1.tables, Schema1.messages, Schema1.acceptTurns, Schema1.endRuns, Schema1.runs, Schema1.recovery,
+                Schema1.tools, Schema1.role, Schema1.rights,
+            ].joined(separator: "\n"),
+            down: Schema1.down)
+    ]
+}
+
+/// The SQL of migration 1, by subject.
+enum Schema1 {}

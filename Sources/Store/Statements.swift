@@ -1,0 +1,98 @@
+import Chat
+import Postgres
+
+/// What the store asks the database.
+enum Statements {
+    private typealias T = PostgresType
+
+    /// For row-level security, until the end of the transaction.
+    static let setUser = Statement("user", "select set_config('app.user_id', $1, true)", T.text)
+
+    static let acceptTurns = Statement(
+        "accept", "select * from parley.accept_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        T.textArray, T.uuidArray, T.boolArray, T.textArray, T.uuidArray, T.textArray, T.textArray, T.uuidArray,
+        T.boolArray, T.text, T.int4)
+
+    static let endRuns = Statement(
+        "end", "select * from parley.end_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        T.textArray, T.uuidArray, T.uuidArray, T.textArray, T.jsonbArray, T.jsonbArray, T.uuidArray, T.int4Array,
+        T.uuidArray, T.textArray, T.textArray, T.jsonbArray, T.textArray, T.textArray)
+
+    static let touchUsers = Statement(
+        "touch", "select parley.touch_users($1, $2, $3)", T.textArray, T.textArray, T.textArray)
+
+    static let checkpointRuns = Statement(
+        "checkpoint", "select parley.checkpoint_runs($1, $2, $3)", T.textArray, T.uuidArray, T.textArray)
+
+    static let beat = Statement("beat", "select parley.beat($1)", T.text)
+
+    static let recoverRuns = Statement(
+        "recover", "select * from parley.recover_runs($1, $2, $3)", T.text, T.int4, T.int4)
+
+    static let performTool = Statement(
+        "tool", "select * from parley.perform_tool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        T.text, T.uuid, T.uuid, T.uuid, T.int4, T.text, T.jsonb, T.jsonb, T.int8, T.text, T.text, T.bool)
+
+    static let sentTurn = Statement(
+        "sent",
+        """
+        select m.conversation_id, m.id, r.id, r.status not in ('queued', 'running')
+        from parley.messages m join parley.runs r on r.user_message_id = m.id
+        where m.user_id = $1 and m.client_id = $2
+        """, T.text, T.text)
+
+    private static let conversationColumns = "c.id, c.title, c.status, c.message_count, c.created_at, c.updated_at"
+
+    static let conversation = Statement(
+        "conversation",
+        """
+        select \(conversationColumns) from parley.conversations c
+        where c.id = $1 and c.user_id = $2 and c.status <> 'deleted'
+        """, T.uuid, T.text)
+
+    /// One row without a message tells an empty conversation from none at all.
+    private static func messages(_ name: String, _ condition: String, _ order: String) -> Statement {
+        Statement(
+            name,
+            """
+            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position
+            from parley.conversations c
+            left join lateral (
+                select * from parley.messages m
+                where m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
+                order by m.position \(order) limit $3
+            ) m on true
+            where c.id = $1 and c.user_id = $2 and c.status <> 'deleted'
+            order by m.position \(order)
+            """, T.uuid, T.text, T.int4, T.int4)
+    }
+
+    static let messagesBefore = messages("messages_before", "m.position < $4", "desc")
+    static let messagesAfter = messages("messages_after", "m.position > $4", "asc")
+
+    static let conversations = Statement(
+        "conversations",
+        """
+        select \(conversationColumns) from parley.conversations c
+        where c.user_id = $1 and c.status <> 'deleted' and ($2::text is null or c.status = $2)
+            and ($3::timestamptz is null or (c.updated_at, c.id) < ($3, $4))
+        order by c.updated_at desc, c.id desc limit $5
+        """, T.text, T.text, T.timestamptz, T.uuid, T.int4)
+
+    static let ping = Statement("ping", "select 1")
+}
+
+extension Parameters {
+    mutating func append(_ id: Identifier) { append(uuid: id.high, id.low) }
+    mutating func add(_ id: Identifier) { add(uuid: id.high, id.low) }
+    mutating func add(_ id: Identifier?) {
+        if let id { add(uuid: id.high, id.low) } else { addNull() }
+    }
+}
+
+extension Rows {
+    func identifier(_ row: Int, _ column: Int) throws(PostgresError) -> Identifier {
+        let words = try uuid(row, column)
+        return Identifier(high: words.high, low: words.low)
+    }
+}

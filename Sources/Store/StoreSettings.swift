@@ -1,0 +1,32 @@
+/// Bounds of the store. Times are nanoseconds.
+package struct StoreSettings: Sendable, Equatable {
+    /// Names this process among all gateways, `place/incarnation`: the place (host and port) stays the same over
+    /// restarts, the incarnation never does. What an earlier incarnation left unfinished is known to be dead.
+    package var node: String
+    /// `MAX_MESSAGES_PER_CONVERSATION`.
+    package var messagesPerConversation = 1_000
+    /// Rows and bytes of one group commit.
+    package var batchRows = 256
+    package var batchBytes = 1 << 20
+    /// Rows and bytes that may wait for one.
+    package var queueRows = 10_000
+    package var queueBytes = 16 << 20
+    /// How long a row may wait to be sent.
+    package var waitLimit: UInt64 = 5_000_000_000
+    /// How long a row is repeated after its connection was lost during the commit.
+    package var doubtLimit: UInt64 = 5_000_000_000
+    /// Users waiting to be made known; a further one is not remembered.
+    package var pendingUsers = 65_536
+    /// Bytes of checkpoints waiting to be stored; further ones are dropped, the next second brings another.
+    package var pendingCheckpointBytes = 16 << 20
+    /// Between two signs of life.
+    package var heartbeat: UInt64 = 1_000_000_000
+    /// Milliseconds without a sign of life after which another gateway is taken for dead.
+    package var staleAfter = 4_000
+    /// Bytes of a tool call's arguments that are kept in the log of operations.
+    package var loggedArguments = 64 << 10
+
+    package init(node: String) {
+        self.node = node
+    }
+}

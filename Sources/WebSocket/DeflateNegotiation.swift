@@ -1,0 +1,132 @@
+/// What both ends agreed on for permessage-deflate (RFC 7692 section 7.1).
+package struct DeflateParameters: Equatable, Sendable {
+    /// Whether the server forgets its window between messages.
+    package var serverNoContextTakeover: Bool
+    /// Whether the client forgets its window between messages.
+    package var clientNoContextTakeover: Bool
+    /// Base-2 logarithm of the window the server compresses with, 9 to 15.
+    package var serverMaxWindowBits: Int
+    /// Base-2 logarithm of the window the client compresses with, 8 to 15.
+    package var clientMaxWindowBits: Int
+
+    package init(
+        serverNoContextTakeover: Bool = true, clientNoContextTakeover: Bool = true, serverMaxWindowBits: Int = 15,
+        clientMaxWindowBits: Int = 15
+    ) {
+        self.serverNoContextTakeover = serverNoContextTakeover
+        self.clientNoContextTakeover = clientNoContextTakeover
+        self.serverMaxWindowBits = serverMaxWindowBits
+        self.clientMaxWindowBits = clientMaxWindowBits
+    }
+
+    package static let extensionName = "permessage-deflate"
+
+    /// The Sec-WebSocket-Extensions value with which a server accepts, or a client asks for, just this.
+    package var headerValue: String {
+        var value = Self.extensionName
+        if serverNoContextTakeover { value += "; server_no_context_takeover" }
+        if clientNoContextTakeover { value += "; client_no_context_takeover" }
+        if serverMaxWindowBits < 15 { value += "; server_max_window_bits=\(serverMaxWindowBits)" }
+        if clientMaxWindowBits < 15 { value += "; client_max_window_bits=\(clientMaxWindowBits)" }
+        return value
+    }
+}
+
+/// What this end wants of permessage-deflate.
+///
+/// Without context takeover, the default, a connection keeps no window, so that one codec serves a whole loop and a
+/// compressed connection costs what a plain one does. With it a connection owns a codec of up to 300 KiB.
+package struct DeflatePolicy: Equatable, Sendable {
+    /// Whether this server may keep its window between messages when the client lets it.
+    package var serverContextTakeover: Bool
+    /// Whether clients may keep theirs, which costs this server a window for each.
+    package var clientContextTakeover: Bool
+    /// The largest window to compress with, 9 to 15.
+    package var serverMaxWindowBits: Int
+
+    package init(
+        serverContextTakeover: Bool = false, clientContextTakeover: Bool = false, serverMaxWindowBits: Int = 15
+    ) {
+        self.serverContextTakeover = serverContextTakeover
+        self.clientContextTakeover = clientContextTakeover
+        self.serverMaxWindowBits = min(15, max(9, serverMaxWindowBits))
+    }
+
+    /// The first offer a server can accept (RFC 7692 section 7.1), or nil: then the connection is not compressed.
+    /// Offers with unknown, repeated or invalid parameters are declined, as section 5.1 says.
+    package func accept(_ offers: [ExtensionOffer]) -> DeflateParameters? {
+        for offer in offers where offer.name.lowercased() == DeflateParameters.extensionName {
+            if let accepted = accept(offer) { return accepted }
+        }
+        return nil
+    }
+
+    private func accept(_ offer: ExtensionOffer) -> DeflateParameters? {
+        guard let asked = AskedParameters(offer, valuelessClientBits: true) else { return nil }
+        // zlib makes no raw stream with a window of 256 bytes.
+        if let bits = asked.serverMaxWindowBits, bits < 9 { return nil }
+        return DeflateParameters(
+            serverNoContextTakeover: asked.serverNoContextTakeover || !serverContextTakeover,
+            clientNoContextTakeover: asked.clientNoContextTakeover || !clientContextTakeover,
+            serverMaxWindowBits: min(asked.serverMaxWindowBits ?? 15, serverMaxWindowBits),
+            // The client's window is inflated by one of 15 bits, which reads them all: no reason to ask for less.
+            clientMaxWindowBits: 15)
+    }
+
+    /// Checks a server's answer to an offer made with `offered.headerValue`.
+    ///
+    /// - Returns: what was agreed, or nil when the answer breaks section 7.1 or asks for what was not offered: the
+    ///   client must fail the connection then.
+    package static func confirm(_ answer: ExtensionOffer, offered: DeflateParameters) -> DeflateParameters? {
+        guard answer.name.lowercased() == DeflateParameters.extensionName,
+            let asked = AskedParameters(answer, valuelessClientBits: false)
+        else { return nil }
+        if offered.serverNoContextTakeover, !asked.serverNoContextTakeover { return nil }
+        let serverBits = asked.serverMaxWindowBits ?? 15
+        guard serverBits <= offered.serverMaxWindowBits else { return nil }
+        // An answer may set the client's window only if the offer spoke of it, which 15 does not.
+        if asked.clientMaxWindowBits != nil, offered.clientMaxWindowBits == 15 { return nil }
+        let clientBits = min(asked.clientMaxWindowBits ?? 15, offered.clientMaxWindowBits)
+        guard clientBits >= 9 else { return nil }
+        return DeflateParameters(
+            serverNoContextTakeover: asked.serverNoContextTakeover,
+            clientNoContextTakeover: asked.clientNoContextTakeover || offered.clientNoContextTakeover,
+            serverMaxWindowBits: serverBits, clientMaxWindowBits: clientBits)
+    }
+}
+
+/// The parameters of one permessage-deflate element, each at most once and of the right form.
+private struct AskedParameters {
+    var serverNoContextTakeover = false
+    var clientNoContextTakeover = false
+    var serverMaxWindowBits: Int?
+    var clientMaxWindowBits: Int?
+
+    /// - Parameter valuelessClientBits: an offer may name client_max_window_bits without a value; an answer may not.
+    init?(_ element: ExtensionOffer, valuelessClientBits: Bool) {
+        var seen: Set<String> = []
+        for parameter in element.parameters {
+            let name = parameter.name.lowercased()
+            guard seen.insert(name).inserted else { return nil }
+            switch (name, parameter.value) {
+            case ("server_no_context_takeover", nil): serverNoContextTakeover = true
+            case ("client_no_context_takeover", nil): clientNoContextTakeover = true
+            case ("server_max_window_bits", let value?):
+                guard let bits = Self.windowBits(value) else { return nil }
+                serverMaxWindowBits = bits
+            case ("client_max_window_bits", let value?):
+                guard let bits = Self.windowBits(value) else { return nil }
+                clientMaxWindowBits = bits
+            case ("client_max_window_bits", nil):
+                guard valuelessClientBits else { return nil }
+            default: return nil
+            }
+        }
+    }
+
+    /// A decimal from 8 to 15 without leading zeros.
+    private static func windowBits(_ text: String) -> Int? {
+        guard let bits = Int(text), (8...15).contains(bits), String(bits) == text else { return nil }
+        return bits
+    }
+}

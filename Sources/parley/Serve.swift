@@ -1,0 +1,84 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run the gateway.")
+
+    @OptionGroup var settings: SettingOptions
+
+    @Flag(
+        help: "For a developer's machine: tokens for anybody at /dev/token, a visible pace, migrations at the start.")
+    var dev = false
+
+    func run() async throws {
+        var configuration = try await settings.configuration(isDevelopment: dev)
+        if dev, !["127.0.0.1", "::1", "localhost"].contains(configuration.host) {
+            throw ExitError(
+                .configuration, "--dev hands out tokens and so listens on 127.0.0.1 or ::1 only (HTTP_HOST)")
+        }
+        var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = configuration.logLevel
+        if dev, configuration.jwtSecret.isEmpty {
+            logger.notice("AUTH_JWT_SECRET is not set: tokens are good until this process ends")
+            configuration.jwtSecret = Self.randomSecret()
+        }
+        let gateway = Gateway(configuration: configuration, logger: logger) { url in
+            print("listening on \(url)")
+            fflush(nil)
+        }
+        try await runService(gateway, logger: logger)
+    }
+
+    private static func randomSecret() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<4).map { _ in String(generator.next(), radix: 36) }.joined()
+    }
+}
+
+struct Echo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve the WebSocket layer alone: every message comes back.")
+
+    @Option(help: "Address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "Port to listen on, 0 for a free one.")
+    var port: UInt16
+
+    func run() async throws {
+        var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        let server = EchoServer(host: host, port: port) { url in
+            print("listening on \(url)")
+            fflush(nil)
+        }
+        try await runService(server, logger: logger)
+    }
+}
+
+/// Runs a service until SIGTERM or SIGINT, and turns what keeps it from starting into an exit status.
+private func runService(_ service: some Service, logger: Logger) async throws {
+    let group = ServiceGroup(
+        configuration: .init(
+            services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))
+    do {
+        try await group.run()
+    } catch let error as StartError {
+        switch error {
+        case .configuration(let message): throw ExitError(.configuration, message)
+        case .database(let message), .network(let message): throw ExitError(.unavailable, message)
+        }
+    }
+}
+
+/// The group's own lines add nothing to the gateway's.
+private func quiet(_ logger: Logger) -> Logger {
+    var quiet = logger
+    quiet.logLevel = .critical
+    return quiet
+}

@@ -1,0 +1,111 @@
+import Agents
+import Chat
+
+/// The six tools on a list in memory, as Tool.swift describes their results.
+struct FakeTasks {
+    struct Entry: Equatable {
+        var id: Int64
+        var title: String
+        var description: String?
+        var isCompleted = false
+    }
+
+    /// Oldest first.
+    var entries: [Entry] = []
+    private var nextID: Int64 = 1
+    /// Tools that fail with `unavailable`.
+    var broken: Set<ToolName> = []
+    var calls: [TodoMachine.Call] = []
+
+    init(_ titles: [String], done: Set<Int> = []) {
+        for (index, title) in titles.enumerated() { _ = insert(title, nil, isCompleted: done.contains(index + 1)) }
+    }
+
+    private mutating func insert(_ title: String, _ description: String?, isCompleted: Bool = false) -> Entry {
+        let entry = Entry(id: nextID, title: title, description: description, isCompleted: isCompleted)
+        nextID += 1
+        entries.append(entry)
+        return entry
+    }
+
+    mutating func perform(_ call: TodoMachine.Call) -> ToolOutcome {
+        calls.append(call)
+        guard !broken.contains(call.name) else { return Self.failed("internal", "the tool is out of order") }
+        let arguments = call.arguments
+        switch call.name {
+        case .addTask:
+            guard let title = arguments["title"]?.string, !title.isEmpty, title.unicodeScalars.count <= 200 else {
+                return Self.failed("invalid_arguments", "title must have 1 to 200 characters")
+            }
+            return Self.success(["task": Self.json(insert(title, arguments["description"]?.string))])
+        case .listTasks:
+            let includesCompleted = arguments["include_completed"]?.bool ?? false
+            let found = entries.reversed().filter { includesCompleted || !$0.isCompleted }
+            return Self.success([
+                "tasks": .array(found.prefix(50).map(Self.json)), "total": .integer(Int64(found.count)),
+            ])
+        case .getTask, .updateTask, .completeTask, .deleteTask:
+            guard let id = arguments["task_id"]?.integer, let index = entries.firstIndex(where: { $0.id == id }) else {
+                return Self.failed("not_found", "no such task")
+            }
+            if call.name == .deleteTask { return Self.success(["deleted": Self.json(entries.remove(at: index))]) }
+            if call.name == .completeTask { entries[index].isCompleted = arguments["completed"]?.bool ?? true }
+            if call.name == .updateTask {
+                if let title = arguments["title"]?.string { entries[index].title = title }
+                if let description = arguments["description"]?.string { entries[index].description = description }
+            }
+            return Self.success(["task": Self.json(entries[index])])
+        }
+    }
+
+    private static func json(_ entry: Entry) -> JSON {
+        [
+            "id": .integer(entry.id), "title": .string(entry.title),
+            "description": entry.description.map { .string($0) } ?? .null, "is_completed": .bool(entry.isCompleted),
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+        ]
+    }
+
+    private static func success(_ result: JSON) -> ToolOutcome { ToolOutcome(status: .success, result: result) }
+
+    private static func failed(_ code: String, _ message: String) -> ToolOutcome {
+        ToolOutcome(status: .failed, result: ["error": ["code": .string(code), "message": .string(message)]])
+    }
+}
+
+/// A conversation with the machine: each turn sees the last ten messages and nothing else.
+struct Conversation {
+    var tasks: FakeTasks
+    private var history: [Message] = []
+    /// What the last answer was.
+    private(set) var answer = ""
+    /// The last turn's calls, as text.
+    private(set) var calls: [String] = []
+
+    init(_ tasks: FakeTasks) { self.tasks = tasks }
+
+    static func message(_ role: Role, _ content: String) -> Message {
+        Message(id: Identifier(high: 1, low: 2), role: role, content: content)
+    }
+
+    @discardableResult
+    mutating func say(_ text: String) -> String {
+        let message = Self.message(.user, text)
+        var machine = TodoMachine(history: Array(history.suffix(10)), message: message)
+        var action = machine.next(.start)
+        tasks.calls = []
+        answer = ""
+        turn: for _ in 0..<100 {
+            switch action {
+            case .call(let calls): action = machine.next(.results(calls.map { tasks.perform($0) }))
+            case .say(let text):
+                answer += text
+                action = machine.next(.said)
+            case .done: break turn
+            }
+        }
+        calls = tasks.calls.map { "\($0.name.rawValue) \(JSON.object($0.arguments))" }
+        history += [message, Self.message(.assistant, answer)]
+        return answer
+    }
+}

@@ -1,0 +1,237 @@
+import Chat
+
+/// A store in memory that keeps to the contract of `ChatStore` and answers when, and in the order in which, a test
+/// says so. What a call does to the "database" and the moment its caller hears of it are two steps, as in life.
+final class FakeStore: ChatStore {
+    enum Kind: Sendable, Equatable { case accept, end, perform, messages, conversation, sent }
+
+    /// A call whose answer is still due.
+    final class Held {
+        let kind: Kind
+        private let effect: () -> Void
+        private let answer: (StoreError?) -> Void
+        private(set) var isCommitted = false
+
+        init(kind: Kind, effect: @escaping () -> Void, answer: @escaping (StoreError?) -> Void) {
+            self.kind = kind
+            self.effect = effect
+            self.answer = answer
+        }
+
+        func commit() {
+            guard !isCommitted else { return }
+            isCommitted = true
+            effect()
+        }
+
+        func complete() {
+            commit()
+            answer(nil)
+        }
+
+        func fail(_ error: StoreError) { answer(error) }
+    }
+
+    struct Run {
+        var threadID: Identifier
+        var message: Identifier
+        var status: RunStatus
+    }
+
+    struct OperationKey: Hashable {
+        var runID: Identifier
+        var ordinal: Int
+    }
+
+    private(set) var held: [Held] = []
+    var conversations: [Identifier: (userID: String, conversation: Conversation)] = [:]
+    var messages: [Identifier: [Message]] = [:]
+    var runs: [Identifier: Run] = [:]
+    var clientIDs: [String: Identifier] = [:]
+    private(set) var operations: [OperationKey: ToolOutcome] = [:]
+    private(set) var effects: [ToolOperation] = []
+    private(set) var endings: [RunEnding] = []
+    private(set) var turns: [NewTurn] = []
+    private(set) var checkpoints: [RunCheckpoint] = []
+    /// What the database would have refused, or what no caller may do.
+    private(set) var violations: [String] = []
+    /// What a tool does.
+    var tool: (ToolOperation) -> ToolOutcome = { operation in
+        ToolOutcome(status: .success, result: ["done": .integer(Int64(operation.ordinal))])
+    }
+    var isFull = false
+    private var clock: Int64 = 1_000_000
+
+    // MARK: For tests
+
+    func held(_ kind: Kind) -> [Held] { held.filter { $0.kind == kind } }
+
+    /// Takes the oldest call of a kind out of the queue.
+    func take(_ kind: Kind? = nil) -> Held? {
+        guard let index = held.firstIndex(where: { kind == nil || $0.kind == kind }) else { return nil }
+        return held.remove(at: index)
+    }
+
+    /// Answers the oldest call of a kind; whether there was one.
+    @discardableResult
+    func release(_ kind: Kind? = nil) -> Bool {
+        guard let call = take(kind) else { return false }
+        call.complete()
+        return true
+    }
+
+    @discardableResult
+    func fail(_ kind: Kind, _ error: StoreError, committed: Bool = false) -> Bool {
+        guard let call = take(kind) else { return false }
+        if committed { call.commit() }
+        call.fail(error)
+        return true
+    }
+
+    /// Takes the call at a place of the queue out of it.
+    func take(at index: Int) -> Held { held.remove(at: index) }
+
+    /// Answers everything that is asked, and what follows from it.
+    func releaseAll(except kinds: Set<Kind> = []) {
+        while let index = held.firstIndex(where: { !kinds.contains($0.kind) }) {
+            held.remove(at: index).complete()
+        }
+    }
+
+    func stored(_ threadID: Identifier) -> [Message] { messages[threadID] ?? [] }
+
+    // MARK: ChatStore
+
+    func touch(_ user: UserRecord) {}
+
+    func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
+        turns.append(turn)
+        hold(.accept, completion) { self.accepted(turn) }
+    }
+
+    func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
+        if !ending.status.isTerminal { violations.append("an end as \(ending.status)") }
+        hold(.end, completion) { self.ended(ending) }
+    }
+
+    func checkpoint(_ checkpoint: RunCheckpoint) { checkpoints.append(checkpoint) }
+
+    func perform(_ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void) {
+        hold(.perform, completion) {
+            let key = OperationKey(runID: operation.runID, ordinal: operation.ordinal)
+            if let outcome = self.operations[key] { return outcome }
+            let outcome = self.tool(operation)
+            self.effects.append(operation)
+            self.operations[key] = outcome
+            return outcome
+        }
+    }
+
+    func newestMessages(
+        userID: String, threadID: Identifier, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void
+    ) {
+        hold(.messages, completion) {
+            guard self.conversations[threadID]?.userID == userID else { return nil }
+            let all = self.stored(threadID)
+            return MessagePage(messages: Array(all.suffix(limit)), hasMore: all.count > limit)
+        }
+    }
+
+    func sentTurn(
+        userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void
+    ) {
+        hold(.sent, completion) {
+            guard let runID = self.clientIDs["\(userID)/\(clientID)"], let run = self.runs[runID] else { return nil }
+            return SentTurn(
+                threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal)
+        }
+    }
+
+    func conversation(
+        userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void
+    ) {
+        hold(.conversation, completion) {
+            guard let found = self.conversations[threadID], found.userID == userID else { return nil }
+            return found.conversation
+        }
+    }
+
+    // MARK: Inside
+
+    private func hold<Value>(
+        _ kind: Kind, _ completion: @escaping (Result<Value, StoreError>) -> Void, _ effect: @escaping () -> Value
+    ) {
+        var value: Value?
+        held.append(
+            Held(kind: kind, effect: { value = effect() }) { error in
+                if let error {
+                    completion(.failure(error))
+                } else if let value {
+                    completion(.success(value))
+                }
+            })
+    }
+
+    private func accepted(_ turn: NewTurn) -> Acceptance {
+        if let stored = stored(turn.threadID).first(where: { $0.id == turn.messageID }),
+            let conversation = conversations[turn.threadID]?.conversation
+        {
+            return .accepted(conversation, position: stored.position)
+        }
+        if let key = turn.clientID, let runID = clientIDs["\(turn.userID)/\(key)"], let run = runs[runID] {
+            return .duplicate(
+                threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal)
+        }
+        if isFull { return .conversationFull }
+        clock += 1
+        if turn.isNewThread, conversations[turn.threadID] == nil {
+            conversations[turn.threadID] = (
+                turn.userID,
+                Conversation(
+                    id: turn.threadID, title: turn.title, status: .active, messageCount: 0, createdAt: clock,
+                    updatedAt: clock)
+            )
+        }
+        guard let found = conversations[turn.threadID], found.userID == turn.userID else { return .threadNotFound }
+        var conversation = found.conversation
+        if turn.startsNow { checkNothingRuns(in: turn.threadID, beside: turn.runID) }
+        let position = append(
+            Message(id: turn.messageID, role: .user, content: turn.content), to: turn.threadID)
+        runs[turn.runID] = Run(
+            threadID: turn.threadID, message: turn.messageID, status: turn.startsNow ? .running : .queued)
+        if let key = turn.clientID { clientIDs["\(turn.userID)/\(key)"] = turn.runID }
+        conversation.messageCount = position
+        conversation.updatedAt = clock
+        conversations[turn.threadID] = (turn.userID, conversation)
+        return .accepted(conversation, position: position)
+    }
+
+    private func ended(_ ending: RunEnding) -> EndingOutcome {
+        endings.append(ending)
+        clock += 1
+        guard conversations[ending.threadID] != nil, let run = runs[ending.runID] else { return .threadGone }
+        if run.status.isTerminal { return .stored(updatedAt: clock) }
+        runs[ending.runID]?.status = ending.status
+        for message in ending.messages { _ = append(message, to: ending.threadID) }
+        if let next = ending.nextRunID, runs[next]?.status == .queued {
+            checkNothingRuns(in: ending.threadID, beside: next)
+            runs[next]?.status = .running
+        }
+        return .stored(updatedAt: clock)
+    }
+
+    private func append(_ message: Message, to threadID: Identifier) -> Int {
+        var message = message
+        if stored(threadID).contains(where: { $0.id == message.id }) { violations.append("a message stored twice") }
+        message.position = stored(threadID).count + 1
+        messages[threadID, default: []].append(message)
+        return message.position
+    }
+
+    private func checkNothingRuns(in threadID: Identifier, beside runID: Identifier) {
+        for (id, run) in runs where run.threadID == threadID && run.status == .running && id != runID {
+            violations.append("run \(runID) begins while \(id) runs")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Configuration
+import Gateway
+import Logging
+import Testing
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    private func read(_ variables: [String: String], isDevelopment: Bool = false) throws -> GatewayConfiguration {
+        let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: variables))
+        return try GatewayConfiguration(reading: reader, isDevelopment: isDevelopment)
+    }
+
+    @Test("defaults")
+    func defaults() throws {
+        let configuration = try read([:])
+        #expect(configuration.host == "127.0.0.1")
+        #expect(configuration.port == 8080)
+        #expect(configuration.poolMinimum == 5)
+        #expect(configuration.poolMaximum == 20)
+        #expect(configuration.poolOverflow == 10)
+        #expect(configuration.shards >= 1)
+        #expect(configuration.tokenPaceMilliseconds == 0)
+        #expect(try read([:], isDevelopment: true).tokenPaceMilliseconds == 25)
+    }
+
+    @Test("values from the environment")
+    func values() throws {
+        let configuration = try read([
+            "HTTP_PORT": "0", "SHARDS": "3", "AGENT": "scripted", "SCRIPTED_TOKENS": "7", "AUTH_COOKIE": "session",
+            "ALLOWED_ORIGINS": "https://a.example, http://b.example:81", "LOG_LEVEL": "Debug",
+            "DATABASE_URL": "postgresql:///x", "AUTH_JWT_SECRET": "s",
+        ])
+        #expect(configuration.port == 0)
+        #expect(configuration.shards == 3)
+        #expect(configuration.agent == .scripted)
+        #expect(configuration.scriptedTokens == 7)
+        #expect(configuration.cookieName == "session")
+        #expect(configuration.allowedOrigins == ["https://a.example", "http://b.example:81"])
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.databaseURL == "postgresql:///x")
+        #expect(configuration.jwtSecret == "s")
+    }
+
+    @Test(
+        "values that can't be used, by name",
+        arguments: [
+            ("HTTP_PORT", "eighty"), ("HTTP_PORT", "65536"), ("HTTP_PORT", "-1"), ("SHARDS", "0"),
+            ("AGENT", "oracle"), ("ALLOWED_ORIGINS", "example.com"), ("ALLOWED_ORIGINS", "https://a.example/path"),
+            ("LOG_LEVEL", "loud"), ("MAX_MESSAGE_BYTES", "1"), ("TOKEN_PACE_MS", "1.5"), ("DATABASE_POOL_MAX", "2"),
+            ("TLS_CERTIFICATE", "/a"), ("AUTH_JWKS_URL", "https://a.example"),
+        ])
+    func refused(_ name: String, _ value: String) throws {
+        let error = #expect(throws: ConfigurationError.self) { try read([name: value]) }
+        #expect(error?.description.contains(name) == true)
+    }
+}

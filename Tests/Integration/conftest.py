@@ -1,0 +1,78 @@
+"""Fixtures: a cluster for the whole run, a database and a gateway for each file, a user for each test.
+
+A file says how its gateway is set up with a dict SETTINGS (environment names) and DEV = True for the dev mode.
+"""
+
+import os
+import signal
+import uuid
+
+import pytest
+
+from kit.database import Cluster, Database
+from kit.gateway import BINARY, Gateway
+
+
+def pytest_configure(config):
+    # An end that is asked for runs the fixtures' endings too: what they have started must not be left.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not BINARY.is_file():
+        raise pytest.UsageError(f"no gateway to test at {BINARY}: run deploy/test, or swift build -c release")
+
+
+@pytest.fixture(scope="session")
+def admin_url():
+    """A superuser's URL of the cluster that most tests share: the one deploy/test has started, or one of our own."""
+    if url := os.environ.get("PARLEY_TEST_ADMIN_URL"):
+        yield url
+        return
+    cluster = Cluster()
+    try:
+        yield cluster.admin_url
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def database(admin_url):
+    database = Database(admin_url)
+    try:
+        yield database
+    finally:
+        database.remove()
+
+
+@pytest.fixture(scope="module")
+def gateway(request, database):
+    module = request.module
+    gateway = Gateway(database, name=module.__name__, dev=getattr(module, "DEV", False),
+                      **getattr(module, "SETTINGS", {}))
+    try:
+        yield gateway
+    finally:
+        gateway.remove()
+
+
+@pytest.fixture
+def user():
+    """A user that no other test has."""
+    return f"user-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def connect(gateway, user):
+    """`connect()` opens a socket of the test's user; it is closed after the test."""
+    sockets = []
+
+    def connect(name=None, **options):
+        sockets.append(gateway.connect(name or user, **options))
+        return sockets[-1]
+
+    yield connect
+    for socket in sockets:
+        socket.close()
+
+
+@pytest.fixture
+def chat(connect):
+    return connect()

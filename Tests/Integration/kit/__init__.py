@@ -1,0 +1,6 @@
+"""What the integration tests share. Nothing here sleeps: it waits for a frame, a line, an exit, a row, each with a limit."""
+
+import pathlib
+
+TOP = pathlib.Path(__file__).resolve().parents[3]
+"""The checkout."""

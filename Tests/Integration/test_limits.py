@@ -1,0 +1,71 @@
+"""Bounds of a user, a socket and a conversation, and what is answered at them."""
+
+import pytest
+
+from kit.chat import ChatSocket
+from kit.raw import RawConnection, RawWebSocket
+
+SETTINGS = {"MAX_SOCKETS_PER_USER": 3, "MAX_MESSAGES_PER_CONVERSATION": 4, "MAX_CONTENT_LENGTH": 100,
+            "MAX_MESSAGE_BYTES": 4096}
+
+
+def test_too_many_sockets_of_a_user(connect, gateway, user):
+    sockets = [connect() for _ in range(3)]
+    fourth = ChatSocket(gateway, gateway.token(user), ready=False)
+    assert fourth.closed() == 4429
+    assert connect(f"{user}-other").ready
+    sockets.pop().close()
+    # The gateway has heard of the end when it answers the close.
+    assert connect().ready
+
+
+def test_a_conversation_that_is_full(chat, database):
+    thread = chat.turn("hello").thread
+    chat.turn("hello", thread=thread)
+    assert len(database.messages(thread)) == 4
+    assert chat.error(op="send", id="f", threadId=thread, content="hello")["code"] == "conversation_full"
+    assert len(database.messages(thread)) == 4
+    assert chat.turn("hello").thread != thread, "another conversation goes on"
+
+
+def test_the_limits_are_told_and_kept(chat):
+    assert 4096 in chat.ready["limits"].values() and 100 in chat.ready["limits"].values()
+    assert chat.turn("x" * 100).end["outcome"]["type"] == "success"
+    assert chat.error(op="send", id="l", content="x" * 101)["code"] == "content_too_long"
+
+
+def test_the_size_of_a_message(gateway, user):
+    with RawWebSocket(gateway, gateway.token(user)) as raw:
+        raw.read()
+        raw.text(b'{"op":"ping","pad":"' + b"x" * 4100 + b'"}')
+        assert raw.close_code() == 1009
+
+
+def test_too_many_bad_frames(chat):
+    for _ in range(300):
+        try:
+            chat.raw("nonsense")
+        except Exception:  # closed meanwhile
+            break
+    assert chat.closed() == 4429
+
+
+def test_a_token_that_ends(gateway, user):
+    """25 s of grace after its end, in which `auth` would help."""
+    chat = ChatSocket(gateway, gateway.token(user, ttl=1))
+    renewed = ChatSocket(gateway, gateway.token(user, ttl=1))
+    assert "expiresAt" in chat.until({"op": "authExpiring"})
+    renewed.until({"op": "authExpiring"})
+    renewed.post(op="auth", token=gateway.token(user))
+    renewed.until({"op": "authenticated"})
+    assert chat.closed(timeout=40) == 4401
+    assert renewed.so_far() == []
+    renewed.close()
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET /ws HTTP/1.1\r\nHost: x\r\n"], ids=["nothing", "half a head"])
+def test_a_handshake_that_is_not_finished(gateway, begin):
+    with RawConnection(gateway, timeout=30) as raw:
+        raw.send(begin)
+        rest = raw.ended()
+        assert rest == b"" or b" 408 " in rest.split(b"\r\n")[0]

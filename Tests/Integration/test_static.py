@@ -1,0 +1,53 @@
+"""The files of public/: types, ETag, and no way out of the folder."""
+
+import pytest
+
+from kit import TOP
+from kit.raw import RawConnection
+
+
+def test_the_page(gateway):
+    status, headers, body = gateway.get("/")
+    assert status == 200 and headers.get_content_type() == "text/html"
+    assert (headers.get_content_charset() or "utf-8").lower() == "utf-8"
+    assert body == (TOP / "public" / "index.html").read_bytes()
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+FILES = sorted(str(path.relative_to(TOP / "public")) for path in (TOP / "public").rglob("*") if path.is_file())
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(gateway, name):
+    status, headers, body = gateway.get(f"/{name}")
+    assert status == 200 and body == (TOP / "public" / name).read_bytes()
+    wanted = TYPES.get("." + name.rsplit(".", 1)[-1])
+    assert wanted is None or headers.get_content_type() == wanted
+    tag = headers["ETag"]
+    assert tag
+    for value in (tag, f'"other", {tag}', "*"):
+        again = gateway.request("GET", f"/{name}", headers={"If-None-Match": value})
+        assert again[0] == 304 and again[2] == b"" and again[1]["ETag"] == tag
+    assert gateway.request("GET", f"/{name}", headers={"If-None-Match": '"other"'})[0] == 200
+
+
+@pytest.mark.parametrize("path", [
+    "/../Package.swift", "/%2e%2e/Package.swift", "/..%2fPackage.swift", "/%2e%2e%2fPackage.swift",
+    "/./../Package.swift", "/x/../../Package.swift", "//etc/passwd", "/%2fetc/passwd", "/..\\Package.swift",
+    "/%5c..%5cPackage.swift", "/index.html%00.js", "/%00", "/.git/config", "/.data/secret", "/%c0%ae%c0%ae/Package.swift",
+    "/index.html/", "/index.html/../../Package.swift", "/%", "/%zz", "/....//Package.swift"])
+def test_no_way_out(gateway, path):
+    with RawConnection(gateway) as raw:
+        raw.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        status, _, body = raw.response()
+    assert status in (400, 404), body[:100]
+    assert b"swift-tools-version" not in body and b"root:" not in body
+
+
+def test_a_query_does_not_matter(gateway):
+    assert gateway.get("/index.html?v=1")[2] == gateway.get("/index.html")[2]
+
+
+def test_an_escaped_name(gateway):
+    assert gateway.get("/index%2ehtml")[2] == gateway.get("/index.html")[2]

@@ -1,0 +1,117 @@
+import Chat
+import Postgres
+import Store
+import Testing
+
+/// One at a time in a database of their own: a recovery looks at the runs of all users.
+@Suite(.serialized) struct RecoveryTests {
+    private static let database = "parley_test_recovery"
+
+    private func recover(_ store: StoreFixture) async throws -> [RecoveredRun] {
+        let outcome: Result<[RecoveredRun], StoreError> = await store.on { store, resume in
+            store.recover(completion: resume)
+        }
+        return try outcome.get()
+    }
+
+    /// A process at a place of its own, which then "dies".
+    private func places() throws -> (dead: StoreFixture, heir: StoreFixture) {
+        let place = "place \(UInt32.random(in: 0 ... .max))"
+        let never: (inout StoreSettings, inout PoolSettings, inout PostgresSettings) -> Void = { settings, _, _ in
+            settings.staleAfter = 1_000_000_000
+        }
+        return (
+            try StoreFixture(node: place + "/1", database: Self.database, configure: never),
+            try StoreFixture(node: place + "/2", database: Self.database, configure: never)
+        )
+    }
+
+    @Test func nothingSeenRunsAgain() async throws {
+        let (dead, heir) = try places()
+        let first = dead.newTurn("run me")
+        let second = dead.turn(in: first.threadID, "then me")
+        _ = await dead.accept([first, second])
+        let runs = try await recover(heir).filter { $0.userID == dead.user }
+        #expect(
+            runs == [
+                RecoveredRun(
+                    userID: dead.user, threadID: first.threadID, runID: first.runID, fate: .running,
+                    message: Message(id: first.messageID, role: .user, content: "run me", position: 1)),
+                RecoveredRun(
+                    userID: dead.user, threadID: first.threadID, runID: second.runID, fate: .queued,
+                    message: Message(id: second.messageID, role: .user, content: "then me", position: 2)),
+            ])
+        // It is the heir's now: not to be recovered again, and it can end.
+        #expect(try await recover(heir).filter { $0.userID == dead.user }.isEmpty)
+        let outcome = await heir.end(dead.ending(first, [heir.reply("done")], next: second.runID))
+        #expect((try? outcome.get()) != nil)
+        let sql = "select status from parley.runs where id = $1"
+        #expect(try heir.value(sql, [second.runID.description]) == "running")
+    }
+
+    @Test func checkpointedTextIsStored() async throws {
+        let (dead, heir) = try places()
+        let first = dead.newTurn()
+        let second = dead.turn(in: first.threadID, "next")
+        _ = await dead.accept([first, second])
+        let texts = [
+            (id: dead.id(), content: "one \"好\" \u{0}"), (id: dead.id(), content: ""),
+            (id: dead.id(), content: "two"),
+        ]
+        let user = dead.user
+        _ = await dead.on { (store: PostgresChatStore, resume: @escaping (Result<Acceptance, StoreError>) -> Void) in
+            store.checkpoint(RunCheckpoint(userID: user, runID: first.runID, messages: [(texts[0].id, "on")]))
+            store.checkpoint(RunCheckpoint(userID: user, runID: first.runID, messages: texts))
+            // The same batch; its answer shows that the checkpoint is stored.
+            store.accept(second, completion: resume)
+        }
+        let runs = try await recover(heir).filter { $0.userID == user }
+        #expect(runs.map(\.fate) == [.interrupted, .running])
+        #expect(runs.map(\.runID) == [first.runID, second.runID])
+        let page = await heir.history(first.threadID, user: user)
+        #expect(
+            page?.messages.dropFirst(2).map { $0 } == [
+                Message(
+                    id: texts[0].id, role: .assistant, content: "one \"好\" \u{FFFD}", status: .interrupted, position: 3),
+                Message(id: texts[2].id, role: .assistant, content: "two", status: .interrupted, position: 4),
+            ])
+        let run = try TestDatabase.owner(Self.database).query(
+            "select status, error ->> 'code', checkpoint from parley.runs where id = $1", [first.runID.description])
+        #expect(run == [["interrupted", "interrupted", nil]])
+    }
+
+    @Test func anOperationInterrupts() async throws {
+        let (dead, heir) = try places()
+        let turn = dead.newTurn()
+        _ = await dead.accept(turn)
+        _ = await dead.perform(
+            ToolOperation(
+                userID: dead.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
+                name: "add_task", arguments: ["title": "milk"]))
+        let runs = try await recover(heir).filter { $0.userID == dead.user }
+        #expect(runs.map(\.fate) == [.interrupted])
+    }
+
+    @Test func theLivingAreLeftAlone() async throws {
+        let alive = try StoreFixture(node: "alive/1", database: Self.database)
+        let other = try StoreFixture(node: "other/1", database: Self.database)
+        _ = try other.value("select parley.beat('alive/1')")
+        let turn = alive.newTurn()
+        _ = await alive.accept(turn)
+        #expect(try await recover(other).filter { $0.userID == alive.user }.isEmpty)
+        // One that has not been heard of for long is dead.
+        _ = try other.value("update parley.nodes set heartbeat_at = now() - interval '1 hour' where id = 'alive/1'")
+        #expect(try await recover(other).filter { $0.userID == alive.user }.map(\.fate) == [.running])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func itBeats() async throws {
+        let store = try StoreFixture(node: "beating/1", database: Self.database)
+        let answers: Bool = await store.on { store, resume in
+            store.startHeartbeat()
+            store.ping { resume($0) }
+        }
+        #expect(answers)
+        let sql = "select count(*) from parley.nodes where id = 'beating/1'"
+        while try store.value(sql) == "0" { await Task.yield() }
+    }
+}

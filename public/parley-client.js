@@ -1,0 +1,421 @@
+// A Parley client without a page: follows conversations over one connection, sends, cancels, and resumes, so that what
+// it holds is what the server holds, without a gap and without a repeat.
+//
+// Events: `state` (connection), `ready`, `change` (detail: {threadId}), `outbox`, `settled` (a draft became a thread;
+// detail: {draftId, threadId}), `thread` (a notice of the server), `gone` (detail: {threadId}), `problem` (detail:
+// {code, text, retryAt}), `expiring` (a token is needed).
+
+import { Connection } from "./parley-connection.js";
+import { Outbox } from "./parley-outbox.js";
+import { Thread } from "./parley-thread.js";
+import {
+    DEFAULT_CONTENT_LIMIT, backoffDelay, errorText, newId, sendErrorPolicy,
+} from "./parley-protocol.js";
+
+const KEPT_THREADS = 12;
+const FOLLOWED_RUNS = 4; // beside the open conversation
+const SUBSCRIBE_AGAIN_MS = 3_000;
+
+export class ParleyClient extends EventTarget {
+    contentLimit = DEFAULT_CONTENT_LIMIT;
+    /** Ids of the followed conversations in which a run is under way. */
+    running = new Set();
+
+    #connection;
+    #outbox;
+    #threads = new Map(); // by id, least recently opened first
+    #openId = null; // the thread on the screen: the one that is resumed first
+    #operations = new Map(); // id of a subscribe or cancel → {kind, threadId, runId}
+    #heldUntil = 0;
+    #refusals = 0;
+    #flushTimer = 0;
+    #subscribeTimer = 0;
+
+    constructor({ url, provideToken, storage }) {
+        super();
+        this.#outbox = new Outbox(storage);
+        this.#connection = new Connection({ url, provideToken });
+        this.#connection.addEventListener("state", () => this.#emit("state"));
+        this.#connection.addEventListener("ready", (event) => this.#ready(event.detail));
+        this.#connection.addEventListener("frame", (event) => this.#receive(event.detail));
+        this.#connection.addEventListener("lost", (event) => this.#lost(event.detail.code));
+        this.#connection.addEventListener("expiring", (event) => this.#emit("expiring", event.detail));
+    }
+
+    get state() {
+        return this.#connection.state;
+    }
+
+    get token() {
+        return this.#connection.token;
+    }
+
+    /** Loads what the user left unsent in this tab, then connects. */
+    start(userId) {
+        if (userId) this.#outbox.load(userId);
+        this.#connection.start();
+    }
+
+    stop() {
+        clearTimeout(this.#flushTimer);
+        clearTimeout(this.#subscribeTimer);
+        this.#connection.stop();
+    }
+
+    retryNow() {
+        this.#connection.retryNow();
+    }
+
+    offerToken(token) {
+        this.#connection.offerToken(token);
+    }
+
+    // MARK: conversations
+
+    thread(id) {
+        return this.#threads.get(id);
+    }
+
+    /** Follows a conversation and makes it the one that is resumed after a loss. Null: none. */
+    open(threadId) {
+        this.#openId = threadId;
+        if (!threadId) return;
+        const thread = this.#threads.get(threadId) ?? new Thread(threadId);
+        this.#keep(thread);
+        if (thread.sync === "none") this.#subscribe(thread);
+    }
+
+    #keep(thread) {
+        this.#threads.delete(thread.id);
+        this.#threads.set(thread.id, thread);
+        for (const [id, old] of this.#threads) {
+            if (this.#threads.size <= KEPT_THREADS) break;
+            if (id === this.#openId || old.run || this.#outbox.of({ threadId: id }).length > 0) continue;
+            this.#threads.delete(id);
+            if (old.sync !== "none") this.#connection.send({ op: "unsubscribe", id: newId(), threadId: id });
+        }
+    }
+
+    #subscribe(thread) {
+        const operation = { op: "subscribe", id: newId(), threadId: thread.id };
+        if (thread.resumeCursor) operation.after = thread.resumeCursor;
+        if (!this.#connection.send(operation)) return;
+        thread.sync = "pending";
+        this.#operations.set(operation.id, { kind: "subscribe", threadId: thread.id });
+    }
+
+    // A socket that follows a thread already is not told again of the active run: it has to leave first.
+    #readAgain(thread) {
+        if (!this.#threads.has(thread.id)) return;
+        thread.distrust();
+        this.#connection.send({ op: "unsubscribe", id: newId(), threadId: thread.id });
+        this.#subscribe(thread);
+    }
+
+    // MARK: sending
+
+    /** Puts a message into the outbox and sends it as soon as that is possible. Null: the outbox is full. */
+    send({ threadId = null, draftId = null, content }) {
+        const after = this.#threads.get(threadId)?.items.findLast((item) => item.kind === "message")?.id ?? null;
+        const entry = this.#outbox.add({ threadId, draftId, content: wellFormed(content), after });
+        if (!entry) return null;
+        this.#emit("outbox");
+        this.#flush();
+        return entry;
+    }
+
+    /**
+     * The unacknowledged messages of a conversation. One that may have arrived on an earlier connection, and stands
+     * among the stored ones by now, is left out: its acknowledgement is about to say so.
+     */
+    unacknowledged(view) {
+        const items = this.#threads.get(view.threadId)?.items ?? [];
+        const claimed = new Set();
+        return this.#outbox.of(view).filter((entry) => {
+            if (entry.status === "failed" || entry.attempts === 0) return true;
+            const start = items.findIndex((item) => item.id === entry.after) + 1;
+            const twin = items.slice(start).find((item) =>
+                item.role === "user" && item.text === entry.content && !item.isOwn && !claimed.has(item.id));
+            if (twin) claimed.add(twin.id);
+            return !twin;
+        });
+    }
+
+    hasUnacknowledged(draftId) {
+        return this.#outbox.of({ draftId }).some((entry) => !entry.threadId);
+    }
+
+    /** Sends a failed message again, with its id: should it have been stored after all, it is not stored twice. */
+    retry(entryId) {
+        const entry = this.#outbox.find(entryId);
+        if (!entry) return;
+        entry.status = "waiting";
+        delete entry.errorText;
+        this.#outbox.save();
+        this.#emit("outbox");
+        this.#flush();
+    }
+
+    /** Takes a failed message out and returns its text. */
+    discard(entryId) {
+        const content = this.#outbox.find(entryId)?.content ?? "";
+        this.#outbox.remove(entryId);
+        this.#emit("outbox");
+        this.#flush();
+        return content;
+    }
+
+    #flush() {
+        clearTimeout(this.#flushTimer);
+        if (!this.#connection.isOnline || this.#connection.isDraining) return;
+        const held = this.#heldUntil - Date.now();
+        if (held > 0) {
+            this.#flushTimer = setTimeout(() => this.#flush(), held);
+            return;
+        }
+        for (const entry of this.#outbox.sendable((id) => this.#isCatchingUp(id))) {
+            const operation = { op: "send", id: entry.id, content: entry.content };
+            if (entry.threadId) operation.threadId = entry.threadId;
+            if (!this.#connection.send(operation)) break;
+            entry.status = "sent";
+            entry.attempts++;
+        }
+        this.#outbox.save();
+        this.#emit("outbox");
+    }
+
+    // A thread that is shown again later must not miss what came before the send that makes the socket follow it.
+    #isCatchingUp(threadId) {
+        const thread = this.#threads.get(threadId);
+        if (thread?.sync === "none") this.#subscribe(thread);
+        return thread?.sync === "pending";
+    }
+
+    // MARK: cancelling
+
+    /** Stops the active run, or takes back a queued one. Repeated after a reconnect for as long as the run goes on. */
+    cancel(threadId, runId = this.#threads.get(threadId)?.run?.id) {
+        const thread = this.#threads.get(threadId);
+        if (!thread || !runId) return;
+        if (runId === thread.run?.id) thread.stopping = runId;
+        const operation = { op: "cancel", id: newId(), threadId, runId };
+        if (this.#connection.send(operation)) {
+            this.#operations.set(operation.id, { kind: "cancel", threadId, runId });
+        }
+        this.#changed(threadId);
+    }
+
+    // MARK: the connection
+
+    #ready(frame) {
+        const limit = frame.limits?.maxContentLength ?? frame.limits?.contentLength;
+        if (Number.isInteger(limit) && limit > 0) this.contentLimit = limit;
+        if (frame.userId) this.#outbox.load(frame.userId);
+        this.running.clear();
+        this.#heldUntil = 0;
+        this.#emit("ready", frame);
+        if (this.#openId) this.open(this.#openId);
+        this.#followRunning(frame.runs ?? []);
+        this.#flush();
+    }
+
+    // Runs elsewhere are followed, too: the list shows them, and their end.
+    #followRunning(runs) {
+        const ids = new Set(runs.map((run) => run.threadId));
+        for (const id of [...ids].slice(0, FOLLOWED_RUNS)) {
+            const thread = this.#threads.get(id) ?? new Thread(id);
+            if (thread.sync !== "none") continue;
+            this.#keep(thread);
+            this.#subscribe(thread);
+        }
+    }
+
+    #lost(code) {
+        this.#operations.clear();
+        clearTimeout(this.#subscribeTimer);
+        for (const thread of this.#threads.values()) thread.sync = "none";
+        if (code === 1009) {
+            const text = "This message is too large for the server.";
+            for (const entry of this.#outbox.entries) if (entry.status === "sent") fail(entry, "too_large", text);
+        }
+        this.#outbox.connectionLost();
+        this.#emit("outbox");
+    }
+
+    #receive(frame) {
+        if (typeof frame.type === "string") return this.#event(frame);
+        switch (frame.op) {
+        case "ack":
+            return this.#acknowledged(frame);
+        case "error":
+            return this.#refused(frame);
+        case "snapshot": {
+            const thread = this.#threads.get(frame.threadId);
+            if (!thread) return;
+            thread.applySnapshot(frame);
+            return this.#changed(thread.id);
+        }
+        case "subscribed":
+            return this.#subscribed(frame);
+        case "thread":
+            return this.#noticed(frame);
+        }
+    }
+
+    #event(event) {
+        const threadId = event.metadata?.parley?.threadId ?? event.threadId;
+        const thread = this.#threads.get(threadId);
+        if (!thread?.apply(event)) return;
+        this.#setRunning(threadId, thread.run !== null);
+        this.#changed(threadId, event);
+    }
+
+    #subscribed(frame) {
+        this.#operations.delete(frame.id);
+        const thread = this.#threads.get(frame.threadId);
+        if (!thread) return;
+        thread.applySubscribed(frame);
+        this.#setRunning(thread.id, thread.run !== null);
+        if (thread.stopping) this.cancel(thread.id, thread.stopping);
+        this.#changed(thread.id);
+        this.#flush();
+    }
+
+    #noticed(frame) {
+        this.#emit("thread", frame);
+        if (frame.status !== "deleted") return;
+        this.#threads.delete(frame.threadId);
+        this.running.delete(frame.threadId);
+        this.#emit("gone", { threadId: frame.threadId });
+    }
+
+    // MARK: answers
+
+    #acknowledged(frame) {
+        const operation = this.#operations.get(frame.id);
+        if (operation) {
+            this.#operations.delete(frame.id);
+            if (operation.kind === "cancel") this.#cancelled(frame, operation);
+            return;
+        }
+        const entry = this.#outbox.find(frame.id);
+        if (!entry) return;
+        this.#refusals = 0;
+        const { threadId, messageId, runId, status } = frame;
+        const isNew = !entry.threadId;
+        const thread = this.#threads.get(threadId) ?? new Thread(threadId);
+        if (isNew && status !== "duplicate" && thread.sync === "none") thread.begin();
+        if (isNew || threadId === this.#openId) this.#keep(thread);
+        if (isNew && entry.draftId) this.#outbox.settleDraft(entry.draftId, threadId);
+        this.#outbox.remove(entry.id);
+
+        const queued = status === "queued" ? frame.position ?? 1 : null;
+        const isNews = thread.adopt({ id: messageId, key: entry.id, text: entry.content, runId, queued });
+        const item = thread.find(messageId);
+        if (item) item.isOwn = true;
+        if (status === "running") {
+            thread.expect(runId, messageId);
+            if (this.#threads.has(threadId)) this.#setRunning(threadId, true);
+        }
+        if (isNew) this.#emit("settled", { draftId: entry.draftId, threadId, content: entry.content });
+        if (status === "duplicate" && thread.sync !== "pending" && (isNews || thread.sync === "none")) {
+            // It was stored while nobody was looking: only the history knows its place and what followed it.
+            this.#readAgain(thread);
+        }
+        this.#changed(threadId);
+        this.#emit("outbox");
+        this.#flush();
+    }
+
+    #cancelled(frame, { threadId, runId }) {
+        const thread = this.#threads.get(threadId);
+        if (!thread) return;
+        if (frame.status === "cancelled") thread.withdraw(runId);
+        if (thread.stopping === runId) thread.stopping = null;
+        if (thread.run?.id === runId) {
+            // The run is over and this client missed how.
+            this.#readAgain(thread);
+        }
+        this.#changed(threadId);
+    }
+
+    #refused(frame) {
+        const retryAt = frame.retryAfter > 0 ? Date.now() + frame.retryAfter * 1000 : null;
+        const operation = this.#operations.get(frame.id);
+        if (operation) {
+            this.#operations.delete(frame.id);
+            return operation.kind === "subscribe"
+                ? this.#subscribeRefused(frame, operation, retryAt)
+                : this.#cancelRefused(frame, operation);
+        }
+        const entry = frame.id === undefined ? undefined : this.#outbox.find(frame.id);
+        if (!entry) return this.#problem(frame.code, errorText(frame.code, frame.message), retryAt);
+        const policy = sendErrorPolicy(frame.code);
+        if (policy === "again") {
+            entry.status = "waiting";
+            const delay = frame.retryAfter > 0 ? frame.retryAfter * 1000 : 1000 + backoffDelay(this.#refusals++);
+            this.#heldUntil = Math.max(this.#heldUntil, Date.now() + delay);
+            this.#problem(frame.code, errorText(frame.code, frame.message), this.#heldUntil);
+        } else {
+            fail(entry, frame.code, errorText(frame.code, frame.message));
+        }
+        this.#outbox.save();
+        this.#emit("outbox");
+        this.#flush();
+    }
+
+    #subscribeRefused(frame, { threadId }, retryAt) {
+        const thread = this.#threads.get(threadId);
+        if (!thread) return;
+        thread.sync = "none";
+        if (["thread_not_found", "not_found", "forbidden", "invalid_field"].includes(frame.code)) {
+            this.#threads.delete(threadId);
+            this.#emit("gone", { threadId });
+        } else {
+            clearTimeout(this.#subscribeTimer);
+            const delay = retryAt ? retryAt - Date.now() : SUBSCRIBE_AGAIN_MS;
+            this.#subscribeTimer = setTimeout(() => this.open(this.#openId), delay);
+            this.#problem(frame.code, errorText(frame.code, frame.message), Date.now() + delay);
+        }
+        this.#flush();
+    }
+
+    #cancelRefused(frame, { threadId, runId }) {
+        const thread = this.#threads.get(threadId);
+        if (thread?.stopping === runId) thread.stopping = null;
+        this.#problem(frame.code, errorText(frame.code, frame.message));
+        this.#changed(threadId);
+    }
+
+    // MARK: events of our own
+
+    #setRunning(threadId, isRunning) {
+        if (this.running.has(threadId) === isRunning) return;
+        if (isRunning) this.running.add(threadId);
+        else this.running.delete(threadId);
+        this.#emit("running", { threadId, isRunning });
+    }
+
+    #problem(code, text, retryAt = null) {
+        this.#emit("problem", { code, text, retryAt });
+    }
+
+    #changed(threadId, event = null) {
+        this.#emit("change", { threadId, event });
+    }
+
+    #emit(name, detail = null) {
+        this.dispatchEvent(new CustomEvent(name, { detail }));
+    }
+}
+
+function fail(entry, code, text) {
+    entry.status = "failed";
+    entry.errorCode = code;
+    entry.errorText = text;
+}
+
+/** A lone surrogate can't be sent as UTF-8; the browser's own replacement is what the person sees, too. */
+function wellFormed(text) {
+    return text.toWellFormed ? text.toWellFormed() : text;
+}

@@ -1,0 +1,68 @@
+// The list of conversations beside the chat; a drawer where there is no room for it.
+
+import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+
+const UNITS = [
+    ["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60],
+]; // in seconds
+
+/** `actions`: create(), open(threadId), loadMore(). */
+export class Sidebar {
+    element;
+    #list = h("ul", {});
+    #more;
+    #empty = h("p", { class: "faint" }, "Your conversations will be here.");
+    #rows = new Map(); // by thread id → {element, button, title, time}
+    #actions;
+    #format = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+
+    constructor(actions) {
+        this.#actions = actions;
+        this.#more = button({ class: "more", hidden: true, onclick: () => actions.loadMore() }, "Show more");
+        this.element = h("nav", { class: "sidebar", "aria-label": "Conversations" },
+            button({ class: "new", "data-testid": "new-conversation", onclick: () => actions.create() },
+                icon("compose"), h("span", {}, "New conversation")),
+            h("div", { class: "conversations" }, this.#list, this.#empty, this.#more),
+            h("slot", { name: "account" }));
+    }
+
+    render({ items, currentId, running, hasMore }) {
+        const ids = new Set(items.map((item) => item.id));
+        for (const [id, row] of this.#rows) {
+            if (ids.has(id)) continue;
+            row.element.remove();
+            this.#rows.delete(id);
+        }
+        let next = this.#list.firstChild;
+        for (const item of items) {
+            let row = this.#rows.get(item.id);
+            if (!row) this.#rows.set(item.id, (row = this.#create(item.id)));
+            const isRunning = running.has(item.id);
+            setText(row.title, item.title || "New conversation");
+            setText(row.time, isRunning ? "answering…" : this.#relative(item.updatedAt));
+            setAttribute(row.button, "aria-current", item.id === currentId ? "true" : null);
+            setAttribute(row.button, "data-running", isRunning);
+            if (row.element === next) next = next.nextSibling;
+            else this.#list.insertBefore(row.element, next);
+        }
+        this.#empty.hidden = items.length > 0;
+        this.#more.hidden = !hasMore;
+    }
+
+    #create(id) {
+        const title = h("span", { class: "title", dir: "auto" });
+        const time = h("span", { class: "time" });
+        const entry = button({
+            class: "conversation", "data-testid": "conversation-item", "data-thread-id": id,
+            onclick: () => this.#actions.open(id),
+        }, title, time);
+        return { element: h("li", {}, entry), button: entry, title, time };
+    }
+
+    #relative(time) {
+        const seconds = (Date.parse(time) - Date.now()) / 1000;
+        if (Number.isNaN(seconds)) return "";
+        const unit = UNITS.find(([, length]) => Math.abs(seconds) >= length);
+        return unit ? this.#format.format(Math.round(seconds / unit[1]), unit[0]) : "just now";
+    }
+}

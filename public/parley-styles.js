@@ -1,0 +1,230 @@
+// The look of <parley-chat>. A constructed style sheet needs no inline style, so the strictest policy lets it through.
+// Pages adapt it by the custom properties at the top, and by `font`.
+
+const css = `
+:host {
+    --accent: var(--parley-accent, #2b6e5b);
+    --on-accent: var(--parley-on-accent, #ffffff);
+    --ground: var(--parley-ground, #faf9f7);
+    --surface: var(--parley-surface, #ffffff);
+    --sunken: var(--parley-sunken, #f2f0ec);
+    --bubble: var(--parley-bubble, #e4eeea);
+    --line: var(--parley-line, #e3e0da);
+    --text: var(--parley-text, #1f2426);
+    --faint: var(--parley-faint, #646b70);
+    --bad: var(--parley-bad, #b3352b);
+    --bad-ground: #fbecea;
+    --warn: #b7791f;
+    --good: #2f855a;
+    --shadow: 0 1px 2px rgb(30 30 20 / 6%), 0 6px 20px rgb(30 30 20 / 6%);
+    display: block;
+    height: 100%;
+    min-height: 20rem;
+    color: var(--text);
+    background: var(--ground);
+    color-scheme: light dark;
+    font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
+}
+@media (prefers-color-scheme: dark) {
+    :host {
+        --accent: var(--parley-accent, #7cc7ae);
+        --on-accent: var(--parley-on-accent, #0f211b);
+        --ground: var(--parley-ground, #151718);
+        --surface: var(--parley-surface, #1d2021);
+        --sunken: var(--parley-sunken, #191b1c);
+        --bubble: var(--parley-bubble, #23362f);
+        --line: var(--parley-line, #303436);
+        --text: var(--parley-text, #e6e8e8);
+        --faint: var(--parley-faint, #9ba3a6);
+        --bad: var(--parley-bad, #f2958c);
+        --bad-ground: #3a2220;
+        --warn: #e0b25a;
+        --good: #7fcf9f;
+        --shadow: 0 1px 2px rgb(0 0 0 / 30%), 0 6px 20px rgb(0 0 0 / 25%);
+    }
+}
+:host([hidden]), [hidden] { display: none !important; }
+*, ::before, ::after { box-sizing: border-box; }
+h2, h3, h4, p, ul, dl, dd { margin: 0; padding: 0; }
+ul { list-style: none; }
+button, textarea { font: inherit; color: inherit; }
+button { cursor: pointer; background: none; border: 0; padding: 0; }
+button:disabled { cursor: default; }
+:focus { outline: none; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.icon { width: 1.25em; height: 1.25em; flex: none; fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
+.visually-hidden { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.faint { color: var(--faint); font-size: .875rem; }
+.link { color: var(--accent); font-size: inherit; font-weight: 600; padding: .1em .2em; border-radius: .3em; white-space: nowrap; }
+.link:hover { text-decoration: underline; text-underline-offset: .2em; }
+
+/* Frame */
+.frame { container-type: inline-size; height: 100%; }
+.shell { position: relative; display: grid; grid-template-columns: 17rem minmax(0, 1fr); height: 100%; overflow: clip; }
+.main { display: flex; flex-direction: column; min-width: 0; min-height: 0; }
+.backdrop { display: none; }
+.menu { display: none; }
+
+/* Conversations */
+.sidebar { display: flex; flex-direction: column; gap: .75rem; min-height: 0; padding: .875rem .75rem; background: var(--sunken); border-inline-end: 1px solid var(--line); }
+.new { display: flex; align-items: center; gap: .6rem; padding: .55rem .75rem; border: 1px solid var(--line); border-radius: .7rem; background: var(--surface); font-weight: 600; font-size: .9375rem; }
+.new .icon { color: var(--accent); }
+.new:hover { border-color: var(--accent); }
+.conversations { flex: 1; min-height: 0; overflow-y: auto; margin-inline: -.25rem; padding: .125rem .25rem; scrollbar-width: thin; }
+.conversations > .faint { padding: .5rem .75rem; }
+.conversation { display: block; width: 100%; padding: .45rem .75rem; border-radius: .6rem; text-align: start; }
+.conversation:hover { background: color-mix(in srgb, var(--text) 6%, transparent); }
+.conversation[aria-current] { background: color-mix(in srgb, var(--accent) 14%, transparent); }
+.conversation .title { display: block; font-size: .9375rem; line-height: 1.35; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.conversation .time { display: block; font-size: .78rem; color: var(--faint); }
+.conversation[data-running] .time { color: var(--accent); }
+.more { width: 100%; padding: .5rem; font-size: .875rem; color: var(--faint); }
+
+/* Header */
+header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; padding: .5rem 1.25rem; border-bottom: 1px solid var(--line); }
+.where { flex: 1; min-width: 0; display: flex; align-items: center; gap: 1rem; }
+.heading { flex: 1; min-width: 0; font-size: 1rem; font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.connection { display: flex; align-items: center; gap: .45rem; font-size: .8125rem; color: var(--faint); white-space: nowrap; font-variant-numeric: tabular-nums; }
+.dot { width: .5rem; height: .5rem; border-radius: 50%; background: var(--faint); }
+[data-state=online] .dot { background: var(--good); }
+[data-state=connecting] .dot { background: var(--warn); animation: pulse 1.2s ease-in-out infinite; }
+[data-state=offline] .dot { background: var(--bad); }
+.banner { display: flex; align-items: center; gap: .6rem; padding: .55rem 1.25rem; background: var(--bad-ground); color: var(--bad); font-size: .9rem; }
+.banner span { flex: 1; }
+.banner .link { color: inherit; text-decoration: underline; text-underline-offset: .2em; }
+.close { display: grid; padding: .2rem; border-radius: .4rem; }
+
+/* Transcript */
+.stage { position: relative; flex: 1; min-height: 0; }
+.transcript { position: absolute; inset: 0; }
+.scroller { position: relative; height: 100%; overflow-y: auto; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-gutter: stable both-edges; }
+.scroller:focus-visible { outline-offset: -3px; }
+.items { display: flex; flex-direction: column; gap: .85rem; max-width: 46rem; margin-inline: auto; padding: 1.5rem 1.25rem 1.25rem; }
+.message { position: relative; display: flex; flex-direction: column; max-width: 100%; }
+.message.user { align-items: flex-end; margin-block-start: .6rem; }
+.message.user:first-child { margin-block-start: 0; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+.user .text { max-width: min(34rem, 88%); padding: .55rem .95rem; border-radius: 1.15rem; border-end-end-radius: .35rem; background: var(--bubble); }
+.message[data-status=pending] .text { opacity: .65; }
+.user[data-status=cancelled] .text { opacity: .6; text-decoration: line-through; }
+.user[data-status=failed] .text { background: var(--bad-ground); }
+.message[data-open] .text::after { content: ""; display: inline-block; width: .45em; height: 1em; margin-inline-start: .15em; vertical-align: -.12em; border-radius: .1em; background: var(--accent); animation: blink 1.1s steps(2, jump-none) infinite; }
+.meta { display: flex; flex-wrap: wrap; align-items: baseline; gap: .15rem .5rem; font-size: .8125rem; color: var(--faint); }
+.meta:not(:empty) { padding-block-start: .25rem; }
+.user .meta { justify-content: flex-end; text-align: end; }
+.bad { color: var(--bad); }
+.notice { display: flex; align-items: center; gap: .5rem; font-size: .875rem; color: var(--faint); }
+.notice.error { align-self: flex-start; padding: .5rem .8rem; border-radius: .7rem; color: var(--bad); background: var(--bad-ground); }
+.notice.error .link { color: inherit; text-decoration: underline; text-underline-offset: .2em; }
+.earlier { align-self: center; font-size: .8125rem; color: var(--faint); }
+.typing { display: flex; gap: .3rem; align-items: center; height: 1.55rem; opacity: 0; animation: appear .2s .15s forwards; }
+.typing i { width: .45rem; height: .45rem; border-radius: 50%; background: var(--faint); animation: pulse 1.2s ease-in-out infinite; }
+.typing i:nth-of-type(2) { animation-delay: .16s; }
+.typing i:nth-of-type(3) { animation-delay: .32s; }
+.skeleton { display: flex; flex-direction: column; gap: 1rem; opacity: 0; animation: appear .2s .2s forwards; }
+.skeleton i { height: 1.1rem; width: 70%; border-radius: .5rem; background: color-mix(in srgb, var(--text) 8%, transparent); animation: pulse 1.6s ease-in-out infinite; }
+.skeleton .mine { align-self: flex-end; width: 35%; height: 2.2rem; border-radius: 1.1rem; }
+.skeleton .short { width: 45%; }
+.to-latest { position: absolute; inset-block-end: .75rem; inset-inline-start: 50%; translate: -50% 0; display: grid; padding: .5rem; border-radius: 50%; border: 1px solid var(--line); background: var(--surface); box-shadow: var(--shadow); }
+
+/* Tool cards */
+.tool { position: relative; border: 1px solid var(--line); border-radius: .8rem; background: var(--surface); font-size: .9rem; }
+.tool summary { display: flex; align-items: center; gap: .6rem; padding: .5rem .75rem; border-radius: .8rem; cursor: pointer; list-style: none; }
+.tool summary::-webkit-details-marker { display: none; }
+.tool summary:hover { background: color-mix(in srgb, var(--text) 3%, transparent); }
+.tool-mark { display: grid; place-items: center; width: 1.75rem; height: 1.75rem; flex: none; border-radius: .5rem; color: var(--accent); background: color-mix(in srgb, var(--accent) 13%, transparent); }
+.tool-mark .icon { width: 1.1rem; height: 1.1rem; }
+.tool-title { flex: 1; min-width: 0; display: flex; flex-wrap: wrap; gap: 0 .5rem; align-items: baseline; }
+.tool-label { font-weight: 600; white-space: nowrap; }
+.tool-subject { min-width: 0; color: var(--faint); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.tool-badge { display: grid; color: var(--good); }
+.tool[data-status=failed] .tool-badge { color: var(--bad); }
+.tool[data-status=failed] .tool-mark { color: var(--bad); background: var(--bad-ground); }
+.tool[data-status=cancelled] .tool-badge, .icon-chevron { color: var(--faint); }
+.icon-chevron { transition: rotate .15s; }
+.tool[open] .icon-chevron { rotate: 180deg; }
+.spinner { width: 1rem; height: 1rem; border-radius: 50%; border: 2px solid color-mix(in srgb, var(--accent) 25%, transparent); border-block-start-color: var(--accent); animation: spin .8s linear infinite; }
+.tool-body { display: flex; flex-direction: column; gap: .7rem; padding: .25rem .85rem .8rem; }
+.tool-body:empty { display: none; }
+.tool h4 { margin-block-end: .25rem; font-size: .72rem; font-weight: 600; letter-spacing: .05em; text-transform: uppercase; color: var(--faint); }
+.tool dl { display: grid; gap: .15rem; }
+.tool dl > div { display: flex; gap: .6rem; }
+.tool dt { min-width: 7rem; color: var(--faint); }
+.tool dd { min-width: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+.tool pre { margin: 0; padding: .6rem .75rem; max-height: 16rem; overflow: auto; border-radius: .5rem; background: var(--sunken); font: .8125rem/1.5 ui-monospace, "SF Mono", Consolas, "Liberation Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+.tool-error { color: var(--bad); overflow-wrap: anywhere; }
+.checklist { max-height: 20rem; overflow-y: auto; scrollbar-width: thin; }
+.checklist li { display: flex; align-items: flex-start; gap: .6rem; padding-block: .3rem; }
+.checklist li + li { border-block-start: 1px solid var(--line); }
+.tick { display: grid; place-items: center; flex: none; width: 1.1rem; height: 1.1rem; margin-block-start: .16rem; border: 1.5px solid var(--faint); border-radius: .3rem; }
+.tick .icon { width: .9rem; height: .9rem; stroke-width: 2.4; }
+[data-completed=true] .tick { color: var(--on-accent); background: var(--accent); border-color: var(--accent); }
+.task-title { flex: 1; min-width: 0; overflow-wrap: anywhere; }
+[data-completed=true] .task-title { color: var(--faint); text-decoration: line-through; }
+.task-description { display: block; font-size: .8125rem; color: var(--faint); }
+.task-id { font-size: .8125rem; color: var(--faint); font-variant-numeric: tabular-nums; }
+
+/* Beginnings */
+.empty, .signed-out { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center; justify-content: safe center; gap: .5rem; padding: 1.5rem; text-align: center; overflow-y: auto; }
+.emblem { display: grid; place-items: center; width: 3.25rem; height: 3.25rem; margin-block-end: .35rem; border-radius: 1rem; color: var(--accent); background: color-mix(in srgb, var(--accent) 13%, transparent); }
+.emblem .icon { width: 1.75rem; height: 1.75rem; }
+.empty h3, .signed-out h3 { font-size: 1.375rem; font-weight: 650; letter-spacing: -.01em; }
+.empty p, .signed-out p { max-width: 26rem; color: var(--faint); }
+.examples { display: flex; flex-wrap: wrap; justify-content: center; gap: .5rem; max-width: 34rem; margin-block-start: 1rem; }
+.examples button { padding: .45rem .9rem; border: 1px solid var(--line); border-radius: 2rem; background: var(--surface); font-size: .9375rem; }
+.examples button:hover { border-color: var(--accent); }
+
+/* Composer */
+.composer { width: 100%; max-width: 46rem; margin-inline: auto; padding: .25rem 1.25rem .6rem; }
+.box { display: flex; align-items: flex-end; gap: .5rem; padding: .4rem .4rem .4rem .5rem; border: 1px solid var(--line); border-radius: 1.4rem; background: var(--surface); box-shadow: var(--shadow); cursor: text; }
+.box:focus-within { border-color: var(--accent); box-shadow: var(--shadow), 0 0 0 1px var(--accent); }
+.box textarea { flex: 1; min-width: 0; min-height: 2.3rem; max-height: 12rem; padding: .375rem .6rem; border: 0; background: none; resize: none; line-height: 1.55; overflow-y: auto; scrollbar-width: thin; }
+.box textarea:focus-visible { outline: none; }
+.box textarea::placeholder { color: var(--faint); opacity: 1; }
+.buttons { display: flex; align-items: center; gap: .4rem; }
+.send, .stop { display: flex; align-items: center; justify-content: center; height: 2.3rem; border-radius: 2rem; }
+.send { width: 2.3rem; color: var(--on-accent); background: var(--accent); transition: background .15s; }
+.send:hover:not(:disabled) { background: color-mix(in srgb, var(--accent) 85%, var(--text)); }
+.send:disabled { color: var(--faint); background: color-mix(in srgb, var(--text) 9%, transparent); }
+.stop { gap: .35rem; padding: 0 .9rem 0 .7rem; border: 1px solid var(--line); font-size: .875rem; font-weight: 600; white-space: nowrap; }
+.stop:hover:not(:disabled) { border-color: var(--bad); color: var(--bad); }
+.stop:disabled { color: var(--faint); }
+.stop .icon { fill: currentColor; }
+.under { display: flex; justify-content: space-between; gap: 1rem; min-height: 1.4rem; padding: .25rem .9rem 0; font-size: .75rem; color: var(--faint); }
+.counter { margin-inline-start: auto; font-variant-numeric: tabular-nums; }
+.counter[data-over] { color: var(--bad); font-weight: 600; }
+
+@container (max-width: 48rem) {
+    .shell { grid-template-columns: minmax(0, 1fr); }
+    .menu { display: grid; padding: .4rem; margin-inline-start: -.4rem; border-radius: .5rem; }
+    .sidebar { position: absolute; inset-block: 0; inset-inline-start: 0; z-index: 2; width: min(18rem, 85%); visibility: hidden; translate: -100% 0; transition: translate .2s, visibility .2s; box-shadow: var(--shadow); }
+    .sidebar:dir(rtl) { translate: 100% 0; }
+    [data-drawer] > .sidebar { visibility: visible; translate: none; }
+    [data-drawer] > .backdrop { display: block; position: absolute; inset: 0; z-index: 1; background: rgb(0 0 0 / 35%); animation: appear .2s; }
+    header { padding-inline: .9rem; }
+    .where { flex-direction: column; align-items: stretch; gap: 0; }
+    .heading { line-height: 1.35; }
+    .connection { line-height: 1.35; }
+    .items, .composer { padding-inline: .9rem; }
+    .hint { display: none; }
+}
+@container (max-width: 28rem) {
+    .under:has(.counter:empty) { min-height: .4rem; padding: 0; }
+    .user .text { max-width: 92%; }
+    .tool dt { min-width: 5rem; }
+}
+@keyframes appear { from { opacity: 0; } to { opacity: 1; } }
+@keyframes blink { 50% { opacity: 0; } }
+@keyframes pulse { 50% { opacity: .35; } }
+@keyframes spin { to { rotate: 360deg; } }
+@media (prefers-reduced-motion: reduce) {
+    *, ::before, ::after { animation-duration: .01ms !important; animation-iteration-count: 1 !important; transition: none !important; }
+    .spinner { border-style: dotted; }
+}
+@media (forced-colors: active) {
+    .dot, .tick, .send { forced-color-adjust: none; }
+}
+`;
+
+export const styles = new CSSStyleSheet();
+styles.replaceSync(css);

@@ -1,0 +1,319 @@
+// What a client knows of one conversation: its messages and tool calls in order, the run under way, and the cursor up
+// to which all of that is true. Pure: frames in, items out. No socket, no clock, no page.
+//
+// An item is {kind: "message", id, role, text, status, isOpen, runId, queued}, {kind: "tool", id, name, arguments,
+// result, status, runId} or {kind: "notice", id, tone, text, runId}. `key` stays the same while an unacknowledged
+// message becomes a stored one; `version` rises with every change, so that a view redraws what changed and no more.
+
+import { isAfter, runErrorText } from "./parley-protocol.js";
+
+export class Thread {
+    id;
+    items = [];
+    /** The active run: {id, userMessageId} or null. */
+    run = null;
+    /** The id of the run that was asked to stop, until its terminal event. */
+    stopping = null;
+    /** Older messages exist than the snapshot brought. */
+    hasMore = false;
+    /** Whether the history is known (a snapshot came, or the conversation began on this socket). */
+    isLoaded = false;
+    /** none (this socket does not follow the thread), pending (catching up), live. */
+    sync = "none";
+
+    #cursor = null;
+    #isResumable = false;
+
+    constructor(id) {
+        this.id = id;
+    }
+
+    /** The `after` of a subscription. None while a snapshot is half applied: what it still owed would be lost. */
+    get resumeCursor() {
+        return this.#isResumable ? this.#cursor : null;
+    }
+
+    /** A conversation that begins on this socket has no history to load. */
+    begin() {
+        this.isLoaded = true;
+        this.sync = "live";
+        this.#isResumable = true;
+    }
+
+    /** Makes the next subscription bring a snapshot. */
+    distrust() {
+        this.#isResumable = false;
+    }
+
+    find(id) {
+        return this.items.find((item) => item.id === id);
+    }
+
+    // MARK: catching up
+
+    applySnapshot(frame) {
+        const keys = new Map(this.items.map((item) => [item.id, item.key]));
+        this.items = itemsOf(frame.messages ?? [], keys);
+        this.run = null;
+        this.hasMore = frame.hasMore === true;
+        this.isLoaded = true;
+        this.#cursor = null;
+        this.#isResumable = false;
+    }
+
+    applySubscribed(frame) {
+        this.sync = "live";
+        this.isLoaded = true;
+        if (frame.cursor && (!this.#cursor || isAfter(frame.cursor, this.#cursor))) this.#cursor = frame.cursor;
+        this.#isResumable = true;
+        if (this.stopping !== this.run?.id) this.stopping = null;
+    }
+
+    // MARK: sends
+
+    /** Puts an acknowledged message in its place. Returns false when it is there already. */
+    adopt({ id, key, text, runId, queued = null }) {
+        if (this.find(id)) return false;
+        this.items.push(message({ id, key, role: "user", text, runId, queued }));
+        return true;
+    }
+
+    /** The server promised a run; its events are on their way. */
+    expect(runId, userMessageId) {
+        if (this.run === null) this.run = { id: runId, userMessageId };
+    }
+
+    /** A queued turn was taken back before it began. */
+    withdraw(runId) {
+        for (const item of this.items) {
+            if (item.runId === runId && item.queued !== null && item.role === "user") {
+                item.queued = null;
+                item.status = "cancelled";
+                touch(item);
+            }
+        }
+    }
+
+    // MARK: events
+
+    /** Applies an AG-UI event. False: it was known already, or is of no interest here. */
+    apply(event) {
+        const { cursor, replay } = event.metadata?.parley ?? {};
+        if (cursor) {
+            if (!replay && this.#cursor && !isAfter(cursor, this.#cursor)) return false;
+            this.#cursor = cursor;
+        }
+        switch (event.type) {
+        case "RUN_STARTED":
+            this.#runStarted(event);
+            return true;
+        case "TEXT_MESSAGE_START":
+            this.#openText(event.messageId, event.role);
+            return true;
+        case "TEXT_MESSAGE_CONTENT": {
+            const item = this.find(event.messageId) ?? this.#openText(event.messageId);
+            item.text += event.delta ?? "";
+            touch(item);
+            return true;
+        }
+        case "TEXT_MESSAGE_END":
+            this.#change(event.messageId, (item) => { item.isOpen = false; });
+            return true;
+        case "TOOL_CALL_START":
+            this.#openTool(event.toolCallId, event.toolCallName);
+            return true;
+        case "TOOL_CALL_ARGS": {
+            const item = this.find(event.toolCallId) ?? this.#openTool(event.toolCallId, "tool");
+            item.arguments += event.delta ?? "";
+            touch(item);
+            return true;
+        }
+        case "TOOL_CALL_END":
+            return true;
+        case "TOOL_CALL_RESULT": {
+            const item = this.find(event.toolCallId) ?? this.#openTool(event.toolCallId, "tool");
+            item.result = contentText(event.content);
+            item.status = isFailure(item.result) ? "failed" : "done";
+            touch(item);
+            return true;
+        }
+        case "RUN_FINISHED":
+            this.#runEnded(event.outcome?.type === "cancelled" ? "cancelled" : "complete");
+            return true;
+        case "RUN_ERROR":
+            this.#runEnded("failed", event);
+            return true;
+        default:
+            return false;
+        }
+    }
+
+    #runStarted(event) {
+        const sent = (event.input?.messages ?? []).filter((each) => each.role === "user").at(-1);
+        const runId = event.runId;
+        if (this.run && this.run.id !== runId) this.#closeItems(this.run.id, "complete");
+        this.items = this.items.filter((item) => item.runId !== runId || item.role === "user");
+        this.run = { id: runId, userMessageId: sent?.id ?? null };
+        if (!sent) return;
+        const known = this.find(sent.id);
+        if (known) {
+            known.runId = runId;
+            known.queued = null;
+            known.status = "complete";
+            touch(known);
+        } else {
+            this.#insert(message({ id: sent.id, role: "user", text: contentText(sent.content), runId }));
+        }
+    }
+
+    #openText(id, role = "assistant") {
+        let item = this.find(id);
+        if (item) {
+            item.text = "";
+            item.runId = this.run?.id ?? item.runId;
+        } else {
+            item = this.#insert(message({ id, role, text: "", runId: this.run?.id }));
+        }
+        item.isOpen = true;
+        item.status = "streaming";
+        touch(item);
+        return item;
+    }
+
+    #openTool(id, name) {
+        const fresh = { kind: "tool", id, key: id, name, arguments: "", result: null, status: "running", version: 0 };
+        const item = this.find(id);
+        if (!item) return this.#insert({ ...fresh, runId: this.run?.id ?? null });
+        Object.assign(item, fresh, { key: item.key, version: item.version + 1, runId: this.run?.id ?? item.runId });
+        return item;
+    }
+
+    // The items of a run stand before the messages that wait behind it.
+    #insert(item) {
+        let at = this.items.length;
+        while (at > 0) {
+            const before = this.items[at - 1];
+            const isWaiting = before.role === "user" && before.id !== this.run?.userMessageId;
+            if (!isWaiting || (before.queued === null && !this.#hasUserMessageBefore(at - 1))) break;
+            at--;
+        }
+        this.items.splice(at, 0, item);
+        return item;
+    }
+
+    #hasUserMessageBefore(end) {
+        const id = this.run?.userMessageId;
+        return id !== null && id !== undefined && this.items.slice(0, end).some((item) => item.id === id);
+    }
+
+    #runEnded(status, error) {
+        const run = this.run;
+        if (run) {
+            this.#closeItems(run.id, status);
+            const last = this.items.findLast((item) => item.runId === run.id);
+            if (status === "cancelled" && last?.status !== "cancelled") {
+                this.#insert(notice(run.id, "quiet", "Stopped before there was an answer."));
+            }
+        }
+        if (status === "failed") {
+            this.#insert(notice(run?.id ?? null, "error", runErrorText(error.code, error.message)));
+        }
+        this.run = null;
+        this.stopping = null;
+        for (const item of this.items) {
+            if (item.queued > 1) {
+                item.queued--;
+                touch(item);
+            }
+        }
+    }
+
+    #closeItems(runId, status) {
+        const items = this.items.filter((item) => item.runId === runId && item.role !== "user");
+        for (const item of items) {
+            if (item.kind === "message" && item.status === "streaming") {
+                item.isOpen = false;
+                item.status = item === items.at(-1) ? status : "complete";
+            } else if (item.kind === "tool" && item.status === "running") {
+                item.status = status === "complete" ? "done" : status;
+            } else {
+                continue;
+            }
+            touch(item);
+        }
+    }
+
+    #change(id, mutate) {
+        const item = this.find(id);
+        if (!item) return;
+        mutate(item);
+        touch(item);
+    }
+}
+
+function touch(item) {
+    item.version++;
+}
+
+function message({ id, key = id, role, text, runId = null, queued = null, status = "complete" }) {
+    return { kind: "message", id, key, role, text, status, isOpen: false, runId, queued, version: 0 };
+}
+
+function notice(runId, tone, text) {
+    const id = `notice-${runId}`;
+    return { kind: "notice", id, key: id, tone, text, runId, version: 0 };
+}
+
+/** AG-UI content is a string, or a list of parts of which only text can be shown here. */
+function contentText(content) {
+    if (typeof content === "string") return content;
+    if (Array.isArray(content)) return content.map((part) => part?.text ?? "").join("");
+    return "";
+}
+
+/** A result that says `error` is a failed operation; the conversation goes on. */
+function isFailure(result) {
+    try {
+        const value = JSON.parse(result);
+        return value !== null && typeof value === "object" && Boolean(value.error);
+    } catch {
+        return false;
+    }
+}
+
+const STORED_STATUS = { cancelled: "cancelled", interrupted: "failed", failed: "failed" };
+
+function itemsOf(messages, keys) {
+    const items = [];
+    const tools = new Map();
+    const toolItem = (id) => {
+        let item = tools.get(id);
+        if (!item) {
+            item = { kind: "tool", id, key: keys.get(id) ?? id, name: "tool", arguments: "", result: null };
+            Object.assign(item, { status: "done", runId: null, version: 0 });
+            tools.set(id, item);
+            items.push(item);
+        }
+        return item;
+    };
+    for (const each of messages) {
+        const text = contentText(each.content);
+        if (each.role === "tool") {
+            const item = toolItem(each.toolCallId);
+            item.result = text;
+            item.status = each.error || isFailure(text) ? "failed" : "done";
+            continue;
+        }
+        if (each.role !== "user" && each.role !== "assistant") continue;
+        if (text !== "") {
+            const status = STORED_STATUS[each.metadata?.parley?.status];
+            items.push(message({ id: each.id, key: keys.get(each.id), role: each.role, text, status }));
+        }
+        for (const call of each.toolCalls ?? []) {
+            const item = toolItem(call.id);
+            item.name = call.function?.name ?? item.name;
+            item.arguments = call.function?.arguments ?? "";
+        }
+    }
+    return items;
+}

@@ -1,0 +1,222 @@
+// The conversation on the page: one element per item, kept while the item lives, changed only where the item changed.
+
+import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+import { sendErrorPolicy } from "./parley-protocol.js";
+import { ToolCard } from "./parley-tool-card.js";
+
+const AT_BOTTOM_PX = 8;
+
+// What can be done about a message that the server refused, by what refused it.
+const FAILED_ACTIONS = {
+    retry: [["Try again", "retry"], ["Edit", "edit"]],
+    edit: [["Edit", "edit"]],
+    drop: [["Send in a new conversation", "moveOn"]],
+};
+
+/** `actions`: retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
+export class Transcript {
+    element;
+    #list = h("div", { class: "items" });
+    #toLatest;
+    #scroller;
+    #rows = new Map(); // by key → {element, update(row), version}
+    #actions;
+    #isPinned = true;
+    #lastTop = 0;
+
+    constructor(actions) {
+        this.#actions = actions;
+        this.#scroller = h("div", {
+            class: "scroller", role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0",
+            onscroll: () => this.#scrolled(),
+        }, this.#list);
+        this.#toLatest = button({
+            class: "to-latest", hidden: true, "aria-label": "Go to the latest message",
+            onclick: () => this.scrollToEnd(),
+        }, icon("down"));
+        this.element = h("div", { class: "transcript" }, this.#scroller, this.#toLatest);
+        const observer = new ResizeObserver(() => this.#follow());
+        observer.observe(this.#list);
+        observer.observe(this.#scroller);
+    }
+
+    /** Shows `rows` in order: items of a thread, {kind: "pending", key, entry, isOnline}, or only a kind and a key. */
+    render(rows) {
+        const keys = new Set(rows.map((row) => row.key));
+        for (const [key, shown] of this.#rows) {
+            if (keys.has(key)) continue;
+            shown.element.remove();
+            this.#rows.delete(key);
+        }
+        let next = this.#list.firstChild;
+        for (const row of rows) {
+            let shown = this.#rows.get(row.key);
+            if (!shown || shown.kind !== viewKind(row)) {
+                shown?.element.remove();
+                if (next === shown?.element) next = next.nextSibling;
+                shown = this.#create(row);
+                this.#rows.set(row.key, shown);
+            }
+            if (shown.version !== row.version || row.version === undefined) {
+                shown.version = row.version;
+                shown.update(row);
+            }
+            if (shown.element === next) next = next.nextSibling;
+            else this.#list.insertBefore(shown.element, next);
+        }
+        this.#follow();
+    }
+
+    scrollToEnd() {
+        this.#isPinned = true;
+        this.#follow();
+    }
+
+    // MARK: scrolling
+
+    #scrolled() {
+        const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+        const isAtBottom = scrollHeight - clientHeight - scrollTop <= AT_BOTTOM_PX;
+        // Only the person's own move upwards lets go; content that grows below does not.
+        if (isAtBottom) this.#isPinned = true;
+        else if (scrollTop < this.#lastTop) this.#isPinned = false;
+        this.#lastTop = scrollTop;
+        this.#toLatest.hidden = this.#isPinned;
+    }
+
+    #follow() {
+        if (this.#isPinned) {
+            this.#scroller.scrollTop = this.#scroller.scrollHeight;
+            this.#lastTop = this.#scroller.scrollTop;
+        }
+        this.#toLatest.hidden = this.#isPinned;
+    }
+
+    // MARK: rows
+
+    #create(row) {
+        const kind = viewKind(row);
+        switch (kind) {
+        case "message": {
+            const view = new MessageView(this.#actions);
+            return { kind, element: view.element, update: (each) => view.update(each) };
+        }
+        case "tool": {
+            const card = new ToolCard();
+            return { kind, element: card.element, update: (item) => card.update(item) };
+        }
+        case "notice":
+            return { kind, element: this.#notice(row), update() {} };
+        case "typing":
+            return { kind, element: typingIndicator(), update() {} };
+        case "loading":
+            return { kind, element: skeleton(), update() {} };
+        default:
+            return { kind, element: h("p", { class: "earlier" }, "Earlier messages are not shown."), update() {} };
+        }
+    }
+
+    #notice(item) {
+        const isError = item.tone === "error";
+        const again = isError && item.runId
+            ? link("Ask again", () => this.#actions.askAgain(item.runId))
+            : null;
+        return h("div", { class: `notice ${item.tone}`, "data-testid": "run-notice", "data-tone": item.tone },
+            isError ? icon("alert") : null, h("span", {}, item.text), again);
+    }
+}
+
+function viewKind(row) {
+    return row.kind === "pending" ? "message" : row.kind;
+}
+
+class MessageView {
+    element;
+    #speaker = h("span", { class: "visually-hidden" });
+    #text = h("div", { class: "text", "data-testid": "message-text", dir: "auto" });
+    #node = document.createTextNode("");
+    #meta = h("div", { class: "meta" });
+    #metaState = "";
+    #actions;
+
+    constructor(actions) {
+        this.#actions = actions;
+        this.#text.append(this.#node);
+        this.element = h("article", { "data-testid": "message" }, this.#speaker, this.#text, this.#meta);
+    }
+
+    update(row) {
+        if (row.kind === "pending") this.#updatePending(row);
+        else this.#updateStored(row);
+    }
+
+    #updateStored(item) {
+        this.#show({ role: item.role, id: item.id, status: item.status, text: item.text, isOpen: item.isOpen });
+        setAttribute(this.element, "data-queued", item.queued);
+        this.#caption(`${item.status} ${item.queued} ${item.role} ${item.runId}`, () => this.#storedCaption(item));
+    }
+
+    #updatePending({ entry, isOnline }) {
+        const isFailed = entry.status === "failed";
+        const status = isFailed ? "failed" : "pending";
+        this.#show({ role: "user", id: "", status, text: entry.content, isOpen: false });
+        const state = isFailed ? `failed ${entry.errorText}` : `pending ${isOnline}`;
+        this.#caption(state, () => isFailed
+            ? this.#failedCaption(entry)
+            : [h("span", {}, isOnline ? "Sending…" : "Waiting for the connection")]);
+    }
+
+    #show({ role, id, status, text, isOpen }) {
+        setAttribute(this.element, "class", `message ${role}`);
+        setAttribute(this.element, "data-role", role);
+        setAttribute(this.element, "data-message-id", id);
+        setAttribute(this.element, "data-status", status);
+        setAttribute(this.element, "data-open", isOpen);
+        setText(this.#speaker, role === "user" ? "You:" : "Assistant:");
+        const shown = this.#node.data;
+        if (text.length > shown.length && text.startsWith(shown)) this.#node.appendData(text.slice(shown.length));
+        else if (text !== shown) this.#node.data = text;
+    }
+
+    #caption(state, build) {
+        if (state === this.#metaState) return;
+        this.#metaState = state;
+        this.#meta.replaceChildren(...build());
+    }
+
+    #storedCaption(item) {
+        if (item.queued !== null) {
+            const place = item.queued > 1 ? `Waiting, number ${item.queued} in line` : "Waiting for its turn";
+            return [h("span", {}, place), link("Cancel", () => this.#actions.withdraw(item.runId))];
+        }
+        if (item.status === "cancelled") return [h("span", {}, item.role === "user" ? "Cancelled" : "Stopped")];
+        // A run that failed before our eyes has a notice of its own, which says more.
+        if (item.status === "failed" && item.runId === null) {
+            return [h("span", { class: "bad" }, "This answer is not complete.")];
+        }
+        return [];
+    }
+
+    #failedCaption(entry) {
+        const actions = [...FAILED_ACTIONS[sendErrorPolicy(entry.errorCode)] ?? [], ["Discard", "discard"]];
+        return [
+            h("span", { class: "bad" }, entry.errorText),
+            ...actions.map(([label, name]) => link(label, () => this.#actions[name](entry.id))),
+        ];
+    }
+}
+
+function link(label, onclick) {
+    return button({ class: "link", onclick }, label);
+}
+
+function typingIndicator() {
+    return h("div", { class: "typing", "data-testid": "typing" },
+        h("span", { class: "visually-hidden" }, "The assistant is working."),
+        h("i", {}), h("i", {}), h("i", {}));
+}
+
+function skeleton() {
+    return h("div", { class: "skeleton", "aria-label": "Loading the conversation", role: "img" },
+        h("i", { class: "mine" }), h("i", {}), h("i", { class: "short" }), h("i", { class: "mine" }), h("i", {}));
+}
