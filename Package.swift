@@ -16,6 +16,7 @@ let package = Package(
         .executable(name: "parley", targets: ["parley"])
     ],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),
@@ -73,6 +74,7 @@ let package = Package(
                 "Chat", "EventLoop", "Gateway", "WebSocket",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -93,6 +95,7 @@ let package = Package(
             dependencies: [
                 "Store", "Chat", "EventLoop", "Postgres", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        .testTarget(name: "LoadTests", dependencies: ["parley"], swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
