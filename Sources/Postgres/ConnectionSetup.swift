@@ -1,31 +1,59 @@
 /// What a fresh connection is told before anyone gets it: time limits, and the role to work as.
+///
+/// Behind a pooler that gives a server session to many clients in turn (PgBouncer in transaction mode) none of this may
+/// stay in the session, and no statement prepared in it will be found again. Such a pooler shows itself: the process id
+/// it told at the start is not the one that the server answers with. Then everything is said anew, for the transaction
+/// alone, in the same write as the transaction (`PostgresConnection.preamble`).
 enum ConnectionSetup {
+    /// `$3`: the server's process as the connection knows it, 0 to take the session for shared, -1 for one's own.
     private static let limits = Statement(
         "parley_limits",
         """
-        select set_config('statement_timeout', $1, false),
-               set_config('idle_in_transaction_session_timeout', $2, false)
-        """, PostgresType.text, PostgresType.text)
+        select set_config('statement_timeout', $1, s.shared),
+               set_config('idle_in_transaction_session_timeout', $2, s.shared), s.shared
+        from (select $3 <> -1 and pg_backend_pid() <> $3) as s (shared)
+        """, PostgresType.text, PostgresType.text, PostgresType.int4)
 
     private static let role = Statement(
         "parley_role",
         """
-        select set_config('role', rolname, false) from pg_catalog.pg_roles
+        select set_config('role', rolname, $2 <> -1 and pg_backend_pid() <> $2) from pg_catalog.pg_roles
         where rolname = $1 and pg_catalog.pg_has_role(rolname, 'member')
-        """, PostgresType.text)
+        """, PostgresType.text, PostgresType.int4)
+
+    private static let preamble = Statement(
+        "parley_preamble",
+        """
+        select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)
+        """, PostgresType.text, PostgresType.text)
+
+    private static let preambleWithRole = Statement(
+        "parley_preamble_role",
+        """
+        select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true),
+               set_config('role', $3, true)
+        """, PostgresType.text, PostgresType.text, PostgresType.text)
 
     /// One round trip; `completion` hears `nil` when the connection may be used.
     static func run(
         _ connection: PostgresConnection, _ settings: PostgresSettings,
         completion: @escaping (PostgresError?) -> Void
     ) {
+        let process: Int32
+        switch settings.sharesSession {
+        case nil: process = connection.serverProcess
+        case true: process = 0
+        case false: process = -1
+        }
         var parameters = Parameters()
         parameters.append(text: String(settings.statementTimeout))
         parameters.append(text: String(settings.idleInTransactionTimeout))
+        parameters.append(int4: process)
         connection.send(limits, parameters)
         if let role = settings.role {
             parameters.removeAll()
             parameters.append(text: role)
+            parameters.append(int4: process)
             connection.send(Self.role, parameters)
         }
         connection.commit { outcome in
@@ -35,10 +63,24 @@ enum ConnectionSetup {
                 if let role = settings.role, answers.last?.count != 1 {
                     let message = "the database has no role \(role) that this login may use: migrate it first"
                     completion(PostgresError(kind: .connection, sqlState: "42704", message: message))
-                } else {
-                    completion(nil)
+                    return
                 }
+                if (try? answers.first?.bool(0, 2)) == true {
+                    connection.sharesSession(begin: preamble(settings))
+                } else {
+                    connection.hasOwnSession(prepares: settings.preparesStatements)
+                }
+                completion(nil)
             }
         }
+    }
+
+    private static func preamble(_ settings: PostgresSettings) -> (Statement, Parameters) {
+        var parameters = Parameters()
+        parameters.append(text: String(settings.statementTimeout))
+        parameters.append(text: String(settings.idleInTransactionTimeout))
+        guard let role = settings.role else { return (preamble, parameters) }
+        parameters.append(text: role)
+        return (preambleWithRole, parameters)
     }
 }

@@ -37,6 +37,17 @@ package struct PoolSettings: Sendable, Equatable {
     }
 }
 
+extension PoolSettings {
+    /// The same for reads that another server can answer as well: hardly waited for.
+    package var forReplica: PoolSettings {
+        var settings = self
+        settings.minimum = 1
+        settings.waitLimit = 250_000_000
+        settings.waiting = min(waiting, 100)
+        return settings
+    }
+}
+
 /// What can be counted of a pool.
 package struct PoolFigures: Sendable, Equatable {
     package var inUse = 0
@@ -49,6 +60,8 @@ package struct PoolFigures: Sendable, Equatable {
     package var lost = 0
     package var timedOut = 0
     package var refused = 0
+
+    package init() {}
 }
 
 /// The rules of a connection pool: who gets which connection, when one is opened or closed. Pure: time and randomness

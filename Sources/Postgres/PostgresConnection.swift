@@ -16,6 +16,8 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     package typealias Completion = (Result<[Rows], PostgresError>) -> Void
 
     private enum Step {
+        /// Its answer is nobody's.
+        case preamble
         case preparation(Statement)
         case query
     }
@@ -35,7 +37,9 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     package var onLoss: ((PostgresConnection, PostgresError) -> Void)?
 
     private let handle: ConnectionHandle
-    private let preparesStatements: Bool
+    private var preparesStatements = false
+    /// What each transaction begins with.
+    private var preamble: (Statement, Parameters)?
     private var watch: WatchToken?
     private var state = State.idle
     private var steps: [Step] = []
@@ -55,16 +59,14 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     /// When something was last heard, or first waited for.
     private var lastHeard: UInt64
 
-    init(
-        _ handle: ConnectionHandle, number: Int, on loop: EventLoop, preparesStatements: Bool
-    ) throws(PostgresError) {
+    /// Prepares no statements until it is known whose session it works in.
+    init(_ handle: ConnectionHandle, number: Int, on loop: EventLoop) throws(PostgresError) {
         guard let pointer = handle.pointer, PQsetnonblocking(pointer, 1) == 0, PQenterPipelineMode(pointer) == 1 else {
             throw PostgresError(kind: .connection, message: "pipeline mode was refused")
         }
         self.handle = handle
         self.number = number
         self.loop = loop
-        self.preparesStatements = preparesStatements
         lastHeard = loop.now
         do {
             watch = try loop.watch(PQsocket(pointer), .read, self)
@@ -79,12 +81,24 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     /// Process id of its server process.
     package var serverProcess: Int32 { handle.pointer.map { PQbackendPID($0) } ?? 0 }
 
+    /// The server's session is this connection's alone.
+    func hasOwnSession(prepares: Bool) {
+        preparesStatements = prepares
+    }
+
+    /// A pooler lends the server's session for one transaction at a time.
+    func sharesSession(begin preamble: (Statement, Parameters)) {
+        self.preamble = preamble
+    }
+
     // MARK: sending
 
     /// Adds a statement to the transaction. Errors are told by `commit`, which must follow in the same tick.
     package func send(_ statement: Statement, _ parameters: Parameters) {
         switch state {
-        case .idle: begin()
+        case .idle:
+            begin()
+            sendPreamble()
         case .open: break
         case .ended, .closed: return note(.usage("\(statement.name): the connection is not free"))
         }
@@ -108,6 +122,12 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
         }
         guard dispatch(statement, parameters, on: pointer) else { return noteSendFailure(pointer) }
         steps.append(.query)
+    }
+
+    private func sendPreamble() {
+        guard let (statement, parameters) = preamble, let pointer = handle.pointer else { return }
+        guard dispatch(statement, parameters, on: pointer) else { return noteSendFailure(pointer) }
+        steps.append(.preamble)
     }
 
     /// Ends the transaction. `completion` comes once, later: one `Rows` for each statement, or why all is undone.
@@ -139,9 +159,16 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
 
     package func tickEnded() {
         isEnlisted = false
-        let calls = deferred
-        deferred.removeAll()
-        for call in calls { call() }
+        if !deferred.isEmpty {
+            let calls = deferred
+            deferred.removeAll()
+            for call in calls { call() }
+        }
+        sendNow()
+    }
+
+    /// Sends what `commit` has ended without waiting for the end of the tick, for who has much to do in this one.
+    package func sendNow() {
         if let error = lossIsDue { return lose(error) }
         guard syncIsDue, let pointer = handle.pointer else { return }
         syncIsDue = false
@@ -245,6 +272,8 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
                 return
             }
             switch steps[position] {
+            case .preamble:
+                PQclear(result)
             case .preparation(let statement):
                 PQclear(result)
                 prepared[ObjectIdentifier(statement)] = statement

@@ -146,8 +146,7 @@ package final class PostgresPool {
 
     private func connected(_ number: Int, _ outcome: Result<ConnectionHandle, PostgresError>) {
         do throws(PostgresError) {
-            let connection = try PostgresConnection(
-                outcome.get(), number: number, on: loop, preparesStatements: settings.preparesStatements)
+            let connection = try PostgresConnection(outcome.get(), number: number, on: loop)
             // Until it is set up it is watched, but nobody's.
             connections[number] = connection
             ConnectionSetup.run(connection, settings) { [weak self] error in

@@ -18,14 +18,26 @@ package struct PostgresSettings: Sendable, Equatable {
     /// Nanoseconds without a byte from the server while an answer is due, after which the connection is dropped. A
     /// little more than `statementTimeout`, so that a slow statement is cancelled and not mistaken for a dead server.
     package var silenceLimit: UInt64 = 11_000_000_000
-    /// Prepare each statement once a connection. Off: parse it each time, for poolers that change the server session
-    /// between transactions.
+    /// Prepare each statement once a connection. Off: parse it each time.
     package var preparesStatements = true
+    /// Whether a pooler may give the server's session to others between two transactions, so that nothing can be kept
+    /// in it, prepared statements neither. `nil`: found out.
+    package var sharesSession: Bool?
 
     package init(url: String, database: String? = nil, role: String? = nil) {
         self.url = url
         self.database = database
         self.role = role
+    }
+
+    /// For reads that another server can answer as well: given up soon.
+    package static func replica(_ url: String, like settings: PostgresSettings) -> PostgresSettings {
+        var settings = settings
+        settings.url = url
+        settings.connectTimeout = 2
+        settings.statementTimeout = 2_000
+        settings.silenceLimit = 3_000_000_000
+        return settings
     }
 
     /// libpq's keywords. The expanded URL comes first among them, so what follows it wins.

@@ -21,8 +21,9 @@ package struct MigrationError: Error, Sendable, CustomStringConvertible {
 
 /// Applies and takes back the numbered steps of the schema. Waits for the database: not to be used on a loop.
 ///
-/// Each step is a transaction together with its row in `parley.schema_migrations`. An advisory lock keeps two at a time
-/// apart: the second waits (a minute at most) and then finds nothing left to do.
+/// Each step is a transaction together with its row in `parley.schema_migrations`. An advisory lock of that transaction
+/// keeps two at a time apart: the second waits (a minute at most), looks again, and finds nothing left to do. Nothing is
+/// kept in the server's session, so a pooler in between does no harm.
 package struct Migrator {
     package struct Status: Sendable, Equatable {
         package var version: Int
@@ -52,31 +53,32 @@ package struct Migrator {
     /// - Returns: those that were applied.
     @discardableResult
     package func up(_ count: Int? = nil) throws(MigrationError) -> [Migration] {
-        let connection = try prepared()
-        let done = try verified(connection)
-        let missing = migrations.dropFirst(done.count).prefix(count ?? .max)
-        for migration in missing { try apply(migration, connection) }
-        return Array(missing)
+        let connection = try connect()
+        var applied: [Migration] = []
+        while applied.count < count ?? .max, let next = try step(connection, apply) {
+            applied.append(next)
+        }
+        return applied
     }
 
     /// Takes the last `count` steps back.
     @discardableResult
     package func down(_ count: Int = 1) throws(MigrationError) -> [Migration] {
-        let connection = try prepared()
-        let done = try verified(connection)
-        let last = migrations.prefix(done.count).suffix(max(count, 0)).reversed()
-        for migration in last { try revert(migration, connection) }
-        return Array(last)
+        let connection = try connect()
+        var reverted: [Migration] = []
+        while reverted.count < count, let last = try step(connection, revert) {
+            reverted.append(last)
+        }
+        return reverted
     }
 
-    /// Takes the last step back and applies it again.
+    /// Takes the last step back and applies it again, in one transaction.
     @discardableResult
     package func redo() throws(MigrationError) -> Migration? {
-        let connection = try prepared()
-        guard let last = migrations.prefix(try verified(connection).count).last else { return nil }
-        try revert(last, connection)
-        try apply(last, connection)
-        return last
+        try step(try connect()) { connection, done throws(MigrationError) in
+            guard let last = try revert(connection, done) else { return nil }
+            return try apply(connection, done - 1) ?? last
+        }
     }
 
     /// Every step of the program with the time at which it was applied. Changes nothing.
@@ -108,25 +110,39 @@ package struct Migrator {
         }
     }
 
-    /// Connected, alone, with the table of steps in place. The lock ends with the connection.
-    private func prepared() throws(MigrationError) -> BlockingConnection {
-        let connection = try connect()
-        try run("cannot prepare the database") { () throws(PostgresError) in
-            try connection.execute("set client_min_messages = warning; set lock_timeout = '60s'")
-            try connection.execute("select pg_advisory_lock(\(Self.lockKey))")
-            try connection.execute(
-                """
-                set lock_timeout = 0;
-                create schema if not exists parley;
-                create table if not exists parley.schema_migrations (
-                    version int primary key check (version >= 1),
-                    name text not null,
-                    checksum text not null,
-                    applied_at timestamptz not null default now()
-                )
-                """)
+    /// One transaction that is alone among migrations, with the table of steps in place. `body` is told how many of
+    /// the program's steps the database has.
+    private func step(
+        _ connection: BlockingConnection,
+        _ body: (BlockingConnection, _ done: Int) throws(MigrationError) -> Migration?
+    ) throws(MigrationError) -> Migration? {
+        do throws(MigrationError) {
+            try run("cannot prepare the database") { () throws(PostgresError) in
+                try connection.execute("begin")
+                try connection.execute("set local client_min_messages = warning; set local lock_timeout = '60s'")
+                try connection.execute("select pg_advisory_xact_lock(\(Self.lockKey))")
+                try connection.execute(
+                    """
+                    set local lock_timeout = 0;
+                    create schema if not exists parley;
+                    create table if not exists parley.schema_migrations (
+                        version int primary key check (version >= 1),
+                        name text not null,
+                        checksum text not null,
+                        applied_at timestamptz not null default now()
+                    )
+                    """)
+            }
+            let migration = try body(connection, try verified(connection).count)
+            try run(migration.map { "migration \($0.version) (\($0.name)) was not committed" } ?? "cannot commit") {
+                () throws(PostgresError) in
+                try connection.execute("commit")
+            }
+            return migration
+        } catch {
+            try? connection.execute("rollback")
+            throw error
         }
-        return connection
     }
 
     /// The steps that the database has, after a check that they are the first ones of the program's.
@@ -161,37 +177,29 @@ package struct Migrator {
         return applied
     }
 
-    private func apply(_ migration: Migration, _ connection: BlockingConnection) throws(MigrationError) {
-        try step(migration, "applied", connection) { () throws(PostgresError) in
+    private func apply(
+        _ connection: BlockingConnection, _ done: Int
+    ) throws(MigrationError) -> Migration? {
+        guard let migration = migrations.dropFirst(done).first else { return nil }
+        try run("migration \(migration.version) (\(migration.name)) was not applied") { () throws(PostgresError) in
             try connection.execute(migration.up)
             _ = try connection.query(
                 "insert into parley.schema_migrations (version, name, checksum) values ($1::int, $2, $3)",
                 [String(migration.version), migration.name, migration.checksum])
         }
+        return migration
     }
 
-    private func revert(_ migration: Migration, _ connection: BlockingConnection) throws(MigrationError) {
-        try step(migration, "taken back", connection) { () throws(PostgresError) in
+    private func revert(
+        _ connection: BlockingConnection, _ done: Int
+    ) throws(MigrationError) -> Migration? {
+        guard let migration = migrations.prefix(done).last else { return nil }
+        try run("migration \(migration.version) (\(migration.name)) was not taken back") { () throws(PostgresError) in
             try connection.execute(migration.down)
             _ = try connection.query(
                 "delete from parley.schema_migrations where version = $1::int", [String(migration.version)])
         }
-    }
-
-    private func step(
-        _ migration: Migration, _ verb: String, _ connection: BlockingConnection,
-        _ body: () throws(PostgresError) -> Void
-    ) throws(MigrationError) {
-        try run("migration \(migration.version) (\(migration.name)) was not \(verb)") { () throws(PostgresError) in
-            try connection.execute("begin")
-            do throws(PostgresError) {
-                try body()
-                try connection.execute("commit")
-            } catch {
-                try? connection.execute("rollback")
-                throw error
-            }
-        }
+        return migration
     }
 
     private func run<Result>(
