@@ -3,92 +3,92 @@ import Postgres
 
 /// The rows of a batch as the arrays that the batch functions take: one pass a column, into a buffer used again.
 extension Parameters {
-    mutating func fill(_ turns: [NewTurn], _ settings: StoreSettings) {
+    mutating func fill(_ rows: [BatchRow.Turn], _ settings: StoreSettings) {
         removeAll()
         beginArray(of: PostgresType.text)
-        for index in turns.indices { add(text: turns[index].userID) }
+        for row in rows { add(text: row.turn.userID) }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in turns.indices { add(turns[index].threadID) }
+        for row in rows { add(row.turn.threadID) }
         endArray()
         beginArray(of: PostgresType.bool)
-        for index in turns.indices { add(bool: turns[index].isNewThread) }
+        for row in rows { add(bool: row.turn.isNewThread) }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in turns.indices { add(text: turns[index].title) }
+        for row in rows { add(text: row.turn.title) }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in turns.indices { add(turns[index].messageID) }
+        for row in rows { add(row.turn.messageID) }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in turns.indices { add(text: turns[index].clientID) }
+        for row in rows { add(text: row.turn.clientID) }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in turns.indices { add(text: turns[index].content) }
+        for row in rows { add(text: row.turn.content) }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in turns.indices { add(turns[index].runID) }
+        for row in rows { add(row.turn.runID) }
         endArray()
         beginArray(of: PostgresType.bool)
-        for index in turns.indices { add(bool: turns[index].startsNow) }
+        for row in rows { add(bool: row.turn.startsNow) }
         endArray()
         append(text: settings.node)
         append(int4: Int32(clamping: settings.messagesPerConversation))
     }
 
-    mutating func fill(_ endings: [RunEnding]) {
+    mutating func fill(_ rows: [BatchRow.Ending]) {
         removeAll()
         beginArray(of: PostgresType.text)
-        for index in endings.indices { add(text: endings[index].userID) }
+        for row in rows { add(text: row.ending.userID) }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in endings.indices { add(endings[index].threadID) }
+        for row in rows { add(row.ending.threadID) }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in endings.indices { add(endings[index].runID) }
+        for row in rows { add(row.ending.runID) }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in endings.indices { add(text: endings[index].status.rawValue) }
+        for row in rows { add(text: row.ending.status.rawValue) }
         endArray()
         beginArray(of: PostgresType.jsonb)
-        for index in endings.indices { add(jsonb: endings[index].usage.map(StoredJSON.usage)) }
+        for row in rows { add(jsonb: row.ending.usage.map(StoredJSON.usage)) }
         endArray()
         beginArray(of: PostgresType.jsonb)
-        for index in endings.indices { add(jsonb: endings[index].failure.map(StoredJSON.failure)) }
+        for row in rows { add(jsonb: row.ending.failure.map(StoredJSON.failure)) }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in endings.indices { add(endings[index].nextRunID) }
+        for row in rows { add(row.ending.nextRunID) }
         endArray()
-        fillMessages(endings)
+        fillMessages(rows)
     }
 
-    private mutating func fillMessages(_ endings: [RunEnding]) {
+    private mutating func fillMessages(_ rows: [BatchRow.Ending]) {
         beginArray(of: PostgresType.int4)
-        for index in endings.indices {
-            for _ in endings[index].messages { add(int4: Int32(truncatingIfNeeded: index + 1)) }
+        for (index, row) in rows.enumerated() {
+            for _ in row.ending.messages { add(int4: Int32(truncatingIfNeeded: index + 1)) }
         }
         endArray()
         beginArray(of: PostgresType.uuid)
-        for index in endings.indices { for message in endings[index].messages { add(message.id) } }
+        for row in rows { for message in row.ending.messages { add(message.id) } }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in endings.indices { for message in endings[index].messages { add(text: message.role.rawValue) } }
+        for row in rows { for message in row.ending.messages { add(text: message.role.rawValue) } }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in endings.indices { for message in endings[index].messages { add(text: message.content) } }
+        for row in rows { for message in row.ending.messages { add(text: message.content) } }
         endArray()
         beginArray(of: PostgresType.jsonb)
-        for index in endings.indices {
-            for message in endings[index].messages {
+        for row in rows {
+            for message in row.ending.messages {
                 add(jsonb: message.toolCalls.isEmpty ? nil : StoredJSON.toolCalls(message.toolCalls))
             }
         }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in endings.indices { for message in endings[index].messages { add(text: message.toolCallID) } }
+        for row in rows { for message in row.ending.messages { add(text: message.toolCallID) } }
         endArray()
         beginArray(of: PostgresType.text)
-        for index in endings.indices { for message in endings[index].messages { add(text: message.status.rawValue) } }
+        for row in rows { for message in row.ending.messages { add(text: message.status.rawValue) } }
         endArray()
     }
 

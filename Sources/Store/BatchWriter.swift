@@ -4,52 +4,32 @@ import Logging
 import Postgres
 
 /// Group commit: rows that arrive while a commit is under way go with the next one, a lone row at the end of the tick
-/// in which it came. One connection, one transaction at a time. Confined to the loop.
+/// in which it came. One transaction at a time on each of a few connections. Confined to the loop.
 ///
 /// A batch is one implicit transaction: users · endings · turns · checkpoints.
 final class BatchWriter: TickParticipant {
-    enum Row {
-        case turn(NewTurn, (Result<Acceptance, StoreError>) -> Void)
-        case ending(RunEnding, (Result<EndingOutcome, StoreError>) -> Void)
-
-        func fail(_ error: StoreError) {
-            switch self {
-            case .turn(_, let completion): completion(.failure(error))
-            case .ending(_, let completion): completion(.failure(error))
-            }
-        }
-    }
-
-    /// What a batch in flight consists of, in the order in which its answers come.
-    private struct Flight {
-        var entries: [BatchMachine<Row>.Entry] = []
-        var users: [UserRecord] = []
-        /// Indices into `entries`.
-        var endings: [Int] = []
-        var turns: [Int] = []
-        var hasCheckpoints = false
-    }
-
     private let loop: EventLoop
     private let pool: PostgresPool
     private let settings: StoreSettings
     private let logger: Logger
-    private var machine: BatchMachine<Row>
+    private var machine: BatchMachine<BatchRow>
     private var users: [String: UserRecord] = [:]
     private var checkpoints: [Identifier: StoredCheckpoint] = [:]
     private var checkpointBytes = 0
-    private var connection: PostgresConnection?
-    private var isLeasing = false
-    private var isFlying = false
+    /// The first keeps its connection, the others have one while they fly.
+    private let lanes: [BatchLane]
     /// Users were in a batch that was refused: they go by themselves, so that it is known who is to blame.
     private var usersGoAlone = false
     private var isEnlisted = false
-    private var refusals: [(Row, StoreError)] = []
+    private var refusals: [(BatchRow, StoreError)] = []
     private var timer: TimerToken?
     private var pause: TimerToken?
     private var parameters = Parameters()
     private var isDraining = false
     private var drained: (() -> Void)?
+    private var totals = StoreFigures()
+    /// Hears of each user whose row was committed, before the row's own completion.
+    var onWrite: ((String) -> Void)?
 
     init(_ settings: StoreSettings, pool: PostgresPool, logger: Logger) {
         self.settings = settings
@@ -57,18 +37,28 @@ final class BatchWriter: TickParticipant {
         self.logger = logger
         loop = pool.loop
         machine = BatchMachine(settings)
+        lanes = (0..<max(settings.flights, 1)).map { _ in BatchLane() }
     }
 
     var waitingRows: Int { machine.waitingRows }
 
+    /// What concerns batches of the figures.
+    var figures: StoreFigures {
+        var figures = totals
+        figures.waitingRows = machine.waitingRows
+        figures.waitingBytes = machine.waitingBytes
+        return figures
+    }
+
     // MARK: rows
 
     func add(_ turn: NewTurn, _ completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
-        let row = Row.turn(turn, completion)
+        let row = BatchRow.turn(.init(turn, completion))
         enlist()
         guard !isDraining, pool.isAvailable else { return refusals.append((row, Self.away)) }
         let bytes = turn.content.utf8.count + turn.userID.utf8.count + 256
-        if !machine.append(row, .turn, turn.threadID, bytes: bytes, at: loop.now) {
+        let user = turn.userID.hashValue
+        if !machine.append(row, .turn, turn.threadID, user: user, bytes: bytes, at: loop.now) {
             refusals.append((row, Self.away))
         }
     }
@@ -83,9 +73,12 @@ final class BatchWriter: TickParticipant {
             bytes += ending.messages[index].content.utf8.count + 128
             for call in ending.messages[index].toolCalls { bytes += call.arguments.utf8.count + 128 }
         }
-        let row = Row.ending(ending, completion)
+        // Its messages hold what was checkpointed.
+        if let old = checkpoints.removeValue(forKey: ending.runID) { checkpointBytes -= old.text.utf8.count }
+        let row = BatchRow.ending(.init(ending, completion))
         enlist()
-        if !machine.append(row, .ending, ending.threadID, bytes: bytes, at: loop.now) {
+        let user = ending.userID.hashValue
+        if !machine.append(row, .ending, ending.threadID, user: user, bytes: bytes, at: loop.now) {
             refusals.append((row, Self.away))
         }
     }
@@ -129,12 +122,11 @@ final class BatchWriter: TickParticipant {
         if !refusals.isEmpty {
             let refused = refusals
             refusals.removeAll()
-            for (row, error) in refused { row.fail(error) }
+            for (row, error) in refused { fail(row, error) }
         }
         pump()
-        if let drained, machine.isEmpty, !isFlying {
-            if let connection { pool.release(connection) }
-            connection = nil
+        if let drained, machine.isEmpty {
+            for lane in lanes { letGo(lane) }
             users.removeAll()
             checkpoints.removeAll()
             self.drained = nil
@@ -150,34 +142,53 @@ final class BatchWriter: TickParticipant {
 
     private var hasWork: Bool { machine.waitingRows > 0 || !users.isEmpty || !checkpoints.isEmpty }
 
+    /// Whether something should leave now: rows, or what goes along with rows by itself when nothing is under way.
+    private var isDue: Bool {
+        if !machine.isBusy { return hasWork }
+        return machine.wantsFlight && !goesAlone
+    }
+
+    /// Users go before everything else, and nothing beside them.
+    private var goesAlone: Bool { usersGoAlone && (!users.isEmpty || lanes.contains { $0.flight != nil }) }
+
     private func pump() {
-        guard !isFlying, pause == nil, hasWork else { return }
-        guard let connection, connection.isIdle else { return acquire() }
-        var flight = Flight()
-        if !usersGoAlone || users.isEmpty { flight.entries = machine.next() }
-        isFlying = true
-        send(&flight, on: connection)
-        connection.commit { [self] outcome in landed(flight, outcome) }
+        guard pause == nil else { return }
+        while isDue, let lane = lanes.first(where: { $0.isFree }) {
+            guard let connection = lane.connection, connection.isIdle else { return acquire(lane) }
+            let batch = goesAlone ? nil : machine.next()
+            // With nothing under way, rows or not: what goes along goes.
+            guard let batch = batch ?? machine.nextWithoutRows() else { break }
+            var flight = BatchFlight(batch, at: loop.now)
+            send(&flight, on: connection)
+            lane.flight = flight
+            connection.commit { [self] outcome in landed(lane, outcome) }
+        }
         watchWaiting()
     }
 
-    private func acquire() {
-        if isLeasing { return }
-        isLeasing = true
+    private func acquire(_ lane: BatchLane) {
+        lane.isLeasing = true
         watchWaiting()
-        connection = nil
+        lane.connection = nil
         pool.lease { [weak self] outcome in
             guard let self else { return }
-            isLeasing = false
+            lane.isLeasing = false
             switch outcome {
             case .success(let connection):
-                self.connection = connection
+                lane.connection = connection
+                // It may come too late.
+                if lane !== lanes.first, !isDue { letGo(lane) }
                 enlist()
             case .failure:
                 // The pool has its own back-off: this is only how soon its success is noticed.
                 if hasWork { rest(50_000_000) }
             }
         }
+    }
+
+    private func letGo(_ lane: BatchLane) {
+        if let connection = lane.connection { pool.release(connection) }
+        lane.connection = nil
     }
 
     private func rest(_ nanoseconds: UInt64) {
@@ -188,54 +199,56 @@ final class BatchWriter: TickParticipant {
         }
     }
 
-    private func send(_ flight: inout Flight, on connection: PostgresConnection) {
+    private func send(_ flight: inout BatchFlight, on connection: PostgresConnection) {
         if !users.isEmpty {
             flight.users = Array(users.values)
             users.removeAll(keepingCapacity: true)
+            machine.claim(flight.users.lazy.map { $0.id.hashValue }, for: flight.number)
             parameters.fill(flight.users)
             connection.send(Statements.touchUsers, parameters)
         }
-        var endings: [RunEnding] = []
-        var turns: [NewTurn] = []
-        for (index, entry) in flight.entries.enumerated() {
-            switch entry.row {
-            case .turn(let turn, _):
-                turns.append(turn)
-                flight.turns.append(index)
-            case .ending(let ending, _):
-                endings.append(ending)
-                flight.endings.append(index)
-            }
-        }
-        if !endings.isEmpty {
-            parameters.fill(endings)
+        if !flight.endings.isEmpty {
+            parameters.fill(flight.endings)
             connection.send(Statements.endRuns, parameters)
         }
-        if !turns.isEmpty {
-            parameters.fill(turns, settings)
+        if !flight.turns.isEmpty {
+            parameters.fill(flight.turns, settings)
             connection.send(Statements.acceptTurns, parameters)
         }
-        if !checkpoints.isEmpty {
-            parameters.fill(Array(checkpoints.values))
-            connection.send(Statements.checkpointRuns, parameters)
-            checkpoints.removeAll(keepingCapacity: true)
-            checkpointBytes = 0
-            flight.hasCheckpoints = true
+        if !checkpoints.isEmpty { sendCheckpoints(&flight, on: connection) }
+    }
+
+    /// Those of users who are not under way elsewhere: two transactions that write the same runs in different order
+    /// would wait for each other.
+    private func sendCheckpoints(_ flight: inout BatchFlight, on connection: PostgresConnection) {
+        let others = lanes.contains { $0.flight != nil }
+        let due = checkpoints.values.filter { !others || !machine.isInFlight($0.userID.hashValue) }
+        if due.isEmpty { return }
+        parameters.fill(due)
+        connection.send(Statements.checkpointRuns, parameters)
+        for checkpoint in due {
+            checkpoints[checkpoint.runID] = nil
+            checkpointBytes -= checkpoint.text.utf8.count
         }
+        machine.claim(due.lazy.map { $0.userID.hashValue }, for: flight.number)
+        flight.hasCheckpoints = true
     }
 
     // MARK: outcomes
 
-    private func landed(_ flight: Flight, _ outcome: Result<[Rows], PostgresError>) {
-        isFlying = false
+    private func landed(_ lane: BatchLane, _ outcome: Result<[Rows], PostgresError>) {
+        guard let flight = lane.flight else { return }
+        lane.flight = nil
         enlist()
         switch outcome {
-        case .success(let answers): committed(flight, answers)
-        case .failure(let error): failed(flight, error)
+        case .success(let answers): committed(flight, answers, lane)
+        case .failure(let error):
+            failed(flight, error, lane)
+            if lane !== lanes.first { letGo(lane) }
         }
     }
 
-    private func committed(_ flight: Flight, _ answers: [Rows]) {
+    private func committed(_ flight: BatchFlight, _ answers: [Rows], _ lane: BatchLane) {
         if !flight.users.isEmpty { usersGoAlone = false }
         var answers = answers[...]
         if !flight.users.isEmpty { answers = answers.dropFirst() }
@@ -244,49 +257,77 @@ final class BatchWriter: TickParticipant {
         var turns: [TurnAnswer?] = []
         if !flight.endings.isEmpty { endings = EndingAnswer.decode(answers.popFirst(), flight.endings.count) }
         if !flight.turns.isEmpty { turns = TurnAnswer.decode(answers.popFirst(), flight.turns.count) }
-        for (position, answer) in endings.enumerated() where answer == .again { again.append(flight.endings[position]) }
-        for (position, answer) in turns.enumerated() where answer == .again { again.append(flight.turns[position]) }
+        for (place, answer) in endings.enumerated() where answer == .again { again.append(flight.endingIndices[place]) }
+        for (place, answer) in turns.enumerated() where answer == .again { again.append(flight.turnIndices[place]) }
         // The state is settled before anyone hears of it: a completion may add rows.
-        machine.succeeded(again: again.sorted())
-        for (position, answer) in endings.enumerated() {
-            guard case .ending(_, let completion) = flight.entries[flight.endings[position]].row else { continue }
+        machine.succeeded(flight.number, again: again.sorted())
+        count(flight, again: again.count)
+        departBeforeAnswers(lane)
+
+        for (place, answer) in endings.enumerated() {
+            let row = flight.endings[place]
             switch answer {
-            case .outcome(let outcome): completion(.success(outcome))
+            case .outcome(let outcome):
+                onWrite?(row.ending.userID)
+                row.completion(.success(outcome))
             case .again: break
-            case nil: completion(.failure(unreadable()))
+            case nil: row.completion(.failure(unreadable()))
             }
         }
-        for (position, answer) in turns.enumerated() {
-            guard case .turn(let turn, let completion) = flight.entries[flight.turns[position]].row else { continue }
+        for (place, answer) in turns.enumerated() {
+            let row = flight.turns[place]
             switch answer {
-            case .outcome(let outcome): completion(.success(outcome.acceptance(of: turn)))
+            case .outcome(let outcome):
+                onWrite?(row.turn.userID)
+                row.completion(.success(outcome.acceptance(of: row.turn)))
             case .again: break
-            case nil: completion(.failure(unreadable()))
+            case nil: row.completion(.failure(unreadable()))
             }
         }
     }
 
-    private func failed(_ flight: Flight, _ error: PostgresError) {
+    /// What waits leaves at once: the server works on it while those who waited for the last batch hear of it.
+    private func departBeforeAnswers(_ lane: BatchLane) {
+        guard machine.waitingRows > 0 else {
+            if lane !== lanes.first { letGo(lane) }
+            return
+        }
+        pump()
+        for lane in lanes where lane.flight != nil { lane.connection?.sendNow() }
+        if lane.flight == nil, lane !== lanes.first { letGo(lane) }
+    }
+
+    private func count(_ flight: BatchFlight, again: Int) {
+        guard flight.rowCount > 0 else { return }
+        totals.batches += 1
+        totals.rows += UInt64(flight.rowCount - again)
+        totals.batchRows.add(Double(flight.rowCount))
+        totals.commitSeconds.add(Double(loop.now &- flight.departed) / 1_000_000_000)
+    }
+
+    private func failed(_ flight: BatchFlight, _ error: PostgresError, _ lane: BatchLane) {
+        totals.retried += 1
         if error.isConnectionLoss {
-            connection = nil
+            lane.connection = nil
             remember(flight.users)
-            machine.lost(inDoubt: error.isOutcomeUnknown, at: loop.now)
-            logger.warning("the connection of the batch writer was lost", metadata: ["cause": "\(error)"])
+            machine.lost(flight.number, inDoubt: error.isOutcomeUnknown, at: loop.now)
+            logger.warning("a connection of the batch writer was lost", metadata: ["cause": "\(error)"])
             return
         }
         if StoreError.isPassing(error) {
             remember(flight.users)
-            machine.lost(inDoubt: false, at: loop.now)
+            machine.lost(flight.number, inDoubt: false, at: loop.now)
             logger.warning("a batch could not be stored for now", metadata: ["cause": "\(error)"])
-            if error.sqlState == "25006", let connection {
+            if error.sqlState == "25006", let connection = lane.connection {
                 // A standby now: the next connection finds the primary.
-                self.connection = nil
+                lane.connection = nil
                 pool.discard(connection, because: error)
             }
             rest(200_000_000)
             return
         }
-        if flight.entries.isEmpty {
+        if flight.rowCount == 0 {
+            machine.succeeded(flight.number)
             let count = flight.users.count
             logger.error("users or checkpoints were refused", metadata: ["cause": "\(error)", "users": "\(count)"])
             usersGoAlone = false
@@ -296,13 +337,19 @@ final class BatchWriter: TickParticipant {
             // First without them: they may be to blame. The rows stay together.
             remember(flight.users)
             usersGoAlone = !flight.users.isEmpty
-            machine.lost(inDoubt: false, at: loop.now)
+            machine.lost(flight.number, inDoubt: false, at: loop.now)
             return
         }
-        if let bad = machine.refused() {
+        if let bad = machine.refused(flight.number) {
+            totals.rejected += 1
             logger.error("a row was refused", metadata: ["cause": "\(error)", "conversation": "\(bad.conversation)"])
             bad.row.fail(.rejected)
         }
+    }
+
+    private func fail(_ row: BatchRow, _ error: StoreError) {
+        totals.unavailable += 1
+        row.fail(error)
     }
 
     /// Puts users back that were not stored; who was seen again meanwhile is newer.
@@ -325,7 +372,7 @@ final class BatchWriter: TickParticipant {
             guard let self else { return }
             timer = nil
             for entry in machine.expire(at: loop.now) {
-                entry.row.fail(entry.inDoubtSince == nil ? Self.away : .unknown)
+                fail(entry.row, entry.inDoubtSince == nil ? Self.away : .unknown)
             }
             watchWaiting()
             if drained != nil { enlist() }

@@ -8,6 +8,10 @@ package struct StoreSettings: Sendable, Equatable {
     /// Rows and bytes of one group commit.
     package var batchRows = 256
     package var batchBytes = 1 << 20
+    /// Group commits under way at a time, each on a connection of its own.
+    package var flights = 2
+    /// Rows that must wait before a commit begins beside one that is under way.
+    package var flightRows = 32
     /// Rows and bytes that may wait for one.
     package var queueRows = 10_000
     package var queueBytes = 16 << 20
@@ -15,6 +19,8 @@ package struct StoreSettings: Sendable, Equatable {
     package var waitLimit: UInt64 = 5_000_000_000
     /// How long a row is repeated after its connection was lost during the commit.
     package var doubtLimit: UInt64 = 5_000_000_000
+    /// Users whose last write is remembered, so that a replica behind it is not asked.
+    package var replicaUsers = 65_536
     /// Users waiting to be made known; a further one is not remembered.
     package var pendingUsers = 65_536
     /// Bytes of checkpoints waiting to be stored; further ones are dropped, the next second brings another.

@@ -4,14 +4,18 @@ import Testing
 
 @Suite struct BatchMachineTests {
     enum Event: Sendable {
+        /// The user is the conversation's number in tens: 11 and 12 are conversations of one user.
         case turn(String, in: UInt64, bytes: Int = 1)
         case ending(String, in: UInt64, bytes: Int = 1)
         case full(String)
         case wait(UInt64)
         case next([String])
-        case succeeded(again: [Int] = [])
+        /// The outcomes of the `batch`th of those under way.
+        case succeeded(again: [Int] = [], batch: Int = 0)
         case refused(String?)
-        case lost(inDoubt: Bool)
+        case lost(inDoubt: Bool, batch: Int = 0)
+        /// Something of that user goes along with the newest batch.
+        case claim(UInt64)
         case expire([String], unknown: [String])
         case deadline(UInt64?)
         case waiting(rows: Int, bytes: Int)
@@ -26,6 +30,7 @@ import Testing
         var settings = StoreSettings(node: "test/1")
         settings.batchRows = 4
         settings.batchBytes = 100
+        settings.flightRows = 2
         settings.queueRows = 8
         settings.queueBytes = 200
         settings.waitLimit = 5_000
@@ -39,6 +44,32 @@ import Testing
             events: [
                 .turn("a", in: 1), .next(["a"]), .turn("b", in: 2), .turn("c", in: 3), .next([]), .succeeded(),
                 .next(["b", "c"]), .succeeded(), .next([]), .waiting(rows: 0, bytes: 0),
+            ]),
+        Story(
+            description: "many that come meanwhile go beside it, few do not",
+            events: [
+                .turn("a", in: 10), .next(["a"]), .turn("b", in: 20), .next([]), .turn("c", in: 30),
+                .next(["b", "c"]), .turn("d", in: 40), .turn("e", in: 50), .next([]),
+                .succeeded(batch: 1), .next(["d", "e"]), .succeeded(), .succeeded(), .waiting(rows: 0, bytes: 0),
+            ]),
+        Story(
+            description: "rows of a user who is under way wait, in order",
+            events: [
+                .turn("a", in: 11), .next(["a"]), .turn("b", in: 12), .turn("c", in: 20), .ending("d", in: 11),
+                .turn("e", in: 12), .next(["c"]), .waiting(rows: 3, bytes: 3), .succeeded(), .next(["b", "d", "e"]),
+            ]),
+        Story(
+            description: "what goes along with a batch holds its user back too",
+            events: [
+                .turn("a", in: 10), .next(["a"]), .claim(20), .turn("b", in: 20), .turn("c", in: 21), .next([]),
+                .succeeded(), .next(["b", "c"]),
+            ]),
+        Story(
+            description: "a batch that is repeated waits for its users, and everything behind it",
+            events: [
+                .turn("a", in: 10), .turn("b", in: 20), .next(["a", "b"]), .lost(inDoubt: false),
+                .turn("c", in: 30), .next(["a", "b"]), .refused(nil), .turn("d", in: 40), .next(["a"]),
+                .next(["b"]), .succeeded(), .succeeded(), .next(["c", "d"]),
             ]),
         Story(
             description: "no more rows than allowed",
@@ -108,29 +139,33 @@ import Testing
     func story(_ story: Story) {
         var machine = BatchMachine<String>(Self.settings)
         var now: UInt64 = 0
+        var flights: [Int] = []
         for (step, event) in story.events.enumerated() {
             let comment: Comment = "step \(step)"
             switch event {
             case .turn(let row, let conversation, let bytes):
                 let id = Identifier(high: 0, low: conversation)
-                let isTaken = machine.append(row, .turn, id, bytes: bytes, at: now)
+                let isTaken = machine.append(row, .turn, id, user: Int(conversation / 10), bytes: bytes, at: now)
                 #expect(isTaken, comment)
             case .ending(let row, let conversation, let bytes):
                 let id = Identifier(high: 0, low: conversation)
-                let isTaken = machine.append(row, .ending, id, bytes: bytes, at: now)
+                let isTaken = machine.append(row, .ending, id, user: Int(conversation / 10), bytes: bytes, at: now)
                 #expect(isTaken, comment)
             case .full(let row):
-                let isTaken = machine.append(row, .turn, Identifier(high: 0, low: 0), bytes: 60, at: now)
+                let isTaken = machine.append(
+                    row, .turn, Identifier(high: 0, low: 0), user: 0, bytes: 60, at: now)
                 #expect(!isTaken, comment)
             case .wait(let time): now += time
             case .next(let rows):
-                let batch = machine.next().map(\.row)
-                #expect(batch == rows, comment)
-            case .succeeded(let again): machine.succeeded(again: again)
+                let batch = machine.next()
+                if let batch { flights.append(batch.number) }
+                #expect(batch?.entries.map(\.row) ?? [] == rows, comment)
+            case .succeeded(let again, let batch): machine.succeeded(flights.remove(at: batch), again: again)
             case .refused(let row):
-                let blamed = machine.refused()?.row
+                let blamed = machine.refused(flights.removeFirst())?.row
                 #expect(blamed == row, comment)
-            case .lost(let inDoubt): machine.lost(inDoubt: inDoubt, at: now)
+            case .lost(let inDoubt, let batch): machine.lost(flights.remove(at: batch), inDoubt: inDoubt, at: now)
+            case .claim(let conversation): machine.claim([Int(conversation / 10)], for: flights.last ?? 0)
             case .expire(let unavailable, let unknown):
                 let expired = machine.expire(at: now)
                 #expect(expired.filter { $0.inDoubtSince == nil }.map(\.row) == unavailable, comment)
