@@ -42,7 +42,7 @@ extension PostgresChatStore {
         run(userID, Statements.sentTurn, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
-                    read { () throws(PostgresError) in
+                    decode { () throws(PostgresError) in
                         guard rows.count > 0 else { return nil }
                         return SentTurn(
                             threadID: try rows.identifier(0, 0), messageID: try rows.identifier(0, 1),
@@ -61,7 +61,7 @@ extension PostgresChatStore {
         run(userID, Statements.conversation, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
-                    read { () throws(PostgresError) in rows.count == 0 ? nil : try rows.conversation(0) }
+                    decode { () throws(PostgresError) in rows.count == 0 ? nil : try rows.conversation(0) }
                 })
         }
     }
@@ -96,10 +96,10 @@ extension PostgresChatStore {
         parameters.append(int4: Int32(limit + 1))
         parameters.append(int4: bound)
         let isAscending = statement === Statements.messagesAfter
-        run(userID, statement, parameters) { [self] outcome in
+        read(userID, statement, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
-                    read { () throws(PostgresError) in
+                    decode { () throws(PostgresError) in
                         try rows.page(limit: limit, isAscending: isAscending)
                     }
                 })
@@ -125,10 +125,10 @@ extension PostgresChatStore {
             parameters.appendNull()
         }
         parameters.append(int4: Int32(limit + 1))
-        run(userID, Statements.conversations, parameters) { [self] outcome in
+        read(userID, Statements.conversations, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
-                    read { () throws(PostgresError) in
+                    decode { () throws(PostgresError) in
                         var page: [Conversation] = []
                         for row in 0..<min(rows.count, limit) { page.append(try rows.conversation(row)) }
                         let cursor = page.last.map { ConversationCursor(updatedAt: $0.updatedAt, id: $0.id) }
@@ -138,77 +138,13 @@ extension PostgresChatStore {
         }
     }
 
-    private func read<Value>(_ body: () throws(PostgresError) -> Value) -> Result<Value, StoreError> {
+    private func decode<Value>(_ body: () throws(PostgresError) -> Value) -> Result<Value, StoreError> {
         do throws(PostgresError) {
             return .success(try body())
         } catch {
             logger.error("an answer could not be read", metadata: ["cause": "\(error)"])
             return .failure(.rejected)
         }
-    }
-
-    /// One statement under row-level security. It can be repeated, so a lost connection is answered by another try,
-    /// as long as the bound on waiting allows.
-    ///
-    /// - Parameter isWrite: when the connection is lost during the last try, the outcome is unknown.
-    func run(
-        _ userID: String, _ statement: Statement, _ parameters: Parameters, isWrite: Bool = false,
-        completion: @escaping (Result<Rows, StoreError>) -> Void
-    ) {
-        attempt(
-            Request(
-                userID: userID, statement: statement, parameters: parameters, isWrite: isWrite,
-                deadline: pool.loop.now &+ settings.waitLimit, completion: completion))
-    }
-
-    private struct Request {
-        var userID: String
-        var statement: Statement
-        var parameters: Parameters
-        var isWrite: Bool
-        var deadline: UInt64
-        var isInDoubt = false
-        var completion: (Result<Rows, StoreError>) -> Void
-    }
-
-    private func attempt(_ request: Request) {
-        var hasReturned = false
-        pool.transaction(
-            { connection in
-                var user = Parameters()
-                user.append(text: request.userID)
-                connection.send(Statements.setUser, user)
-                connection.send(request.statement, request.parameters)
-            },
-            completion: { [self] outcome in
-                switch outcome {
-                case .success(let answers):
-                    guard answers.count == 2 else { return request.completion(.failure(.rejected)) }
-                    request.completion(.success(answers[1]))
-                case .failure(let error):
-                    if hasReturned { return settle(request, error) }
-                    // The pool may refuse at once, but no completion comes before its call has returned.
-                    _ = pool.loop.schedule(after: 0) { [self] in settle(request, error) }
-                }
-            })
-        hasReturned = true
-    }
-
-    private func settle(_ request: Request, _ error: PostgresError) {
-        var request = request
-        if error.isOutcomeUnknown && request.isWrite { request.isInDoubt = true }
-        let mayPass = error.isConnectionLoss || StoreError.isPassing(error) || request.isInDoubt && error.kind == .pool
-        if mayPass, pool.loop.now < request.deadline {
-            let again = request
-            _ = pool.loop.schedule(after: 50_000_000) { [self] in attempt(again) }
-            return
-        }
-        if mayPass || error.kind == .pool {
-            return request.completion(.failure(request.isInDoubt ? .unknown : BatchWriter.away))
-        }
-        logger.error(
-            "a statement was refused", metadata: ["statement": "\(request.statement.name)", "cause": "\(error)"])
-        request.completion(.failure(.rejected))
     }
 }
 

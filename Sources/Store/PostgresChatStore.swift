@@ -6,18 +6,37 @@ package import Postgres
 /// The store of one shard. Confined to the pool's loop.
 package final class PostgresChatStore: ChatStore {
     package let pool: PostgresPool
+    /// Connections to a replica, for reads.
+    package let replica: PostgresPool?
+    var gate: ReplicaGate
+    var replicaReads: UInt64 = 0
+    var primaryReads: UInt64 = 0
     let settings: StoreSettings
     let logger: Logger
     private let writer: BatchWriter
     private var heartbeat: TimerToken?
     private var parameters = Parameters()
 
-    /// - Parameter pool: with connections that work as `parley_gateway`.
-    package init(_ settings: StoreSettings, pool: PostgresPool, logger: Logger) {
+    /// - Parameters:
+    ///   - pool: with connections that work as `parley_gateway`.
+    ///   - replica: likewise, on the same loop, to a server that follows the pool's. The caller starts and closes it.
+    package init(_ settings: StoreSettings, pool: PostgresPool, replica: PostgresPool? = nil, logger: Logger) {
         self.settings = settings
         self.pool = pool
+        self.replica = replica
         self.logger = logger
+        gate = ReplicaGate(capacity: settings.replicaUsers)
         writer = BatchWriter(settings, pool: pool, logger: logger)
+        if replica != nil { writer.onWrite = { [unowned self] user in gate.wrote(user) } }
+    }
+
+    package var figures: StoreFigures {
+        var figures = writer.figures
+        figures.pool = pool.figures
+        figures.replica = replica?.figures
+        figures.replicaReads = replicaReads
+        figures.primaryReads = primaryReads
+        return figures
     }
 
     /// Rows that wait for a batch.

@@ -8,6 +8,22 @@ enum Statements {
     /// For row-level security, until the end of the transaction.
     static let setUser = Statement("user", "select set_config('app.user_id', $1, true)", T.text)
 
+    /// The same, and how far the WAL is; null where the server is a standby.
+    static let setUserOnPrimary = Statement(
+        "user_primary",
+        """
+        select set_config('app.user_id', $1, true),
+            case when not pg_is_in_recovery() then (pg_current_wal_insert_lsn() - '0/0')::int8 end
+        """, T.text)
+
+    /// The same, and whether this standby has replayed the WAL up to there.
+    static let setUserOnReplica = Statement(
+        "user_replica",
+        """
+        select set_config('app.user_id', $1, true),
+            pg_is_in_recovery() and coalesce((pg_last_wal_replay_lsn() - '0/0')::int8 >= $2, false)
+        """, T.text, T.int8)
+
     static let acceptTurns = Statement(
         "accept", "select * from parley.accept_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         T.textArray, T.uuidArray, T.boolArray, T.textArray, T.uuidArray, T.textArray, T.textArray, T.uuidArray,

@@ -21,6 +21,8 @@ extension GatewayConfiguration {
         }
 
         databaseURL = source.secret("database.url") ?? ""
+        replicaURL = source.secret("database.replica.url")
+        preparesStatements = try source.boolean("database.prepared")
         poolMinimum = try source.integer("database.pool.min", 0...1_000) ?? poolMinimum
         poolMaximum = try source.integer("database.pool.max", 1...1_000) ?? poolMaximum
         poolOverflow = try source.integer("database.pool.overflow", 0...1_000) ?? poolOverflow
@@ -92,6 +94,15 @@ private struct SettingReader {
                 "\(Self.name(key)): \"\(text)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return value
+    }
+
+    func boolean(_ key: String) throws(ConfigurationError) -> Bool? {
+        switch text(key)?.lowercased() {
+        case nil: nil
+        case "true", "1", "yes", "on": true
+        case "false", "0", "no", "off": false
+        case let text?: throw ConfigurationError("\(Self.name(key)): \"\(text)\" is neither true nor false")
+        }
     }
 
     /// A list separated by commas, each with scheme and host as a browser sends it.

@@ -16,6 +16,10 @@ package struct GatewayConfiguration: Sendable {
 
     /// libpq's connection string or URI. A secret: it may hold a password.
     package var databaseURL = ""
+    /// A server that follows the first, for reads; a secret likewise.
+    package var replicaURL: String?
+    /// Whether statements are prepared once a connection; `nil`: unless a pooler is found in between.
+    package var preparesStatements: Bool?
     package var poolMinimum = 5
     package var poolMaximum = 20
     package var poolOverflow = 10

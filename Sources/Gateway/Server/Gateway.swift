@@ -144,6 +144,7 @@ package struct Gateway: Service {
                     let shard = Shard(
                         loop: loop, configuration: configuration, epoch: incarnation, node: node, logger: logger)
                     shard.pool.start()
+                    shard.replica?.start()
                     return LoopBound(shard, on: loop)
                 })
         }
@@ -220,6 +221,7 @@ package struct Gateway: Service {
         for shard in shards {
             await withCheckedContinuation { continuation in
                 shard.loop.execute {
+                    shard.value.replica?.close(within: 0) {}
                     shard.value.chatStore.close {
                         shard.value.pool.close(within: 2_000_000_000) { continuation.resume() }
                     }

@@ -14,6 +14,7 @@ package final class Shard: SessionEnvironment {
     let configuration: GatewayConfiguration
     let logger: Logger
     let pool: PostgresPool
+    let replica: PostgresPool?
     let chatStore: PostgresChatStore
     let hub: WebSocketHub
     package let agent: any Agent
@@ -38,6 +39,7 @@ package final class Shard: SessionEnvironment {
         lastPosition = 0
         var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
         settings.applicationName = "parley"
+        if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }
         var poolSettings = PoolSettings()
         poolSettings.minimum = configuration.poolMinimum
         poolSettings.maximum = configuration.poolMaximum
@@ -46,7 +48,10 @@ package final class Shard: SessionEnvironment {
         pool = PostgresPool(settings, poolSettings, on: loop)
         var storeSettings = StoreSettings(node: node)
         storeSettings.messagesPerConversation = configuration.maximumMessagesPerConversation
-        chatStore = PostgresChatStore(storeSettings, pool: pool, logger: logger)
+        replica = configuration.replicaURL.map { url in
+            PostgresPool(.replica(url, like: settings), poolSettings.forReplica, on: loop)
+        }
+        chatStore = PostgresChatStore(storeSettings, pool: pool, replica: replica, logger: logger)
 
         var limits = ChatLimits()
         limits.contentLength = configuration.maximumContentLength
