@@ -38,6 +38,8 @@ final class ChatThread {
     var logs: [(log: RunLog, expires: UInt64)] = []
     /// Up to here everything was handed to the sockets that keep up.
     var published: UInt64
+    /// For the deltas of the message that is being streamed.
+    var envelope: TextDeltaEnvelope?
     var coalescingTimer: UInt64?
     var logTimer: UInt64?
     private let base: UInt64
@@ -325,6 +327,7 @@ final class ChatThread {
         publish()
         endings += 1
         keep(run.machine.log)
+        envelope = nil
         active = nil
         let status: ServerFrame.AckStatus = run.machine.state == .ended(.cancelled) ? .cancelled : .idle
         for answer in run.cancellations + run.turn.cancellations {

@@ -166,15 +166,12 @@ final class Run: AgentRun {
     }
 
     private func scheduleCheckpoint() {
-        checkpointTimer = environment.schedule(after: environment.limits.checkpointInterval) { [weak self] in
-            guard let self else { return }
-            self.checkpointTimer = nil
-            guard let thread = self.thread, self.machine.isRunning, self.machine.log.end > self.checkpointed
-            else { return }
-            self.checkpointed = self.machine.log.end
-            self.environment.store.checkpoint(
-                RunCheckpoint(
-                    userID: thread.session.userID, runID: self.id, messages: self.machine.checkpoint()))
+        checkpointTimer = environment.schedule(after: environment.limits.checkpointInterval) { [self] in
+            checkpointTimer = nil
+            guard let thread, machine.isRunning, machine.log.end > checkpointed else { return }
+            checkpointed = machine.log.end
+            environment.store.checkpoint(
+                RunCheckpoint(userID: thread.session.userID, runID: id, messages: machine.checkpoint()))
         }
     }
 }

@@ -120,6 +120,19 @@ package struct RunLog: Sendable {
         }
     }
 
+    /// Hands out what the growing text has beyond `position`, when that is all there is beyond it: the usual case of a
+    /// delta on its way to sockets that keep up.
+    ///
+    /// - Returns: `nil` when something else is beyond the position too, or nothing.
+    package func withTail<Result>(
+        after position: UInt64, _ body: (Identifier, UnsafeBufferPointer<UInt8>) -> Result
+    ) -> Result? {
+        guard let message = openMessage, position >= openStart, position < end else { return nil }
+        return openText.withUnsafeBufferPointer { text in
+            body(message, UnsafeBufferPointer(rebasing: text[Int(position - openStart)...]))
+        }
+    }
+
     /// The text of a message so far.
     package func text(of message: Identifier) -> String {
         // A message has several parts where calls or results came between its deltas.

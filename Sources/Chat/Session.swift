@@ -341,9 +341,20 @@ package final class Session {
     }
 
     func withScratch(_ body: (inout [UInt8]) -> Void) {
+        var buffer = takeScratch()
+        body(&buffer)
+        giveBack(&buffer)
+    }
+
+    /// An empty buffer to encode into; who comes back in meanwhile gets another.
+    func takeScratch() -> [UInt8] {
         var buffer: [UInt8] = []
         swap(&buffer, &scratch)
-        body(&buffer)
+        buffer.removeAll(keepingCapacity: true)
+        return buffer
+    }
+
+    func giveBack(_ buffer: inout [UInt8]) {
         if buffer.capacity <= 1 << 16 { swap(&buffer, &scratch) }
     }
 

@@ -5,6 +5,8 @@ package protocol SessionClient: AnyObject {
     var isWritable: Bool { get }
     /// Sends one JSON text. A client that can't take it any more closes itself.
     func send(_ json: UnsafeRawBufferPointer)
+    /// Whether it has closed for good: nothing is sent to it, and nothing subscribes it any more.
+    var isGone: Bool { get }
     /// It has fallen behind what is still held: it must come back and resume.
     func fellBehind()
 }

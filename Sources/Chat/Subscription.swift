@@ -150,20 +150,68 @@ extension ChatThread {
         }
     }
 
+    /// Hands out a text delta when that is all that is new: the same as a round of `publish`, by the shortest way, since
+    /// each token takes it.
+    ///
+    /// - Returns: `false` when there is more to hand out than one delta, or a round is under way.
+    private func publishDelta(of run: Run) -> Bool {
+        guard !isPublishing, coalescingTimer == nil else { return false }
+        guard !subscriptions.isEmpty else {
+            published = newest
+            return true
+        }
+        let from = published
+        let reached = run.machine.log.end
+        let limit = environment.limits.mergedDelta
+        var scratch = session.takeScratch()
+        // The log is not in use any more when the sockets get the bytes: they may come back in.
+        let isDelta =
+            run.machine.log.withTail(after: from) { message, bytes in
+                guard bytes.count <= limit else { return false }
+                if envelope?.message != message {
+                    envelope = TextDeltaEnvelope(message: message, threadID: id, epoch: environment.epoch)
+                }
+                guard let envelope else { return false }
+                scratch.append(textDelta: bytes, in: envelope, endingAt: reached)
+                return true
+            } ?? false
+        if isDelta {
+            published = reached
+            isPublishing = true
+            scratch.withUnsafeBytes { bytes in
+                var index = 0
+                while index < subscriptions.count {
+                    let client = subscriptions[index].client
+                    if subscriptions[index].position == from, client.isWritable {
+                        subscriptions[index].position = reached
+                        client.send(bytes)
+                    }
+                    index += 1
+                }
+            }
+            isPublishing = false
+        }
+        session.giveBack(&scratch)
+        guard isDelta else { return false }
+        // Somebody came back in, or cannot keep up.
+        if published != newest || subscriptions.contains(where: { $0.position != published }) { publish() }
+        return true
+    }
+
     /// The same for text, which may wait for the end of the coalescing window. The first piece of a message leaves at
     /// once, with the event that opens it.
     func publishText() {
         let window = environment.limits.coalescingWindow
         guard window > 0 else {
+            if let active, publishDelta(of: active) { return }
             publish()
             return
         }
         guard coalescingTimer == nil else { return }
         publish()
-        coalescingTimer = environment.schedule(after: window) { [weak self] in
-            guard let self else { return }
-            self.coalescingTimer = nil
-            self.publish()
+        coalescingTimer = environment.schedule(after: window) { [self] in
+            coalescingTimer = nil
+            publish()
         }
     }
 
@@ -214,15 +262,14 @@ extension ChatThread {
     private static let keptLogs = 16
 
     private func scheduleExpiry(after milliseconds: UInt64) {
-        logTimer = environment.schedule(after: max(milliseconds, 1)) { [weak self] in
-            guard let self else { return }
-            self.logTimer = nil
-            let now = self.environment.nowMilliseconds
-            self.logs.removeAll { $0.expires <= now }
-            if let first = self.logs.first {
-                self.scheduleExpiry(after: first.expires - now)
+        logTimer = environment.schedule(after: max(milliseconds, 1)) { [self] in
+            logTimer = nil
+            let now = environment.nowMilliseconds
+            logs.removeAll { $0.expires <= now }
+            if let first = logs.first {
+                scheduleExpiry(after: first.expires - now)
             } else {
-                self.session.release(self)
+                session.release(self)
             }
         }
     }

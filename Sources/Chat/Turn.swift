@@ -1,7 +1,21 @@
 /// Where an answer goes: a client and the id that it gave its request.
+///
+/// The client is held and asked whether it has gone: a weak reference would cost every retain of a socket, which each
+/// token makes, the way through a side table.
 struct Answer {
-    weak var client: (any SessionClient)?
+    private let held: (any SessionClient)?
     var id: String?
+
+    init(client: (any SessionClient)?, id: String?) {
+        held = client
+        self.id = id
+    }
+
+    /// `nil` once it has gone.
+    var client: (any SessionClient)? {
+        guard let held, !held.isGone else { return nil }
+        return held
+    }
 
     func send(_ frame: [UInt8]) {
         client?.send(frame)

@@ -43,6 +43,7 @@ final class ChatConnection: SessionClient {
     /// The session was told that there is no room, and waits to hear that there is.
     private var owesDrained = false
     private var isEnlisted = false
+    private(set) var isGone = false
 
     init(_ socket: Socket, _ opening: ChatOpening, shard: Shard) {
         self.shard = shard
@@ -155,11 +156,14 @@ final class ChatConnection: SessionClient {
 
     private func watchToken() {
         if let timer = expiryTimer { shard.loop.cancel(timer) }
+        expiryTimer = nil
+        // The timer holds this object: it must not be set when nobody will cancel it.
+        guard !isGone else { return }
         let now = wallClockMicroseconds()
         let next = wasWarned ? expiresAt + Self.grace : expiresAt - Self.warning
         // Looked at again at least once a day, in case the clock is set.
         let wait = min(max(next - now, 0), 86_400_000_000)
-        expiryTimer = shard.loop.schedule(after: UInt64(wait) * 1_000) { [weak self] in self?.tokenTimer() }
+        expiryTimer = shard.loop.schedule(after: UInt64(wait) * 1_000) { [self] in tokenTimer() }
     }
 
     private func tokenTimer() {
@@ -213,6 +217,7 @@ extension ChatConnection: WebSocketDelegate {
     }
 
     func webSocketClosed(_ connection: WebSocketConnection, code: CloseCode, reason: String, clean: Bool) {
+        isGone = true
         if let timer = expiryTimer { shard.loop.cancel(timer) }
         expiryTimer = nil
         session.detach(self)

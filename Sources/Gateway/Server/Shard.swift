@@ -79,9 +79,10 @@ package final class Shard: SessionEnvironment {
     func session(of userID: String) -> Session {
         if let session = sessions[userID] { return session }
         let session = Session(userID: userID, environment: self)
-        session.becameIdle = { [weak self, weak session] in
-            guard let self, let session, session.isIdle, self.sessions[userID] === session else { return }
-            self.sessions[userID] = nil
+        // The session holds both: itself through its own closure, and the shard as its environment.
+        session.becameIdle = { [unowned self, unowned session] in
+            guard session.isIdle, sessions[userID] === session else { return }
+            sessions[userID] = nil
         }
         sessions[userID] = session
         return session

@@ -21,6 +21,12 @@ final class ChatWorld {
         return client
     }
 
+    /// The socket closes.
+    func detach(_ client: FakeClient) {
+        client.isGone = true
+        session.detach(client)
+    }
+
     func handle(_ client: FakeClient, _ command: ClientCommand) { session.handle(command, from: client) }
 
     @discardableResult

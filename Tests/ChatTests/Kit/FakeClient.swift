@@ -2,6 +2,7 @@ import Chat
 
 /// A socket that notes every frame, and follows the events as a client would.
 final class FakeClient: SessionClient {
+    var isGone = false
     var isWritable = true
     private(set) var frames: [JSON] = []
     private(set) var texts: [String] = []

@@ -43,7 +43,7 @@ struct InterleavingTests {
         var spoken = 0
 
         func leave() {
-            world.session.detach(client)
+            world.detach(client)
             view = client.threads[thread]
             terminals += client.terminals
             isConnected = false

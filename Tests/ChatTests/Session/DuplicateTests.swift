@@ -75,7 +75,7 @@ struct DuplicateTests {
         let world = ChatWorld()
         let first = world.connect()
         let thread = try world.turn(first, saying: "text", id: "k")
-        world.session.detach(first)
+        world.detach(first)
         let second = world.connect()
         world.send(second, id: "k")
         world.store.releaseAll()
@@ -129,7 +129,7 @@ struct DuplicateTests {
             while world.store.fail(.accept, .unknown) {}
         }
         world.send(client, id: "k")
-        world.session.detach(client)
+        world.detach(client)
         world.store.releaseAll()
         #expect(world.agent.started.count == 1)
         world.agent.started.last?.run.finish(nil)

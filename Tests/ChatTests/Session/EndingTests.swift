@@ -80,7 +80,7 @@ struct EndingTests {
             world.store.releaseAll()
             world.cancel(socket, thread)
             world.store.releaseAll()
-            world.session.detach(socket)
+            world.detach(socket)
             #expect(!world.session.isIdle)
             #expect(idle == 0)
             environment.advance(60_001)
@@ -105,7 +105,7 @@ struct EndingTests {
             work = started
             world.cancel(client, thread)
             world.store.releaseAll()
-            world.session.detach(client)
+            world.detach(client)
             environment.advance(60_001)
             #expect(world.session.isIdle)
         }
@@ -143,11 +143,11 @@ struct EndingTests {
         let world = ChatWorld { $0.fakeAgent.onStart = { $0.run.finish(nil) } }
         let client = world.connect()
         let thread = try #require(world.send(client))
-        world.session.detach(client)
+        world.detach(client)
         world.store.releaseAll()
         #expect(client.events().isEmpty)
         world.subscribe(client, thread)
-        world.session.detach(client)
+        world.detach(client)
         world.store.releaseAll()
         world.environment.advance(60_001)
         #expect(world.session.isIdle)
@@ -162,7 +162,7 @@ struct EndingTests {
         world.store.releaseAll()
         let leaver = clients[place]
         leaver.onFrame = { [unowned world, unowned leaver] frame in
-            if frame["type"]?.string == "TEXT_MESSAGE_START" { world.session.detach(leaver) }
+            if frame["type"]?.string == "TEXT_MESSAGE_START" { world.detach(leaver) }
         }
         work.run.text("a")
         work.run.text("b")

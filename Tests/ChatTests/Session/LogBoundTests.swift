@@ -83,6 +83,7 @@ struct CatchUpCostTests {
 
     /// Remembers where the bytes of each event lay: what was encoded once lies in one place for all.
     private final class Witness: SessionClient {
+        var isGone: Bool { false }
         var isWritable: Bool { true }
         var places: [UnsafeRawPointer?] = []
         var texts: [String] = []

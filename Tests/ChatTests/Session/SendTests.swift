@@ -119,7 +119,7 @@ struct SendTests {
             .send(id: "c2", threadID: .impossible, content: "x", policy: .enqueue), from: client)
         #expect(client.summary == ["error thread_not_found", "error thread_not_found"])
         #expect(client.frames[1].id == "c2")
-        world.session.detach(client)
+        world.detach(client)
         #expect(world.session.isIdle)
         #expect(world.agent.started.isEmpty)
     }

@@ -13,7 +13,7 @@ struct StoreFailureTests {
         #expect(client.frames[0].id == "c1")
         #expect(client.frames[0]["retryAfter"]?.integer == 5)
         #expect(world.agent.started.isEmpty)
-        world.session.detach(client)
+        world.detach(client)
         #expect(world.session.isIdle)
         #expect(world.environment.timerCount == 0)
     }

@@ -67,7 +67,7 @@ private final class Storm {
     }
 
     private func leave(_ client: FakeClient) {
-        world.session.detach(client)
+        world.detach(client)
         clients.removeAll { $0 === client }
         follow(client)
     }

@@ -256,7 +256,7 @@ struct SubscribeTests {
         world.store.releaseAll()
         #expect(client.summary == Array(repeating: "error thread_not_found", count: 3))
         #expect(Set(client.frames.map { $0["message"]?.string }).count == 1)
-        world.session.detach(client)
+        world.detach(client)
         #expect(world.session.isIdle)
     }
 
