@@ -26,6 +26,10 @@ package final class Socket: ReadinessHandler, TickParticipant {
     /// The most bytes that may wait for the peer.
     package var outboundLimit: Int
 
+    /// What the socket's being open holds, such as a place among a bounded number: let go when it closes, or goes to
+    /// another loop.
+    package var place: (any AnyObject & Sendable)?
+
     private let descriptor: Int32
     private var token: WatchToken?
     private var outbound: [UInt8] = []
@@ -156,6 +160,9 @@ package final class Socket: ReadinessHandler, TickParticipant {
         guard result == 0 else { return "" }
         return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    /// The peer's address, for counting.
+    package var peer: NetworkAddress { NetworkAddress(peerOf: descriptor) }
 
     package func ready(_ readiness: Readiness) {
         if readiness.contains(.write) { flush() }
@@ -301,6 +308,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
         token = nil
         if let lingerTimer { loop.cancel(lingerTimer) }
         lingerTimer = nil
+        place = nil
         releaseOutbound()
     }
 }

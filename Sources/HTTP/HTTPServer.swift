@@ -4,15 +4,31 @@ package import EventLoop
 package final class HTTPServer {
     private let loop: EventLoop
     private let context: HTTPServerContext
+    private let limiter: ConnectionLimiter?
+    /// For connections that have no place: their first request is answered with 503.
+    private let full: HTTPServerContext
+    private let fullHandler: any HTTPHandler
+    private var fullCount = 0
     private var connections: [ObjectIdentifier: HTTPServerConnection] = [:]
     private var isDraining = false
     private var onEmpty: (() -> Void)?
 
-    package init(on loop: EventLoop, handler: any HTTPHandler, settings: HTTPServerSettings = HTTPServerSettings()) {
+    /// Connections without a place that are answered at a time; more are closed at once.
+    private static let fullLimit = 64
+
+    /// - Parameters:
+    ///   - limiter: who gets a place; nil: everybody.
+    ///   - full: answers the request of those who get none.
+    package init(
+        on loop: EventLoop, handler: any HTTPHandler, settings: HTTPServerSettings = HTTPServerSettings(),
+        limiter: ConnectionLimiter? = nil, full: any HTTPHandler = FullHandler()
+    ) {
         self.loop = loop
-        context = HTTPServerContext(handler: handler, settings: settings) {
-            Int(wallClockMicroseconds() / 1_000_000)
-        }
+        self.limiter = limiter
+        fullHandler = full
+        let clock = { Int(wallClockMicroseconds() / 1_000_000) }
+        context = HTTPServerContext(handler: handler, settings: settings, wallClock: clock)
+        self.full = HTTPServerContext(handler: full, settings: settings, wallClock: clock)
     }
 
     /// Connections that were neither closed nor upgraded.
@@ -25,11 +41,33 @@ package final class HTTPServer {
     }
 
     package func accept(_ socket: Socket) {
+        if let limiter {
+            guard let place = limiter.admit(socket.peer) else {
+                refuse(socket)
+                return
+            }
+            socket.place = place
+        }
         let connection = HTTPServerConnection(socket: socket, context: context) { [weak self] connection in
             self?.ended(connection)
         }
         connections[ObjectIdentifier(connection)] = connection
         if isDraining { connection.drain() }
+    }
+
+    private func refuse(_ socket: Socket) {
+        guard fullCount < Self.fullLimit else {
+            socket.close()
+            return
+        }
+        fullCount += 1
+        let connection = HTTPServerConnection(socket: socket, context: full) { [weak self] connection in
+            self?.fullCount -= 1
+            self?.ended(connection)
+        }
+        connections[ObjectIdentifier(connection)] = connection
+        // It ends with its first answer.
+        connection.endsAfterAnswer()
     }
 
     /// Closes idle connections now and the others with their next response.

@@ -90,6 +90,9 @@ package final class HTTPServerConnection {
         if isIdle { linger() }
     }
 
+    /// Ends the connection with its next response, without hurry.
+    package func endsAfterAnswer() { isDraining = true }
+
     // MARK: What the transport says
 
     package func received(_ bytes: UnsafeRawBufferPointer) {

@@ -1,4 +1,5 @@
 import CZlib
+import Glibc
 
 /// Compresses and inflates messages for permessage-deflate (RFC 7692 section 7.2), over zlib's raw streams.
 ///
@@ -24,6 +25,8 @@ package final class DeflateCodec {
     /// 2^13 hash heads of 2 bytes, cleared for each message, against 64 KiB at zlib's default of 8.
     private static let memoryLevel: Int32 = 6
     private let resets: Bool
+    private let inflatingBits: Int32
+    private let share: DeflateBudget.Share?
     private var inflater: UnsafeMutablePointer<z_stream>?
     /// By window bits, 9 first.
     private var deflaters = [UnsafeMutablePointer<z_stream>?](repeating: nil, count: 7)
@@ -31,9 +34,27 @@ package final class DeflateCodec {
     private var inflated = ScratchBuffer()
     private var compressed = ScratchBuffer()
 
-    /// - Parameter contextTakeover: whether windows live on between messages. Then the codec is for one connection.
-    package init(contextTakeover: Bool = false) {
+    /// - Parameters:
+    ///   - contextTakeover: whether windows live on between messages. Then the codec is for one connection.
+    ///   - inflatingBits: the largest window of what is inflated, 9 to 15.
+    ///   - share: of a budget, held as long as the codec lives.
+    package init(contextTakeover: Bool = false, inflatingBits: Int = 15, share: DeflateBudget.Share? = nil) {
         resets = !contextTakeover
+        // zlib's own deflate takes 9 where 8 was agreed on, and so do other ends that use it.
+        self.inflatingBits = Int32(min(15, max(9, inflatingBits)))
+        self.share = share
+    }
+
+    /// What a server's windows take for one connection, in bytes, by zlib's own account (zconf.h): the compressor's
+    /// window twice, its chain of positions and its table of hashes; the inflater's window and its tables. Only what
+    /// lives on between messages is the connection's.
+    package static func memory(for parameters: DeflateParameters) -> Int {
+        var bytes = 0
+        if !parameters.serverNoContextTakeover {
+            bytes += 1 << (parameters.serverMaxWindowBits + 2) + 1 << (Int(memoryLevel) + 9) + 6 << 10
+        }
+        if !parameters.clientNoContextTakeover { bytes += 1 << max(9, parameters.clientMaxWindowBits) + 7 << 10 }
+        return bytes
     }
 
     deinit {
@@ -47,14 +68,17 @@ package final class DeflateCodec {
         }
     }
 
+    /// Working memory that is kept from one message to the next: none where there is a codec for each connection.
+    private var keptCapacity: Int { resets ? ScratchBuffer.largestOnHeap : 0 }
+
     /// The result of `inflate` was used: what is large is given back.
     package func releaseInflated() {
-        inflated.trim()
+        inflated.trim(to: keptCapacity)
     }
 
     /// The result of `compress` was used.
     package func releaseCompressed() {
-        compressed.trim()
+        compressed.trim(to: keptCapacity)
     }
 
     // MARK: Inflating
@@ -91,7 +115,8 @@ package final class DeflateCodec {
         var spare: UInt8 = 0
         while true {
             if produced == inflated.bytes.count, produced < limit {
-                inflated.grow(to: min(limit, max(1024, 2 * produced, 4 * part.count)), keeping: produced)
+                let wanted = min(limit, max(1024, 2 * produced, 4 * part.count))
+                guard inflated.grow(to: wanted, limit: limit, keeping: produced) else { return .outOfMemory }
             }
             let isFull = produced == limit
             let room = isFull ? 1 : min(limit, inflated.bytes.count) - produced
@@ -131,8 +156,7 @@ package final class DeflateCodec {
         }
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        // A window of 15 bits reads streams made with any smaller one.
-        guard inflateInit2_(stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+        guard inflateInit2_(stream, -inflatingBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             stream.deallocate()
             return nil
         }
@@ -156,7 +180,7 @@ package final class DeflateCodec {
         guard message.count <= Int(UInt32.max / 2), let stream = readyDeflater(windowBits) else { return nil }
         // zlib's bound holds for Z_FINISH; a flush adds an empty stored block of up to 6 bytes.
         let needed = headroom + Int(deflateBound(stream, UInt(message.count))) + 16
-        if compressed.bytes.count < needed { compressed.grow(to: needed, keeping: 0) }
+        if compressed.bytes.count < needed, !compressed.grow(to: needed, limit: needed, keeping: 0) { return nil }
         guard let start = compressed.bytes.baseAddress else { return nil }
         stream.pointee.next_in = UnsafeMutablePointer(
             mutating: message.baseAddress?.assumingMemoryBound(to: UInt8.self))
@@ -197,26 +221,50 @@ package final class DeflateCodec {
 }
 
 /// Working memory that grows on demand and is let go when it was large.
+///
+/// What is small comes from the heap. What is large is mapped, all of it that may be needed at once: pages become
+/// memory only where they are written to, so that nothing is copied as it grows, and never is more taken than was
+/// produced.
 private struct ScratchBuffer: ~Copyable {
-    /// A buffer above this size is given back after the message.
-    private static let keptCapacity = 64 * 1024
+    static let largestOnHeap = 64 * 1024
 
     private(set) var bytes = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private var isMapped = false
 
     deinit {
-        bytes.deallocate()
+        if isMapped { munmap(bytes.baseAddress, bytes.count) } else { bytes.deallocate() }
     }
 
-    mutating func grow(to capacity: Int, keeping count: Int) {
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+    /// - Parameter limit: what may be needed later.
+    /// - Returns: false when there is no memory; then nothing has changed.
+    mutating func grow(to capacity: Int, limit: Int, keeping count: Int) -> Bool {
+        let maps = capacity > Self.largestOnHeap
+        let larger: UnsafeMutableRawBufferPointer
+        if maps {
+            let size = max(capacity, limit)
+            let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+            guard let place = mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0), place != MAP_FAILED else {
+                return false
+            }
+            larger = UnsafeMutableRawBufferPointer(start: place, count: size)
+        } else {
+            larger = .allocate(byteCount: capacity, alignment: 16)
+        }
         if count > 0 { larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
-        bytes.deallocate()
+        release()
         bytes = larger
+        isMapped = maps
+        return true
     }
 
-    mutating func trim() {
-        guard bytes.count > Self.keptCapacity else { return }
-        bytes.deallocate()
+    /// Lets it go if it is larger than that.
+    mutating func trim(to capacity: Int) {
+        if bytes.count > capacity { release() }
+    }
+
+    private mutating func release() {
+        if isMapped { munmap(bytes.baseAddress, bytes.count) } else { bytes.deallocate() }
         bytes = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        isMapped = false
     }
 }

@@ -8,6 +8,8 @@ package struct DeflateParameters: Equatable, Sendable {
     package var serverMaxWindowBits: Int
     /// Base-2 logarithm of the window the client compresses with, 8 to 15.
     package var clientMaxWindowBits: Int
+    /// The share of a budget that the windows which live on have been given; the budget has it back when this goes.
+    package var memory: DeflateBudget.Share?
 
     package init(
         serverNoContextTakeover: Bool = true, clientNoContextTakeover: Bool = true, serverMaxWindowBits: Int = 15,
@@ -20,6 +22,17 @@ package struct DeflateParameters: Equatable, Sendable {
     }
 
     package static let extensionName = "permessage-deflate"
+
+    /// What is agreed on with the peer: whose memory it takes is no part of that.
+    package static func == (one: Self, other: Self) -> Bool {
+        one.serverNoContextTakeover == other.serverNoContextTakeover
+            && one.clientNoContextTakeover == other.clientNoContextTakeover
+            && one.serverMaxWindowBits == other.serverMaxWindowBits
+            && one.clientMaxWindowBits == other.clientMaxWindowBits
+    }
+
+    /// Whether a window lives on between messages on either side.
+    package var takesOver: Bool { !serverNoContextTakeover || !clientNoContextTakeover }
 
     /// The Sec-WebSocket-Extensions value with which a server accepts, or a client asks for, just this.
     package var headerValue: String {
@@ -35,21 +48,32 @@ package struct DeflateParameters: Equatable, Sendable {
 /// What this end wants of permessage-deflate.
 ///
 /// Without context takeover, the default, a connection keeps no window, so that one codec serves a whole loop and a
-/// compressed connection costs what a plain one does. With it a connection owns a codec of up to 300 KiB.
+/// compressed connection costs what a plain one does. With it a connection owns its windows, `DeflateCodec.memory` of
+/// them, as long as a budget lasts: connections after that are compressed without takeover.
 package struct DeflatePolicy: Equatable, Sendable {
     /// Whether this server may keep its window between messages when the client lets it.
     package var serverContextTakeover: Bool
     /// Whether clients may keep theirs, which costs this server a window for each.
     package var clientContextTakeover: Bool
-    /// The largest window to compress with, 9 to 15.
-    package var serverMaxWindowBits: Int
+    /// The largest window either side compresses with, 9 to 15; a client's only as far as its offer lets us ask.
+    package var maxWindowBits: Int
+    /// What windows that live on may take together. Nil: no bound.
+    package var budget: DeflateBudget?
 
     package init(
-        serverContextTakeover: Bool = false, clientContextTakeover: Bool = false, serverMaxWindowBits: Int = 15
+        serverContextTakeover: Bool = false, clientContextTakeover: Bool = false, maxWindowBits: Int = 15,
+        budget: DeflateBudget? = nil
     ) {
         self.serverContextTakeover = serverContextTakeover
         self.clientContextTakeover = clientContextTakeover
-        self.serverMaxWindowBits = min(15, max(9, serverMaxWindowBits))
+        self.maxWindowBits = min(15, max(9, maxWindowBits))
+        self.budget = budget
+    }
+
+    package static func == (one: Self, other: Self) -> Bool {
+        one.serverContextTakeover == other.serverContextTakeover
+            && one.clientContextTakeover == other.clientContextTakeover && one.maxWindowBits == other.maxWindowBits
+            && one.budget === other.budget
     }
 
     /// The first offer a server can accept (RFC 7692 section 7.1), or nil: then the connection is not compressed.
@@ -65,12 +89,23 @@ package struct DeflatePolicy: Equatable, Sendable {
         guard let asked = AskedParameters(offer, valuelessClientBits: true) else { return nil }
         // zlib makes no raw stream with a window of 256 bytes.
         if let bits = asked.serverMaxWindowBits, bits < 9 { return nil }
-        return DeflateParameters(
+        var accepted = DeflateParameters(
             serverNoContextTakeover: asked.serverNoContextTakeover || !serverContextTakeover,
             clientNoContextTakeover: asked.clientNoContextTakeover || !clientContextTakeover,
-            serverMaxWindowBits: min(asked.serverMaxWindowBits ?? 15, serverMaxWindowBits),
-            // The client's window is inflated by one of 15 bits, which reads them all: no reason to ask for less.
-            clientMaxWindowBits: 15)
+            serverMaxWindowBits: min(asked.serverMaxWindowBits ?? 15, maxWindowBits))
+        // Without takeover the client's window is inflated by one of 15 bits that all share: no reason to ask for less.
+        if !accepted.clientNoContextTakeover, asked.namesClientMaxWindowBits {
+            accepted.clientMaxWindowBits = min(asked.clientMaxWindowBits ?? 15, maxWindowBits)
+        }
+        if accepted.takesOver, let budget {
+            accepted.memory = budget.take(DeflateCodec.memory(for: accepted))
+            if accepted.memory == nil {
+                accepted.serverNoContextTakeover = true
+                accepted.clientNoContextTakeover = true
+                accepted.clientMaxWindowBits = 15
+            }
+        }
+        return accepted
     }
 
     /// Checks a server's answer to an offer made with `offered.headerValue`.
@@ -101,6 +136,8 @@ private struct AskedParameters {
     var clientNoContextTakeover = false
     var serverMaxWindowBits: Int?
     var clientMaxWindowBits: Int?
+    /// Whether the client can be told a window, with or without one of its own in the offer.
+    var namesClientMaxWindowBits = false
 
     /// - Parameter valuelessClientBits: an offer may name client_max_window_bits without a value; an answer may not.
     init?(_ element: ExtensionOffer, valuelessClientBits: Bool) {
@@ -117,8 +154,10 @@ private struct AskedParameters {
             case ("client_max_window_bits", let value?):
                 guard let bits = Self.windowBits(value) else { return nil }
                 clientMaxWindowBits = bits
+                namesClientMaxWindowBits = true
             case ("client_max_window_bits", nil):
                 guard valuelessClientBits else { return nil }
+                namesClientMaxWindowBits = true
             default: return nil
             }
         }

@@ -38,6 +38,7 @@ package final class WebSocketConnection {
     private let role: Role
     /// What this end compresses with; 0 when permessage-deflate was not agreed on.
     private let windowBits: UInt8
+    /// What messages are compressed with; nil when permessage-deflate was not agreed on.
     private let codec: DeflateCodec?
     /// The newest ping that could not be answered because the peer took nothing.
     private var owedPong: [UInt8]?
@@ -59,16 +60,25 @@ package final class WebSocketConnection {
         self.delegate = delegate
         lastReceived = hub.loop.now
         creditSince = hub.loop.now
+        var inflating: DeflateCodec?
         if let deflate {
-            let takesOver = !deflate.serverNoContextTakeover || !deflate.clientNoContextTakeover
-            codec = takesOver ? DeflateCodec(contextTakeover: true) : hub.codec
-            windowBits = UInt8(role == .server ? deflate.serverMaxWindowBits : deflate.clientMaxWindowBits)
+            let isServer = role == .server
+            // What keeps a window is the connection's own, the rest the hub's.
+            let own =
+                deflate.takesOver
+                ? DeflateCodec(
+                    contextTakeover: true,
+                    inflatingBits: isServer ? deflate.clientMaxWindowBits : deflate.serverMaxWindowBits,
+                    share: deflate.memory) : hub.codec
+            codec = (isServer ? deflate.serverNoContextTakeover : deflate.clientNoContextTakeover) ? hub.codec : own
+            inflating = (isServer ? deflate.clientNoContextTakeover : deflate.serverNoContextTakeover) ? hub.codec : own
+            windowBits = UInt8(isServer ? deflate.serverMaxWindowBits : max(9, deflate.clientMaxWindowBits))
         } else {
             codec = nil
             windowBits = 0
         }
         machine = WebSocketConnectionMachine(
-            role: role, messageLimit: hub.options.maxMessageBytes, codec: codec,
+            role: role, messageLimit: hub.options.maxMessageBytes, codec: inflating,
             controlCredit: hub.options.maxControlFramesPerSecond)
         socket.delegate = self
         hub.opened(self)

@@ -39,29 +39,8 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-struct Echo: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Serve the WebSocket layer alone: every message comes back.")
-
-    @Option(help: "Address to listen on.")
-    var host = "127.0.0.1"
-
-    @Option(help: "Port to listen on, 0 for a free one.")
-    var port: UInt16
-
-    func run() async throws {
-        var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
-        let server = EchoServer(host: host, port: port) { url in
-            print("listening on \(url)")
-            fflush(nil)
-        }
-        try await runService(server, logger: logger)
-    }
-}
-
 /// Runs a service until SIGTERM or SIGINT, and turns what keeps it from starting into an exit status.
-private func runService(_ service: some Service, logger: Logger) async throws {
+func runService(_ service: some Service, logger: Logger) async throws {
     let group = ServiceGroup(
         configuration: .init(
             services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],

@@ -13,6 +13,9 @@ struct DeflateNegotiationTests {
     private static let none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
     private static let takeover = DeflatePolicy(serverContextTakeover: true, clientContextTakeover: true)
 
+    private static let narrow = DeflatePolicy(
+        serverContextTakeover: true, clientContextTakeover: true, maxWindowBits: 10)
+
     static let cases: [Case] = [
         Case(offer: "permessage-deflate", answer: none),
         Case(offer: "Permessage-Deflate", answer: none),
@@ -45,16 +48,61 @@ struct DeflateNegotiationTests {
             answer: "permessage-deflate; client_no_context_takeover", policy: takeover),
         Case(
             offer: "permessage-deflate", answer: none + "; server_max_window_bits=11",
-            policy: DeflatePolicy(serverMaxWindowBits: 11)),
+            policy: DeflatePolicy(maxWindowBits: 11)),
         Case(
             offer: "permessage-deflate; server_max_window_bits=9", answer: none + "; server_max_window_bits=9",
-            policy: DeflatePolicy(serverMaxWindowBits: 11)),
+            policy: DeflatePolicy(maxWindowBits: 11)),
+        Case(offer: "permessage-deflate; client_max_window_bits", answer: "permessage-deflate", policy: takeover),
+        Case(
+            offer: "permessage-deflate; client_max_window_bits=12",
+            answer: "permessage-deflate; client_max_window_bits=12", policy: takeover),
+        Case(
+            offer: "permessage-deflate; client_max_window_bits",
+            answer: "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10", policy: narrow),
+        Case(
+            offer: "permessage-deflate", answer: "permessage-deflate; server_max_window_bits=10", policy: narrow),
+        Case(
+            offer: "permessage-deflate; client_no_context_takeover; client_max_window_bits",
+            answer: "permessage-deflate; client_no_context_takeover; server_max_window_bits=10", policy: narrow),
+        Case(
+            offer: "permessage-deflate; client_max_window_bits", answer: none,
+            policy: DeflatePolicy(
+                serverContextTakeover: true, clientContextTakeover: true, budget: DeflateBudget(bytes: 1000))),
     ]
 
     @Test("what a server answers", arguments: cases)
     func server(_ example: Case) throws {
         let offers = try #require(ExtensionHeader.parse([example.offer]))
         #expect(example.policy.accept(offers)?.headerValue == example.answer)
+    }
+
+    @Test("windows that live on take of the budget, and give back; what it lacks goes without takeover")
+    func budget() throws {
+        let one = DeflateCodec.memory(for: DeflateParameters(serverNoContextTakeover: false))
+        let budget = DeflateBudget(bytes: 2 * one + one / 2)
+        let policy = DeflatePolicy(serverContextTakeover: true, budget: budget)
+        let offers = try #require(ExtensionHeader.parse(["permessage-deflate"]))
+        var open = (0..<3).map { _ in policy.accept(offers) }
+        #expect(open.map { $0?.serverNoContextTakeover } == [false, false, true])
+        #expect(budget.available == one / 2)
+        open[0] = nil
+        #expect(budget.available == one + one / 2)
+        #expect(policy.accept(offers)?.serverNoContextTakeover == false)
+        open = []
+        #expect(budget.available == 2 * one + one / 2)
+    }
+
+    @Test(
+        "what windows take, by zlib's account",
+        arguments: [
+            (true, true, 15, 15, 0), (false, true, 15, 15, 169_984), (true, false, 15, 15, 39_936),
+            (true, false, 15, 8, 7_680), (false, true, 9, 15, 40_960),
+        ])
+    func memory(_ server: Bool, _ client: Bool, _ serverBits: Int, _ clientBits: Int, _ bytes: Int) {
+        let parameters = DeflateParameters(
+            serverNoContextTakeover: server, clientNoContextTakeover: client, serverMaxWindowBits: serverBits,
+            clientMaxWindowBits: clientBits)
+        #expect(DeflateCodec.memory(for: parameters) == bytes)
     }
 
     @Test("the header's grammar")

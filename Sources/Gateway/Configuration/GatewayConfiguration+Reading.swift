@@ -58,6 +58,14 @@ extension GatewayConfiguration {
             try source.integer("max.messages.per.conversation", 2...1_000_000) ?? maximumMessagesPerConversation
         maximumSocketsPerUser = try source.integer("max.sockets.per.user", 1...100_000) ?? maximumSocketsPerUser
         maximumSockets = try source.integer("max.sockets", 1...1_000_000) ?? maximumSockets
+        maximumSocketsPerAddress =
+            try source.integer("max.sockets.per.address", 1...1_000_000) ?? maximumSocketsPerAddress
+        handshakeSeconds = try source.integer("handshake.seconds", 1...3_600) ?? handshakeSeconds
+        keepAliveSeconds = try source.integer("keep.alive.seconds", 1...3_600) ?? keepAliveSeconds
+        pingSeconds = try source.integer("ping.seconds", 1...3_600) ?? pingSeconds
+        pongSeconds = try source.integer("pong.seconds", 1...7_200) ?? pongSeconds
+        guard pingSeconds < pongSeconds else { throw ConfigurationError("PONG_SECONDS must be more than PING_SECONDS") }
+        deflate = try source.deflate()
         drainSeconds = try source.integer("drain.seconds", 0...3_600) ?? drainSeconds
 
         if let name = source.text("log.level") {
@@ -103,6 +111,22 @@ private struct SettingReader {
         case "false", "0", "no", "off": false
         case let text?: throw ConfigurationError("\(Self.name(key)): \"\(text)\" is neither true nor false")
         }
+    }
+
+    func deflate() throws(ConfigurationError) -> DeflateConfiguration {
+        var deflate = DeflateConfiguration()
+        deflate.isOffered = try boolean("deflate") ?? deflate.isOffered
+        deflate.threshold = try integer("deflate.threshold", 0...(16 << 20)) ?? deflate.threshold
+        deflate.windowBits = try integer("deflate.window.bits", 9...15) ?? deflate.windowBits
+        deflate.memory = try integer("deflate.memory", 0...(1 << 40)) ?? deflate.memory
+        if let name = text("deflate.takeover") {
+            guard let takeover = DeflateConfiguration.Takeover(rawValue: name.lowercased()) else {
+                let known = DeflateConfiguration.Takeover.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ConfigurationError("DEFLATE_TAKEOVER: \"\(name)\" is none of \(known)")
+            }
+            deflate.takeover = takeover
+        }
+        return deflate
     }
 
     /// A list separated by commas, each with scheme and host as a browser sends it.

@@ -1,4 +1,5 @@
 package import Logging
+import WebSocket
 
 /// Everything that can be configured, as a plain value (README, table of configuration). Times are in the unit that
 /// their name says.
@@ -44,11 +45,47 @@ package struct GatewayConfiguration: Sendable {
     package var maximumMessagesPerConversation = 1_000
     package var maximumSocketsPerUser = 50
     package var maximumSockets = 20_000
+    package var maximumSocketsPerAddress = 1_000
+    package var handshakeSeconds = 10
+    package var keepAliveSeconds = 75
+    package var pingSeconds = 30
+    package var pongSeconds = 60
+    package var deflate = DeflateConfiguration()
     package var drainSeconds = 20
 
     package var logLevel = Logger.Level.info
 
     package init() {}
+}
+
+/// How messages are compressed (permessage-deflate, RFC 7692).
+package struct DeflateConfiguration: Sendable {
+    package enum Takeover: String, Sendable, CaseIterable {
+        case none, server, client, both
+    }
+
+    /// Whether it is offered at all.
+    package var isOffered = true
+    /// Messages under so many bytes are not compressed.
+    package var threshold = 512
+    /// Whose window may live on between messages.
+    package var takeover = Takeover.none
+    /// The largest window, 9 to 15.
+    package var windowBits = 15
+    /// Bytes that windows which live on may take in the whole process; connections beyond go without takeover.
+    package var memory = 64 << 20
+
+    package init() {}
+
+    /// - Parameter budget: made once for the process by `makeBudget`.
+    func policy(_ budget: DeflateBudget) -> DeflatePolicy? {
+        guard isOffered else { return nil }
+        return DeflatePolicy(
+            serverContextTakeover: takeover == .server || takeover == .both,
+            clientContextTakeover: takeover == .client || takeover == .both, maxWindowBits: windowBits, budget: budget)
+    }
+
+    func makeBudget() -> DeflateBudget { DeflateBudget(bytes: memory) }
 }
 
 /// A setting that can't be used; one line for the operator.

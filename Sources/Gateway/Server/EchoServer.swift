@@ -4,15 +4,36 @@ import HTTPTypes
 import ServiceLifecycle
 import WebSocket
 
+/// How `EchoServer` is set up. Nothing is narrow by default: suites send what they like.
+package struct EchoSettings: Sendable {
+    package var host = "127.0.0.1"
+    package var port: UInt16 = 0
+    /// Bytes of a message: conformance suites send up to 16 MiB.
+    package var maximumMessageBytes = 32 << 20
+    /// Connections in all, and from one address.
+    package var maximumSockets = 1_000_000
+    package var maximumSocketsPerAddress = 1_000_000
+    /// Milliseconds for a handshake, between pings (0: none of its own, since a conformance suite counts every frame
+    /// that it gets), and without a sign of life.
+    package var handshakeMilliseconds = 10_000
+    package var pingMilliseconds = 0
+    package var pongMilliseconds = 60_000
+    package var deflate: DeflateConfiguration
+
+    package init() {
+        deflate = DeflateConfiguration()
+        // What came compressed goes back compressed.
+        deflate.threshold = 0
+    }
+}
+
 /// The WebSocket layer alone: every message comes back as it went. For conformance suites and benchmarks.
 package struct EchoServer: Service {
-    private let host: String
-    private let port: UInt16
+    private let settings: EchoSettings
     private let started: @Sendable (_ url: String) -> Void
 
-    package init(host: String, port: UInt16, started: @escaping @Sendable (_ url: String) -> Void) {
-        self.host = host
-        self.port = port
+    package init(_ settings: EchoSettings, started: @escaping @Sendable (_ url: String) -> Void) {
+        self.settings = settings
         self.started = started
     }
 
@@ -20,16 +41,17 @@ package struct EchoServer: Service {
     package func run() async throws {
         let listening: ListeningSocket
         do {
-            listening = try ListeningSocket(host: host, port: port)
+            listening = try ListeningSocket(host: settings.host, port: settings.port)
         } catch {
-            throw StartError.network("cannot listen on \(host):\(port): \(error)")
+            throw StartError.network("cannot listen on \(settings.host):\(settings.port): \(error)")
         }
         let loop = try EventLoop(label: "parley.echo")
         loop.start()
+        let settings = settings
         let server = try await loop.run {
-            LoopBound(try EchoShard(loop: loop, listening: listening), on: loop)
+            LoopBound(try EchoShard(loop: loop, listening: listening, settings: settings), on: loop)
         }
-        started("ws://\(host):\(listening.port)")
+        started("ws://\(settings.host):\(listening.port)")
         try? await gracefulShutdown()
         _ = try? await loop.run { server.value.stop() }
         loop.stop()
@@ -37,21 +59,29 @@ package struct EchoServer: Service {
 }
 
 private final class EchoShard: HTTPHandler {
-    /// Bytes of a message: conformance suites send up to 16 MiB.
-    private static let messageLimit = 32 << 20
-    /// Bytes that may wait for a peer which sends more than it reads.
-    private static let outboundLimit = 128 << 20
-
+    /// Bytes that may wait for a peer which sends more than it reads: four of the largest messages.
+    private let outboundLimit: Int
     private let hub: WebSocketHub
     private let echo = EchoHandler()
+    private let handshake: Handshake.Options
     private var http: HTTPServer?
     private var listener: Listener?
 
-    init(loop: EventLoop, listening: ListeningSocket) throws(SystemError) {
-        // No pings of its own: a conformance suite counts every frame that it gets.
+    init(loop: EventLoop, listening: ListeningSocket, settings: EchoSettings) throws(SystemError) {
+        outboundLimit = 4 * settings.maximumMessageBytes
         hub = WebSocketHub(
-            loop: loop, options: WebSocketOptions(maxMessageBytes: Self.messageLimit, pingInterval: 0))
-        let http = HTTPServer(on: loop, handler: self)
+            loop: loop,
+            options: WebSocketOptions(
+                maxMessageBytes: settings.maximumMessageBytes,
+                pingInterval: UInt64(settings.pingMilliseconds) * 1_000_000,
+                pongTimeout: UInt64(settings.pongMilliseconds) * 1_000_000,
+                compressionThreshold: settings.deflate.threshold))
+        handshake = Handshake.Options(deflate: settings.deflate.policy(settings.deflate.makeBudget()))
+        var bounds = HTTPServerSettings()
+        bounds.headTimeout = UInt64(settings.handshakeMilliseconds) * 1_000_000
+        let limiter = ConnectionLimiter(
+            total: settings.maximumSockets, perAddress: settings.maximumSocketsPerAddress)
+        let http = HTTPServer(on: loop, handler: self, settings: bounds, limiter: limiter)
         self.http = http
         listener = try Listener(listening, on: loop) { http.accept($0) }
     }
@@ -59,7 +89,7 @@ private final class EchoShard: HTTPHandler {
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
         let outcome = Handshake.respond(
             method: request.method.rawValue, version: (major: 1, minor: request.version == .http10 ? 0 : 1),
-            options: Handshake.Options()
+            options: handshake
         ) { request.headers.values($0) }
         switch outcome {
         case .reject(let rejection):
@@ -68,7 +98,7 @@ private final class EchoShard: HTTPHandler {
                 body: Array(rejection.message.utf8))
         case .accept(let acceptance):
             guard let upgrade = responder.upgrade(nil) else { return }
-            upgrade.socket.outboundLimit = Self.outboundLimit
+            upgrade.socket.outboundLimit = outboundLimit
             upgrade.socket.write(acceptance.responseHead)
             let connection = WebSocketConnection(
                 upgrade.socket, hub: hub, deflate: acceptance.deflate, delegate: echo)

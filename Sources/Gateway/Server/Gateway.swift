@@ -44,8 +44,7 @@ package struct Gateway: Service {
         try await checkDatabase()
         let listening = try listen()
         let shards = try await makeShards()
-        let directory = ShardDirectory(
-            socketsPerShard: (configuration.maximumSockets + shards.count - 1) / shards.count)
+        let directory = ShardDirectory(configuration)
         directory.fill(shards)
         let files = openFiles()
 
@@ -259,7 +258,16 @@ final class ShardServer {
 
     init(handler: GatewayHandler, listening: ListeningSocket) throws(SystemError) {
         self.handler = handler
-        let server = HTTPServer(on: handler.shard.loop, handler: handler)
+        let configuration = handler.shard.configuration
+        var settings = HTTPServerSettings()
+        settings.headTimeout = UInt64(configuration.handshakeSeconds) * 1_000_000_000
+        settings.idleTimeout = UInt64(configuration.keepAliveSeconds) * 1_000_000_000
+        // Who looks after the gateway is answered also when nobody else is.
+        let full = FullHandler(handler) { request in
+            ["healthz", "readyz", "metrics"].contains(request.segments.first) && request.segments.count == 1
+        }
+        let server = HTTPServer(
+            on: handler.shard.loop, handler: handler, settings: settings, limiter: handler.siblings.limiter, full: full)
         http = server
         listener = try Listener(listening, on: handler.shard.loop) { server.accept($0) }
     }

@@ -11,7 +11,7 @@ extension GatewayHandler {
         guard let principal = authenticate(request, responder) else { return }
         let outcome = Handshake.respond(
             method: request.method.rawValue, version: (major: 1, minor: request.version == .http10 ? 0 : 1),
-            options: Handshake.Options(subprotocols: ["parley.v1"])
+            options: siblings.handshake
         ) { request.headers.values($0) }
         let acceptance: Handshake.Acceptance
         switch outcome {
@@ -21,8 +21,8 @@ extension GatewayHandler {
             reject(rejection, responder)
             return
         }
-        guard !shard.isDraining, shard.socketCount < siblings.socketsPerShard else {
-            responder.respond(error: .unavailable, "No more sockets can be opened now.", retryAfter: 5)
+        guard !shard.isDraining else {
+            responder.respond(error: .unavailable, "The gateway is about to stop.", retryAfter: 5)
             return
         }
         let opening = ChatOpening(
@@ -36,11 +36,13 @@ extension GatewayHandler {
             return
         }
         // The user lives on another shard: the descriptor moves there, and everything after it happens there.
+        let place = upgrade.socket.place
         let descriptor = upgrade.socket.detach()
         guard descriptor >= 0 else { return }
         let leftover = upgrade.leftover
         home.loop.execute {
             guard let socket = try? Socket(adopting: descriptor, on: home.loop) else { return }
+            socket.place = place
             socket.write(head)
             home.value.open(socket, opening, leftover: leftover)
         }

@@ -59,7 +59,13 @@ package final class Shard: SessionEnvironment {
         limits.contextMessages = configuration.contextMessages
         limits.coalescingWindow = UInt64(configuration.coalescingMilliseconds)
         self.limits = limits
-        hub = WebSocketHub(loop: loop, options: WebSocketOptions(maxMessageBytes: configuration.maximumMessageBytes))
+        hub = WebSocketHub(
+            loop: loop,
+            options: WebSocketOptions(
+                maxMessageBytes: configuration.maximumMessageBytes,
+                pingInterval: UInt64(configuration.pingSeconds) * 1_000_000_000,
+                pongTimeout: UInt64(configuration.pongSeconds) * 1_000_000_000,
+                compressionThreshold: configuration.deflate.threshold))
 
         switch configuration.agent {
         case .todo:

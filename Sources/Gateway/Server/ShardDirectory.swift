@@ -1,14 +1,21 @@
 import EventLoop
+import HTTP
 import Synchronization
+import WebSocket
 
 /// All shards of the process, and which of them a user belongs to. Filled once at the start, before anyone asks.
 final class ShardDirectory: Sendable {
     private let shards = Mutex<[LoopBound<Shard>]>([])
-    /// Sockets that each shard takes.
-    let socketsPerShard: Int
+    /// Who gets a connection, on whichever shard.
+    let limiter: ConnectionLimiter
+    /// How handshakes are answered.
+    let handshake: Handshake.Options
 
-    init(socketsPerShard: Int) {
-        self.socketsPerShard = socketsPerShard
+    init(_ configuration: GatewayConfiguration) {
+        limiter = ConnectionLimiter(
+            total: configuration.maximumSockets, perAddress: configuration.maximumSocketsPerAddress)
+        handshake = Handshake.Options(
+            subprotocols: ["parley.v1"], deflate: configuration.deflate.policy(configuration.deflate.makeBudget()))
     }
 
     func fill(_ all: [LoopBound<Shard>]) {

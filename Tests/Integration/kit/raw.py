@@ -75,13 +75,14 @@ class RawConnection:
 class RawWebSocket(RawConnection):
     """A handshake, then frames by hand."""
 
-    def __init__(self, gateway, token, timeout=15, protocol="parley.v1"):
+    def __init__(self, gateway, token="", timeout=15, protocol="parley.v1", extensions=None):
         super().__init__(gateway, timeout)
+        more = f"Sec-WebSocket-Extensions: {extensions}\r\n" if extensions else ""
         key = base64.b64encode(os.urandom(16)).decode()
         self.send(f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                   f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n"
-                  f"Sec-WebSocket-Protocol: {protocol}\r\n\r\n")
-        status, _, _ = self.response()
+                  f"Sec-WebSocket-Protocol: {protocol}\r\n{more}\r\n")
+        status, self.headers, _ = self.response()
         assert status == 101, f"no upgrade: {status}"
 
     def frame(self, opcode, payload=b"", *, fin=True, mask=True, rsv=0, length=None):
@@ -110,6 +111,11 @@ class RawWebSocket(RawConnection):
 
     def read(self):
         """(opcode, payload) of the next frame."""
+        opcode, _, payload = self.read_frame()
+        return opcode, payload
+
+    def read_frame(self):
+        """(opcode, whether it is compressed, payload) of the next frame."""
         first, second = self.exactly(2)
         assert not second & 0x80, "a masked frame from the server"
         size = second & 0x7F
@@ -117,7 +123,7 @@ class RawWebSocket(RawConnection):
             size = struct.unpack(">H", self.exactly(2))[0]
         elif size == 127:
             size = struct.unpack(">Q", self.exactly(8))[0]
-        return first & 0x0F, self.exactly(size)
+        return first & 0x0F, bool(first & 0x40), self.exactly(size)
 
     def close_code(self):
         """Reads to the close frame; its code."""

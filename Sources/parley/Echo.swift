@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Logging
+
+struct Echo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve the WebSocket layer alone: every message comes back.")
+
+    @Option(help: "Address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "Port to listen on, 0 for a free one.")
+    var port: UInt16
+
+    @Option(help: "Bytes that a message may have.")
+    var maxMessageBytes = 32 << 20
+
+    @Option(help: "Connections at once.")
+    var maxSockets = 1_000_000
+
+    @Option(help: "Connections at once from one IPv4 address or IPv6 /64.")
+    var maxSocketsPerAddress = 1_000_000
+
+    @Option(help: "Milliseconds for a handshake.")
+    var handshakeMs = 10_000
+
+    @Option(help: "Milliseconds between pings, 0 for none.")
+    var pingMs = 0
+
+    @Option(help: "Milliseconds without a sign of life.")
+    var pongMs = 60_000
+
+    @Flag(inversion: .prefixedNo, help: "Offer permessage-deflate.")
+    var deflate = true
+
+    @Option(help: "Bytes under which a message goes uncompressed.")
+    var deflateThreshold = 0
+
+    @Option(help: "Whose window lives on between messages: none, server, client or both.")
+    var deflateTakeover = "none"
+
+    @Option(help: "The largest window, 9 to 15.")
+    var deflateWindowBits = 15
+
+    @Option(help: "Bytes for windows that live on, of all connections together.")
+    var deflateMemory = 64 << 20
+
+    func validate() throws {
+        guard (1...(1 << 30)).contains(maxMessageBytes) else {
+            throw ValidationError("--max-message-bytes is 1 to 2^30")
+        }
+        guard maxSockets > 0, maxSocketsPerAddress > 0 else { throw ValidationError("--max-sockets must be positive") }
+        guard (1...3_600_000).contains(handshakeMs), (0...3_600_000).contains(pingMs), (1...7_200_000).contains(pongMs)
+        else { throw ValidationError("times are in milliseconds, up to an hour") }
+        guard DeflateConfiguration.Takeover(rawValue: deflateTakeover) != nil else {
+            throw ValidationError("--deflate-takeover is none, server, client or both")
+        }
+        guard (9...15).contains(deflateWindowBits) else { throw ValidationError("--deflate-window-bits is 9 to 15") }
+        guard deflateThreshold >= 0, deflateMemory >= 0 else {
+            throw ValidationError("--deflate-threshold and --deflate-memory can't be negative")
+        }
+    }
+
+    func run() async throws {
+        var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        let server = EchoServer(settings) { url in
+            print("listening on \(url)")
+            fflush(nil)
+        }
+        try await runService(server, logger: logger)
+    }
+
+    private var settings: EchoSettings {
+        var settings = EchoSettings()
+        settings.host = host
+        settings.port = port
+        settings.maximumMessageBytes = maxMessageBytes
+        settings.maximumSockets = maxSockets
+        settings.maximumSocketsPerAddress = maxSocketsPerAddress
+        settings.handshakeMilliseconds = handshakeMs
+        settings.pingMilliseconds = pingMs
+        settings.pongMilliseconds = pongMs
+        settings.deflate.isOffered = deflate
+        settings.deflate.threshold = deflateThreshold
+        settings.deflate.takeover = DeflateConfiguration.Takeover(rawValue: deflateTakeover) ?? .none
+        settings.deflate.windowBits = deflateWindowBits
+        settings.deflate.memory = deflateMemory
+        return settings
+    }
+}
