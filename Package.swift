@@ -71,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "parley",
             dependencies: [
-                "Chat", "EventLoop", "Gateway", "WebSocket",
+                "Chat", "EventLoop", "Gateway", "Postgres", "Store", "WebSocket",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),

@@ -8,6 +8,7 @@
 #   cluster_stop PLACE [MODE]    stops it (fast, or immediate) if it runs
 #   cluster_database PLACE NAME  makes the role parley and a database of it, where they are missing
 #   cluster_url PLACE DATABASE [ROLE]  its connection URL
+#   cluster_follow PLACE PRIMARY  makes it a standby of a running one; cluster_promote PLACE makes it a primary
 #
 # PostgreSQL refuses to run as root. Root's clusters belong to the user postgres, in a folder that it can reach.
 
@@ -162,3 +163,19 @@ cluster_database() {
     [[ $(cluster_sql "$place" postgres -c "select 1 from pg_database where datname = '$name'") == 1 ]] ||
         cluster_sql "$place" postgres -c "create database $name owner parley"
 }
+
+# cluster_follow PLACE PRIMARY: makes PLACE a copy of the running cluster in PRIMARY, which follows it once started.
+cluster_follow() {
+    local place=$1 primary=$2 programs user
+    programs=$(cluster_programs "$primary")
+    user=$(cluster_user "$primary")
+    mkdir -p "$place"
+    ((EUID != 0)) || chown "$user:$(id -g "$user")" "$place"
+    chmod 700 "$place"
+    as_cluster "$primary" "$programs/pg_basebackup" -D "$place/data" -R -X stream -c fast \
+        -d "$(cluster_url "$primary" postgres postgres)" >"$place/setup.log" 2>&1 ||
+        die "pg_basebackup failed: $(tail -n 3 "$place/setup.log")" 70
+}
+
+# cluster_promote PLACE: ends the following; it takes writes when this returns.
+cluster_promote() { as_cluster "$1" "$(cluster_programs "$1")/pg_ctl" -D "$1/data" -s -w -t 60 promote; }

@@ -30,8 +30,9 @@ extension PostgresChatStore {
         _ userID: String, _ statement: Statement, _ parameters: Parameters,
         completion: @escaping (Result<Rows, StoreError>) -> Void
     ) {
-        guard let replica else { return run(userID, statement, parameters, completion: completion) }
-        let request = request(userID, statement, parameters, isWrite: false, completion)
+        var request = request(userID, statement, parameters, isWrite: false, completion)
+        request.setUser = Statements.setUserForPages
+        guard let replica else { return attempt(request) }
         switch gate.route(userID) {
         case .primary(let stamp): readOnPrimary(request, stamp)
         case .replica(let position):
@@ -53,6 +54,7 @@ extension PostgresChatStore {
         primaryReads += 1
         var request = request
         request.stamp = stamp
+        if stamp != nil { request.setUser = Statements.setUserOnPrimary }
         attempt(request)
     }
 
@@ -85,6 +87,7 @@ extension PostgresChatStore {
         var isWrite: Bool
         var deadline: UInt64
         var isInDoubt = false
+        var setUser = Statements.setUser
         /// Of a read after which the position of the WAL is to be remembered.
         var stamp: UInt64?
         var completion: (Result<Rows, StoreError>) -> Void
@@ -96,7 +99,7 @@ extension PostgresChatStore {
             { connection in
                 var user = Parameters()
                 user.append(text: request.userID)
-                connection.send(request.stamp == nil ? Statements.setUser : Statements.setUserOnPrimary, user)
+                connection.send(request.setUser, user)
                 connection.send(request.statement, request.parameters)
             },
             completion: { [self] outcome in

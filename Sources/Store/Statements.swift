@@ -2,18 +2,31 @@ import Chat
 import Postgres
 
 /// What the store asks the database.
-enum Statements {
+package enum Statements {
     private typealias T = PostgresType
 
     /// For row-level security, until the end of the transaction.
     static let setUser = Statement("user", "select set_config('app.user_id', $1, true)", T.text)
+
+    /// Pages are read in the order of an index, from its end, and stop when they are full. The planner does not know
+    /// that a conversation has one user, so it takes the two conditions together for more selective than they are and
+    /// would rather fetch and sort the whole conversation. With what it must not do priced beyond `jit_above_cost`, it
+    /// would also compile the plan each time.
+    private static let pages = """
+        set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+            set_config('jit', 'off', true)
+        """
+
+    /// The same for pages and lists.
+    static let setUserForPages = Statement("user_pages", "select set_config('app.user_id', $1, true), \(pages)", T.text)
 
     /// The same, and how far the WAL is; null where the server is a standby.
     static let setUserOnPrimary = Statement(
         "user_primary",
         """
         select set_config('app.user_id', $1, true),
-            case when not pg_is_in_recovery() then (pg_current_wal_insert_lsn() - '0/0')::int8 end
+            case when not pg_is_in_recovery() then (pg_current_wal_insert_lsn() - '0/0')::int8 end,
+            \(pages)
         """, T.text)
 
     /// The same, and whether this standby has replayed the WAL up to there.
@@ -21,7 +34,8 @@ enum Statements {
         "user_replica",
         """
         select set_config('app.user_id', $1, true),
-            pg_is_in_recovery() and coalesce((pg_last_wal_replay_lsn() - '0/0')::int8 >= $2, false)
+            pg_is_in_recovery() and coalesce((pg_last_wal_replay_lsn() - '0/0')::int8 >= $2, false),
+            \(pages)
         """, T.text, T.int8)
 
     static let acceptTurns = Statement(

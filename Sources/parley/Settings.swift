@@ -57,7 +57,9 @@ struct SettingOptions: ParsableArguments {
         var providers: [any ConfigProvider] = [
             InMemoryProvider(name: "flags", values: flags),
             EnvironmentVariablesProvider(
-                secretsSpecifier: .specific(["DATABASE_URL", "DATABASE_REPLICA_URL", "AUTH_JWT_SECRET", "AGENT_API_KEY"])),
+                secretsSpecifier: .specific([
+                    "DATABASE_URL", "DATABASE_REPLICA_URL", "AUTH_JWT_SECRET", "AGENT_API_KEY",
+                ])),
         ]
         let path = file ?? ["parley.yaml", "parley.json"].first { FileManager.default.fileExists(atPath: $0) }
         if let path {

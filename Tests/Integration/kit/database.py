@@ -25,17 +25,41 @@ def _bash(function, *arguments):
 
 
 class Cluster:
-    """A cluster of one test's own, which it may stop."""
+    """A cluster of one test's own, which it may stop. `lines` are lines of its configuration."""
 
-    def __init__(self):
+    def __init__(self, *lines, follow=None):
         self._folder = tempfile.TemporaryDirectory(prefix="parley-cluster.", ignore_cleanup_errors=True)
         os.chmod(self._folder.name, 0o755)
         self.place = pathlib.Path(self._folder.name) / "postgres"
+        self.lines = lines
+        if follow is not None:
+            _bash("cluster_follow", self.place, follow.place)
         self.start()
-        _bash("cluster_database", self.place, "parley")
+        if follow is None:
+            _bash("cluster_database", self.place, "parley")
 
     def start(self):
-        _bash("cluster_start", self.place, *QUICK)
+        _bash("cluster_start", self.place, *QUICK, *self.lines)
+
+    def follower(self, *lines):
+        """A standby of this one, which streams."""
+        return Cluster(*lines, follow=self)
+
+    def promote(self):
+        _bash("cluster_promote", self.place)
+
+    @property
+    def socket(self):
+        return psycopg.conninfo.conninfo_to_dict(self.admin_url)["host"]
+
+    @property
+    def postmaster(self):
+        return int((self.place / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    def processes(self):
+        """The server's processes, the first of all last."""
+        children = pathlib.Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text().split()
+        return [*map(int, children), self.postmaster]
 
     def stop(self, mode="fast"):
         _bash("cluster_stop", self.place, mode)
@@ -57,7 +81,7 @@ class Database:
         self._maintenance = admin_url
         self.admin_url = psycopg.conninfo.make_conninfo(
             admin_url, dbname=self.name, options="-c search_path=parley,public")
-        host = psycopg.conninfo.conninfo_to_dict(admin_url)["host"]
+        self.host = host = psycopg.conninfo.conninfo_to_dict(admin_url)["host"]
         self.url = f"postgresql://parley@/{self.name}?host={host}"
         with psycopg.connect(admin_url, autocommit=True) as connection:
             connection.execute(f"create database {self.name} owner parley")

@@ -1,0 +1,11 @@
+package import Postgres
+
+extension Statements {
+    /// Every statement that the store sends. A test looks for statements that are missing here, and tries each as
+    /// somebody else.
+    package static let all: [Statement] = [
+        setUser, setUserForPages, setUserOnPrimary, setUserOnReplica,
+        acceptTurns, endRuns, touchUsers, checkpointRuns, beat, recoverRuns, performTool,
+        sentTurn, conversation, messagesBefore, messagesAfter, conversations, ping,
+    ]
+}

@@ -1,0 +1,175 @@
+import Chat
+import Foundation
+import Postgres
+import Store
+import Testing
+
+/// Every statement that the store sends, as somebody else. New ones cannot be forgotten: the sources are searched.
+@Suite struct StatementIsolationTests {
+    /// Who a statement works for is its first parameter, which only the gateway fills: these run as the schema's owner
+    /// or are everybody's, and are tried with the stranger's own name only.
+    private static let namesItsUser: Set<String> = ["accept", "end", "touch", "checkpoint"]
+    /// These answer with rows of everybody, which the gateway's own process needs to finish what a dead one left. No
+    /// user's request reaches them.
+    private static let servesAll: Set<String> = ["recover"]
+
+    /// Names in `Statement("name", …)` in the sources of the store.
+    private func namesInSources() throws -> Set<String> {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Sources/Store").standardizedFileURL
+        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+        var names: Set<String> = []
+        while let file = files?.nextObject() as? URL {
+            guard file.pathExtension == "swift" else { continue }
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for match in text.matches(of: /(?:Statement|messages)\(\s*"([a-z_]+)",/) { names.insert(String(match.1)) }
+        }
+        return names
+    }
+
+    @Test func everyStatementIsInTheList() throws {
+        let listed = Statements.all.map(\.name)
+        #expect(Set(listed).count == listed.count)
+        let found = try namesInSources()
+        #expect(found.count > 10)
+        #expect(found.subtracting(listed).isEmpty, "add them to Statements.all")
+    }
+
+    /// What belongs to one user, with a word in every text that the answers are searched for.
+    private struct Victim {
+        let word = "victim\(UInt64.random(in: 0 ... .max))"
+        let store: StoreFixture
+        let turn: NewTurn
+        let task: String
+
+        init() async throws {
+            store = try StoreFixture()
+            var turn = store.newTurn("my \(word)", client: "client-\(word)")
+            turn.title = "title \(word)"
+            self.turn = turn
+            _ = await store.accept(turn)
+            _ = await store.perform(
+                ToolOperation(
+                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID,
+                    ordinal: 1, name: "add_task", arguments: ["title": .string("task \(word)")]))
+            task = try store.value("select id from parley.tasks where user_id = $1", [store.user]) ?? ""
+        }
+
+        /// Everything stored of the user, as text.
+        func rows() throws -> [[String?]] {
+            let owner = try TestDatabase.owner()
+            let tables = try owner.query(
+                """
+                select c.relname from pg_class c
+                where c.relnamespace = 'parley'::regnamespace and c.relkind = 'r' and exists (
+                    select from pg_attribute a where a.attrelid = c.oid and a.attname = 'user_id')
+                order by 1
+                """)
+            var rows: [[String?]] = []
+            for table in tables.compactMap(\.[0]) {
+                rows += try owner.query(
+                    "select t::text from parley.\(table) t where user_id = $1 order by 1", [store.user])
+            }
+            return rows
+        }
+    }
+
+    /// Values for each parameter of a statement: a few rounds, so that each id of the victim's meets each place.
+    private func arguments(
+        _ statement: Statement, _ victim: Victim, naming users: [String], round: Int
+    ) -> [String?] {
+        let ids = [victim.turn.threadID, victim.turn.messageID, victim.turn.runID].map(\.description)
+        var texts = users + ["client-\(victim.word)", "active"]
+        var seenText = false
+        func value(_ type: UInt32, _ place: Int) -> String? {
+            switch type {
+            case PostgresType.text, PostgresType.varchar, PostgresType.textArray:
+                // What a tool does: to read another's task is what would be told.
+                if statement.name == "tool", place == 5 { return "get" }
+                // The first text names the user wherever one is named.
+                let text = seenText ? texts[(round + place) % texts.count] : users[round % users.count]
+                seenText = true
+                return type == PostgresType.textArray ? "{\"\(text)\"}" : text
+            case PostgresType.uuid: return ids[(round / 2 + place) % 3]
+            case PostgresType.uuidArray: return "{\(ids[(round / 2 + place) % 3])}"
+            case PostgresType.int4:
+                // The last one is a limit, or a position: of a page before it in one round, after it in the next.
+                guard place == statement.parameterTypes.count - 1 else { return "50" }
+                return round.isMultiple(of: 2) ? "2147483647" : "0"
+            case PostgresType.int8: return victim.task
+            case PostgresType.bool: return "true"
+            case PostgresType.boolArray: return "{false}"
+            case PostgresType.int4Array: return "{1}"
+            // A tool's second one is its failure: there is none.
+            case PostgresType.jsonb: return statement.name == "tool" && place == 7 ? nil : "{}"
+            case PostgresType.jsonbArray: return "{null}"
+            case PostgresType.timestamptz: return "2100-01-01"
+            default: return nil
+            }
+        }
+        texts.rotate(by: round)
+        return statement.parameterTypes.enumerated().map { value($1, $0) }
+    }
+
+    @Test(arguments: Statements.all.map(\.name))
+    func doesNothingToAnother(_ name: String) async throws {
+        let statement = try #require(Statements.all.first { $0.name == name })
+        if Self.servesAll.contains(name) { return }
+        let victim = try await Victim()
+        let stranger = try StoreFixture()
+        // Makes the stranger known.
+        _ = await stranger.accept(stranger.newTurn())
+        let before = try victim.rows()
+        #expect(before.count >= 5)
+        let users = Self.namesItsUser.contains(name) ? [stranger.user] : [victim.store.user, stranger.user]
+        for role in [stranger.user, nil] {
+            for round in 0..<12 {
+                let connection = try TestDatabase.gateway(as: role)
+                try connection.execute("begin")
+                var answer: [[String?]] = []
+                do {
+                    answer = try connection.query(
+                        statement.sql, arguments(statement, victim, naming: users, round: round))
+                    try connection.execute("commit")
+                } catch {
+                    // A refusal is as good as an empty answer, if it is one: nothing must be wrong with the statement.
+                    #expect(
+                        ["42501", "23503", "23505", "23514", "23502", "22P02", "P0001"].contains(error.sqlState),
+                        "\(error)")
+                }
+                // What it was asked with may come back.
+                let told = answer.joined().compactMap { $0 }.filter {
+                    $0.contains(victim.word) && !$0.hasPrefix("client-")
+                }
+                #expect(told.isEmpty, "\(name), round \(round)")
+            }
+        }
+        #expect(try victim.rows() == before)
+    }
+}
+
+extension StatementIsolationTests {
+    /// That the arguments above hit what they aim at.
+    @Test(arguments: ["conversation", "messages_before", "messages_after", "conversations", "sent", "tool"])
+    func theSameFindsOnesOwn(_ name: String) async throws {
+        let statement = try #require(Statements.all.first { $0.name == name })
+        let victim = try await Victim()
+        var found: [String] = []
+        for round in 0..<12 {
+            let connection = try TestDatabase.gateway(as: victim.store.user)
+            let values = arguments(statement, victim, naming: [victim.store.user], round: round)
+            let answer = (try? connection.query(statement.sql, values)) ?? []
+            found += answer.joined().compactMap { $0 }
+                .filter { $0.contains(victim.word) || $0 == victim.turn.threadID.description }
+        }
+        #expect(!found.isEmpty)
+    }
+}
+
+extension Array {
+    fileprivate mutating func rotate(by places: Int) {
+        guard !isEmpty else { return }
+        let middle = places % count
+        self = Array(self[middle...] + self[..<middle])
+    }
+}
