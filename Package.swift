@@ -87,6 +87,11 @@ let package = Package(
             dependencies: ["HTTP", "EventLoop", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "EventLoop"], swiftSettings: settings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["HTTP", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types")],
+            path: "Fuzz/Targets", swiftSettings: settings),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
         .testTarget(name: "ChatTests", dependencies: ["Chat"], swiftSettings: settings),
         .testTarget(name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop"], swiftSettings: settings),

@@ -1,0 +1,35 @@
+// swift-tools-version: 6.2
+// The fuzzers, a package of their own: every module of ours in them is compiled with libFuzzer's coverage and the
+// address sanitizer. Sources are those of the program, by links. Built and run by deploy/fuzz.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library", "-package-name", "parley"]),
+]
+
+let package = Package(
+    name: "fuzz",
+    dependencies: [.package(url: "https://github.com/apple/swift-http-types", from: "1.8.0")],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+        .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
+        .target(
+            name: "HTTP", dependencies: ["EventLoop", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings),
+        .target(
+            name: "WebSocket", dependencies: ["EventLoop", "HTTP", "CZlib", "COpenSSL"], swiftSettings: settings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["EventLoop", "HTTP", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "Fuzz", dependencies: ["FuzzTargets"], swiftSettings: settings,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
+    ],
+    swiftLanguageModes: [.v6]
+)
