@@ -48,6 +48,11 @@ package final class EventLoop: @unchecked Sendable {
     /// Monotonic nanoseconds at the beginning of the tick.
     package private(set) var now: UInt64
 
+    /// What the TLS sockets of the loop share; made for the first of them.
+    private(set) lazy var tlsWire = TLSWire()
+    /// Sees to it that handshakes leave time for everybody else.
+    package private(set) lazy var handshakeGate = HandshakeGate(self)
+
     /// - Throws: when the process has no descriptors left.
     package init(label: String) throws(SystemError) {
         self.label = label

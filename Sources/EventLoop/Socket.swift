@@ -14,12 +14,19 @@ package protocol SocketDelegate: AnyObject {
     func socketClosed(_ socket: Socket)
 }
 
-/// A connected stream socket on a loop: non-blocking, without Nagle's delay.
+/// A connected stream socket on a loop: non-blocking, without Nagle's delay, plain or over TLS.
 ///
 /// What a tick writes is collected and leaves in one `send` when the tick ends. The outbound buffer is bounded: a
 /// write that would pass the bound takes nothing and says so. While it is open the loop keeps the socket alive and
 /// the socket its delegate.
+///
+/// Over TLS all of this is the same: bytes are counted and bounded before they are encrypted, which happens when they
+/// can be sent; and the end of the stream is the peer's close_notify. A stream that ends without it was cut, and is
+/// closed without `socketReceivedEnd`.
 package final class Socket: ReadinessHandler, TickParticipant {
+    /// Bytes that may wait for the peer, unless said otherwise: 1 MiB.
+    package static let defaultOutboundLimit = 1 << 20
+
     package let loop: EventLoop
     package var delegate: (any SocketDelegate)?
     package private(set) var isOpen = true
@@ -30,16 +37,19 @@ package final class Socket: ReadinessHandler, TickParticipant {
     /// another loop.
     package var place: (any AnyObject & Sendable)?
 
-    private let descriptor: Int32
+    /// Nil for a plain socket.
+    let tls: TLSLayer?
+
+    let descriptor: Int32
     private var token: WatchToken?
-    private var outbound: [UInt8] = []
-    private var sent = 0
+    private(set) var outbound: [UInt8] = []
+    var sent = 0
     private var interest: Interest = .read
-    private var flags: Flags = []
+    var flags: Flags = []
     private var lingerTimer: TimerToken?
 
-    private struct Flags: OptionSet {
-        let rawValue: UInt8
+    struct Flags: OptionSet {
+        let rawValue: UInt16
         static let enlisted = Flags(rawValue: 1)
         /// The kernel's buffer is full: EPOLLOUT is awaited.
         static let blocked = Flags(rawValue: 2)
@@ -52,14 +62,34 @@ package final class Socket: ReadinessHandler, TickParticipant {
         /// The peer has gone while reading was paused: not watched until it is resumed, since the kernel would report
         /// the hang-up for ever.
         static let parked = Flags(rawValue: 128)
+        /// A step of the handshake waits until there is time for it.
+        static let queued = Flags(rawValue: 256)
     }
 
     /// Takes a connected descriptor over; it is closed with the socket, also when this throws.
     ///
     /// - Parameter outboundLimit: bytes, 1 MiB by default.
-    package init(adopting descriptor: Int32, on loop: EventLoop, outboundLimit: Int = 1 << 20) throws(SystemError) {
+    package convenience init(
+        adopting descriptor: Int32, on loop: EventLoop, outboundLimit: Int = Socket.defaultOutboundLimit
+    ) throws(SystemError) {
+        try self.init(descriptor, tls: nil, on: loop, outboundLimit: outboundLimit)
+    }
+
+    /// Goes on with a socket of another loop.
+    package convenience init(
+        attaching detached: DetachedSocket, on loop: EventLoop, outboundLimit: Int = Socket.defaultOutboundLimit
+    ) throws(SystemError) {
+        guard let state = detached.take() else { throw SystemError("attach", code: EBADF) }
+        try self.init(state.descriptor, tls: state.tls, on: loop, outboundLimit: outboundLimit)
+        state.tls?.engine?.move(to: loop.tlsWire)
+        outbound = state.unsent
+        if outboundCount > 0 || state.tls?.hasRecords == true { enlist() }
+    }
+
+    init(_ descriptor: Int32, tls: TLSLayer?, on loop: EventLoop, outboundLimit: Int) throws(SystemError) {
         self.loop = loop
         self.descriptor = descriptor
+        self.tls = tls
         self.outboundLimit = outboundLimit
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
@@ -109,6 +139,10 @@ package final class Socket: ReadinessHandler, TickParticipant {
     /// that the last bytes are not lost to a reset (RFC 9112 section 9.6). What the peer still sends is dropped.
     package func closeAfterFlush(within nanoseconds: UInt64) {
         guard isOpen, !flags.contains(.lingering) else { return }
+        if let tls, !tls.isOpen {
+            close()
+            return
+        }
         flags.insert(.lingering)
         flags.remove(.paused)
         unpark()
@@ -121,6 +155,11 @@ package final class Socket: ReadinessHandler, TickParticipant {
     /// Closes at once; what was not sent is lost.
     package func close() {
         guard isOpen else { return }
+        if let tls { sendEnd(tls) }
+        closeDescriptor()
+    }
+
+    func closeDescriptor() {
         letGo()
         Glibc.close(descriptor)
         flags.insert(.announceClosed)
@@ -132,18 +171,20 @@ package final class Socket: ReadinessHandler, TickParticipant {
         guard isOpen else { return }
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-        close()
+        closeDescriptor()
     }
 
-    /// Gives the descriptor up without closing it, for another loop. What was written in this tick is sent first as
-    /// far as the kernel takes it. The delegate hears no more. -1: it is closed already, or the sending showed that the
-    /// peer has gone, and the delegate hears of that as usual.
-    package func detach() -> Int32 {
+    /// Gives the connection up without closing it, for another loop: with its TLS and with what the peer has not taken
+    /// yet. The delegate hears no more. Nil: it is closed already, or the sending showed that the peer has gone, and
+    /// the delegate hears of that as usual.
+    package func detach() -> DetachedSocket? {
         if !outbound.isEmpty { flush() }
-        guard isOpen else { return -1 }
+        if let tls, !tls.isOpen { close() }
+        guard isOpen else { return nil }
+        let unsent = Array(outbound[sent...])
         letGo()
         delegate = nil
-        return descriptor
+        return DetachedSocket(descriptor: descriptor, tls: tls, unsent: unsent)
     }
 
     /// The peer's address without port, for limits and the log; empty when it is unknown.
@@ -168,6 +209,10 @@ package final class Socket: ReadinessHandler, TickParticipant {
         if readiness.contains(.write) { flush() }
         guard isOpen, !readiness.isDisjoint(with: [.read, .hangup, .error]) else { return }
         let isGone = !readiness.isDisjoint(with: [.hangup, .error])
+        if let tls, !tls.isOpen {
+            handshakeReady(tls, isGone: isGone)
+            return
+        }
         if isGone, flags.contains(.receivedEnd) || flags.contains(.paused) && readiness.contains(.error) {
             // Nothing more comes and nothing can be sent.
             close()
@@ -210,22 +255,26 @@ package final class Socket: ReadinessHandler, TickParticipant {
     private static let readsPerTick = 4
 
     private func receive() {
+        let limit = tls == nil ? loop.readBuffer.count : TLSWire.readLimit
         for _ in 0..<Self.readsPerTick {
             guard isOpen, !flags.contains(.paused) || flags.contains(.lingering) else { return }
             let buffer = loop.readBuffer
-            let count = retrying { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+            let count = retrying { recv(descriptor, buffer.baseAddress, limit, 0) }
             if count > 0 {
-                if !flags.contains(.lingering) {
+                if flags.contains(.lingering) {
+                    // Nobody wants it any more.
+                } else if let tls {
+                    received(UnsafeRawBufferPointer(rebasing: buffer[..<count]), tls)
+                    if flags.contains(.receivedEnd) { return }
+                } else {
                     delegate?.socket(self, received: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
                 }
-                if count < buffer.count { return }
+                if count < limit { return }
             } else if count == 0 {
-                flags.insert(.receivedEnd)
-                if flags.contains(.lingering) && flags.contains(.shutDown) {
-                    close()
+                if let tls, !flags.contains(.lingering) {
+                    fail(tls, .truncated)
                 } else {
-                    updateInterest()
-                    if !flags.contains(.lingering) { delegate?.socketReceivedEnd(self) }
+                    receivedEnd()
                 }
                 return
             } else {
@@ -235,7 +284,28 @@ package final class Socket: ReadinessHandler, TickParticipant {
         }
     }
 
-    private func flush() {
+    /// Nothing more comes from the peer.
+    func receivedEnd() {
+        flags.insert(.receivedEnd)
+        if flags.contains(.lingering) && flags.contains(.shutDown) {
+            close()
+        } else {
+            updateInterest()
+            if !flags.contains(.lingering) { delegate?.socketReceivedEnd(self) }
+        }
+    }
+
+    func flush() {
+        if let tls {
+            if !sendSealed(tls) { return }
+        } else if !sendPlain() {
+            return
+        }
+        left()
+    }
+
+    /// `false`: not all has left, or the socket is closed.
+    private func sendPlain() -> Bool {
         while sent < outbound.count {
             let count = outbound.withUnsafeBytes { bytes in
                 retrying {
@@ -245,22 +315,34 @@ package final class Socket: ReadinessHandler, TickParticipant {
             if count >= 0 {
                 sent += count
             } else if errno == EAGAIN {
-                flags.insert(.blocked)
-                updateInterest()
-                return
+                block()
+                return false
             } else {
                 close()
-                return
+                return false
             }
         }
+        return true
+    }
+
+    /// The kernel takes no more for now.
+    func block() {
+        flags.insert(.blocked)
+        updateInterest()
+    }
+
+    /// Everything has left.
+    private func left() {
         let wasBlocked = flags.contains(.blocked)
         if !outbound.isEmpty { releaseOutbound() }
         if wasBlocked {
             flags.remove(.blocked)
             updateInterest()
         }
+        if let tls, !tls.isOpen { return }
         if flags.contains(.lingering) {
             if !flags.contains(.shutDown) {
+                if let tls, !sealEnd(tls) { return }
                 flags.insert(.shutDown)
                 shutdown(descriptor, Int32(SHUT_WR))
             }
@@ -270,7 +352,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
         }
     }
 
-    private func enlist() {
+    func enlist() {
         guard !flags.contains(.enlisted) else { return }
         flags.insert(.enlisted)
         loop.atEndOfTick(self)
@@ -292,10 +374,10 @@ package final class Socket: ReadinessHandler, TickParticipant {
         loop.recycle(buffer)
     }
 
-    private func updateInterest() {
+    func updateInterest() {
         guard isOpen, let token else { return }
         var wanted: Interest = []
-        if !flags.contains(.receivedEnd), !flags.contains(.paused) { wanted.insert(.read) }
+        if flags.isDisjoint(with: [.receivedEnd, .paused, .queued]) { wanted.insert(.read) }
         if flags.contains(.blocked) { wanted.insert(.write) }
         guard wanted != interest else { return }
         interest = wanted

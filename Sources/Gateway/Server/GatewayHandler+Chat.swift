@@ -35,13 +35,12 @@ extension GatewayHandler {
             shard.open(upgrade.socket, opening, leftover: upgrade.leftover)
             return
         }
-        // The user lives on another shard: the descriptor moves there, and everything after it happens there.
+        // The user lives on another shard: the connection moves there, and everything after it happens there.
         let place = upgrade.socket.place
-        let descriptor = upgrade.socket.detach()
-        guard descriptor >= 0 else { return }
+        guard let detached = upgrade.socket.detach() else { return }
         let leftover = upgrade.leftover
         home.loop.execute {
-            guard let socket = try? Socket(adopting: descriptor, on: home.loop) else { return }
+            guard let socket = try? Socket(attaching: detached, on: home.loop) else { return }
             socket.place = place
             socket.write(head)
             home.value.open(socket, opening, leftover: leftover)

@@ -5,7 +5,7 @@ final class HTTPDial {
     private let addresses: [SocketAddress]
     private let loop: EventLoop
     private let deadline: UInt64
-    private let tls: (context: TLSClientContext, host: String)?
+    private let tls: Connector.Encryption?
     private var race: AddressRace
     private var attempts: [Int: Connector] = [:]
     private var stagger: TimerToken?
@@ -14,7 +14,7 @@ final class HTTPDial {
     /// - Parameter deadline: when all attempts end, on the loop's clock.
     init(
         _ addresses: [SocketAddress], on loop: EventLoop, deadline: UInt64,
-        tls: (context: TLSClientContext, host: String)?, done: @escaping (Result<Socket, HTTPClientFailure>) -> Void
+        tls: Connector.Encryption?, done: @escaping (Result<Socket, HTTPClientFailure>) -> Void
     ) {
         self.addresses = addresses
         self.loop = loop

@@ -6,6 +6,7 @@ final class Owner: SocketDelegate {
 
     let heard: Record<Heard>
     var onReceive: (Socket) -> Void = { _ in }
+    var onBytes: (Socket, UnsafeRawBufferPointer) -> Void = { _, _ in }
     var onEnd: (Socket) -> Void = { _ in }
 
     init(_ heard: Record<Heard>) {
@@ -15,6 +16,7 @@ final class Owner: SocketDelegate {
     func socket(_ socket: Socket, received bytes: UnsafeMutableRawBufferPointer) {
         heard.append(.received(String(decoding: bytes, as: UTF8.self)))
         onReceive(socket)
+        onBytes(socket, UnsafeRawBufferPointer(bytes))
     }
 
     func socketReceivedEnd(_ socket: Socket) {
@@ -35,6 +37,26 @@ struct Owned: Sendable {
         let (loop, heard) = (test.loop, heard)
         socket = try test.run {
             let socket = try Socket(adopting: descriptor, on: loop, outboundLimit: limit)
+            socket.delegate = Owner(heard)
+            return LoopBound(socket, on: loop)
+        }
+    }
+
+    /// Takes an open socket; on its loop.
+    init(taking socket: Socket) {
+        socket.delegate = Owner(heard)
+        self.socket = LoopBound(socket, on: socket.loop)
+    }
+
+    /// All the bytes that were received.
+    var text: String {
+        heard.values.map { if case .received(let text) = $0 { text } else { "" } }.joined()
+    }
+
+    init(_ detached: DetachedSocket, on test: TestLoop) throws {
+        let (loop, heard) = (test.loop, heard)
+        socket = try test.run {
+            let socket = try Socket(attaching: detached, on: loop)
             socket.delegate = Owner(heard)
             return LoopBound(socket, on: loop)
         }
