@@ -31,6 +31,8 @@ package struct ChatLimits: Sendable {
     package var clientIDLength = 64
     /// Bytes of a frame; told to clients, enforced by the WebSocket.
     package var messageBytes = 256 * 1024
+    /// `SINGLE_CONVERSATION`: a send that names no conversation goes to the user's active one.
+    package var keepsSingleConversation = false
 
     package init() {}
 }

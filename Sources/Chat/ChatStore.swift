@@ -31,6 +31,10 @@ package protocol ChatStore: AnyObject {
     func sentTurn(
         userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void)
 
+    /// Where `SINGLE_CONVERSATION` sends a message that names no conversation; `nil`: to a new one.
+    func activeConversation(
+        userID: String, completion: @escaping (Result<Identifier?, StoreError>) -> Void)
+
     /// A conversation; `nil`: there is none, or it is not this user's.
     func conversation(
         userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void)
@@ -70,10 +74,12 @@ package struct Conversation: Sendable, Equatable {
     /// Microseconds since 1970, UTC.
     package var createdAt: Int64
     package var updatedAt: Int64
+    /// The message that was just accepted woke it: it was dormant or archived before.
+    package var wasAsleep: Bool
 
     package init(
         id: Identifier, title: String?, status: ConversationStatus, messageCount: Int, createdAt: Int64,
-        updatedAt: Int64
+        updatedAt: Int64, wasAsleep: Bool = false
     ) {
         self.id = id
         self.title = title
@@ -81,6 +87,7 @@ package struct Conversation: Sendable, Equatable {
         self.messageCount = messageCount
         self.createdAt = createdAt
         self.updatedAt = updatedAt
+        self.wasAsleep = wasAsleep
     }
 }
 
@@ -207,11 +214,15 @@ package enum EndingOutcome: Sendable, Equatable {
 /// The merged text of a run so far, by message: stored as the JSON text `[{"id":…,"content":…}]` of these.
 package struct RunCheckpoint: Sendable {
     package var userID: String
+    package var threadID: Identifier
     package var runID: Identifier
     package var messages: [(id: Identifier, content: String)]
 
-    package init(userID: String, runID: Identifier, messages: [(id: Identifier, content: String)]) {
+    package init(
+        userID: String, threadID: Identifier, runID: Identifier, messages: [(id: Identifier, content: String)]
+    ) {
         self.userID = userID
+        self.threadID = threadID
         self.runID = runID
         self.messages = messages
     }

@@ -33,6 +33,9 @@ final class ChatThread {
     private var withdrawing: [Turn] = []
     /// The gateway goes down: what would begin ends with this.
     private var interruption: RunFailure?
+    /// The conversation is about to be deleted: turns end as soon as they are stored.
+    private var isStopping = false
+    private var whenStopped: [() -> Void] = []
 
     var subscriptions: [Subscription] = []
     var logs: [(log: RunLog, expires: UInt64)] = []
@@ -147,6 +150,29 @@ final class ChatThread {
         for turn in turns { turn.answers.removeAll { $0.client === client } }
     }
 
+    /// Cancels what runs and withdraws what waits; `stopped` is called when that is stored, at once where there is
+    /// nothing.
+    func stopTurns(_ stopped: @escaping () -> Void) {
+        guard hasWork || !withdrawing.isEmpty else { return stopped() }
+        whenStopped.append(stopped)
+        isStopping = true
+        for turn in turns where turn.isCommitted { withdraw(turn) }
+        active?.stop(.cancelled)
+    }
+
+    /// Its conversation is gone: nobody hears of it any longer.
+    func letGo() {
+        isKnown = false
+        subscriptions.removeAll()
+        forgetHistory()
+    }
+
+    /// What is remembered of the messages is no longer what is stored.
+    func forgetHistory() {
+        recent = nil
+        logs.removeAll()
+    }
+
     func interrupt(_ failure: RunFailure) {
         interruption = failure
         for turn in turns where turn.isCommitted { withdraw(turn) }
@@ -202,6 +228,12 @@ final class ChatThread {
         if active == nil, !isWriting, let first = turns.first, first.isCommitted {
             remove(first)
             begin(first)
+        }
+        if isStopping, !hasWork, withdrawing.isEmpty {
+            isStopping = false
+            let told = whenStopped
+            whenStopped = []
+            for stopped in told { stopped() }
         }
         session.release(self)
     }
@@ -272,13 +304,14 @@ final class ChatThread {
             if let client = answer.client { join(client) }
         }
         turn.answers = []
-        if isNew { session.announce(conversation) }
+        if isNew || conversation.wasAsleep { session.announce(conversation) }
         if startsNow {
             remove(turn)
             begin(turn)
-        } else if !turn.cancellations.isEmpty || interruption != nil {
+        } else if !turn.cancellations.isEmpty || interruption != nil || isStopping {
             withdraw(turn)
         }
+        if isStopping { active?.stop(.cancelled) }
         if let active, active.id == turn.interrupts { active.stop(.cancelled) }
     }
 
@@ -342,7 +375,7 @@ final class ChatThread {
     private func storeWithdrawal(of turn: Turn) {
         let ending = RunEnding(
             userID: session.userID, threadID: id, runID: turn.runID,
-            status: turn.cancellations.isEmpty ? .interrupted : .cancelled, messages: [],
+            status: turn.cancellations.isEmpty && !isStopping ? .interrupted : .cancelled, messages: [],
             failure: turn.cancellations.isEmpty ? interruption : nil,
             nextRunID: active == nil ? turns.first { $0.isCommitted }?.runID : nil)
         offer(ending, ofWithdrawn: turn)

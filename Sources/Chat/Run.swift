@@ -171,7 +171,8 @@ final class Run: AgentRun {
             guard let thread, machine.isRunning, machine.log.end > checkpointed else { return }
             checkpointed = machine.log.end
             environment.store.checkpoint(
-                RunCheckpoint(userID: thread.session.userID, runID: id, messages: machine.checkpoint()))
+                RunCheckpoint(
+                    userID: thread.session.userID, threadID: thread.id, runID: id, messages: machine.checkpoint()))
         }
     }
 }

@@ -8,6 +8,11 @@ package final class Session {
     let environment: any SessionEnvironment
     package private(set) var clients: [any SessionClient] = []
     private var threads: [Identifier: ChatThread] = [:]
+    /// Conversations that are being deleted: nothing more is sent to them.
+    var closing: Set<Identifier> = []
+    /// `SINGLE_CONVERSATION`: sends that wait to hear where they go, and where the last one went.
+    var unaddressed: [UnaddressedSend] = []
+    var opened: Identifier?
     /// Sends whose message is on its way to the database, by the client's id.
     private var pending: [String: Turn] = [:]
     private var isDraining = false
@@ -24,7 +29,7 @@ package final class Session {
     /// Whether a conversation is in memory: in use, or on its way to the database.
     package func holds(thread id: Identifier) -> Bool { threads[id] != nil }
 
-    package var isIdle: Bool { clients.isEmpty && threads.isEmpty && pending.isEmpty }
+    package var isIdle: Bool { clients.isEmpty && threads.isEmpty && pending.isEmpty && unaddressed.isEmpty }
 
     /// Turns that run or wait in memory.
     package var unfinishedRuns: [ServerFrame.UnfinishedRun] { threads.values.flatMap(\.unfinishedRuns) }
@@ -89,7 +94,11 @@ package final class Session {
         from client: any SessionClient
     ) -> Identifier? {
         let answer = Answer(client: client, id: id)
-        do {
+        do throws(ClientError) {
+            if reference == nil, environment.limits.keepsSingleConversation {
+                try sendToActive(UnaddressedSend(content: content, policy: policy, answer: answer))
+                return nil
+            }
             return try accept(content, to: reference, policy: policy, answer: answer)
         } catch {
             answer.send(ServerFrame.error(id: id, error))
@@ -97,7 +106,7 @@ package final class Session {
         }
     }
 
-    private func accept(
+    func accept(
         _ content: String, to reference: ThreadReference?, policy: ClientCommand.QueuePolicy, answer: Answer
     ) throws(ClientError) -> Identifier {
         if isDraining {
@@ -112,7 +121,9 @@ package final class Session {
         let thread: ChatThread
         switch reference {
         case nil: thread = try open(environment.makeIdentifier(), isNew: true)
-        case .known(let id): thread = try open(id)
+        case .known(let id):
+            guard !closing.contains(id) else { throw Self.noThread }
+            thread = try open(id)
         case .impossible: throw Self.noThread
         }
         let turn = Turn(
@@ -322,6 +333,10 @@ package final class Session {
 
     // MARK: For the threads
 
+    func thread(_ id: Identifier) -> ChatThread? { threads[id] }
+
+    var threadsWithWork: [Identifier] { threads.values.filter(\.hasWork).map(\.id) }
+
     /// Tells every socket of the user that a conversation was created, renamed, archived or deleted.
     package func announce(_ conversation: Conversation) {
         let frame = ServerFrame.thread(conversation)
@@ -370,7 +385,7 @@ package final class Session {
 
     private static let noThread = ClientError(.threadNotFound, "There is no such conversation.")
 
-    private static func unavailable(_ error: StoreError) -> ClientError {
+    static func unavailable(_ error: StoreError) -> ClientError {
         var seconds = 1
         if case .unavailable(let retryAfter) = error { seconds = retryAfter }
         return ClientError(.unavailable, "The conversation could not be read. Please try again.", retryAfter: seconds)

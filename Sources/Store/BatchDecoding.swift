@@ -28,26 +28,30 @@ enum TurnAnswer: Equatable {
     case again
 
     /// - Returns: `nil` where the answer has no readable row for a turn.
-    static func decode(_ rows: Rows?, _ count: Int) -> [TurnAnswer?] {
+    static func decode(_ rows: Rows?, _ count: Int, _ contents: ContentCipher) -> [TurnAnswer?] {
         var answers = [TurnAnswer?](repeating: nil, count: count)
         guard let rows else { return answers }
         for row in 0..<rows.count {
             guard let ordinal = try? rows.int4(row, 0), ordinal >= 1, ordinal <= count else { continue }
-            answers[Int(ordinal) - 1] = try? decode(rows, row)
+            answers[Int(ordinal) - 1] = try? decode(rows, row, contents)
         }
         return answers
     }
 
-    private static func decode(_ rows: Rows, _ row: Int) throws(PostgresError) -> TurnAnswer {
+    private static func decode(
+        _ rows: Rows, _ row: Int, _ contents: ContentCipher
+    ) throws(PostgresError) -> TurnAnswer {
         let code = try rows.int4(row, 1)
         if code == 4 { return .again }
         let threadID = try rows.identifier(row, 2)
         var conversation: Conversation?
         if code == 0 {
+            let title = contents.open(
+                title: try rows.optionalText(row, 7), key: try rows.optionalText(row, 11), thread: threadID)
             conversation = Conversation(
-                id: threadID, title: try rows.optionalText(row, 7), status: .active,
+                id: threadID, title: title, status: .active,
                 messageCount: Int(try rows.int4(row, 8)), createdAt: try rows.timestamp(row, 9),
-                updatedAt: try rows.timestamp(row, 10))
+                updatedAt: try rows.timestamp(row, 10), wasAsleep: try rows.bool(row, 12))
         }
         return .outcome(
             Outcome(

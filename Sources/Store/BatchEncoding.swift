@@ -34,9 +34,11 @@ extension Parameters {
         endArray()
         append(text: settings.node)
         append(int4: Int32(clamping: settings.messagesPerConversation))
+        append(text: settings.contents.sealingKey)
+        append(bool: settings.keepsSingleConversation)
     }
 
-    mutating func fill(_ rows: [BatchRow.Ending]) {
+    mutating func fill(_ rows: [BatchRow.Ending], _ settings: StoreSettings) {
         removeAll()
         beginArray(of: PostgresType.text)
         for row in rows { add(text: row.ending.userID) }
@@ -60,6 +62,7 @@ extension Parameters {
         for row in rows { add(row.ending.nextRunID) }
         endArray()
         fillMessages(rows)
+        append(text: settings.contents.sealingKey)
     }
 
     private mutating func fillMessages(_ rows: [BatchRow.Ending]) {
@@ -105,7 +108,7 @@ extension Parameters {
         endArray()
     }
 
-    mutating func fill(_ checkpoints: [StoredCheckpoint]) {
+    mutating func fill(_ checkpoints: [StoredCheckpoint], _ settings: StoreSettings) {
         removeAll()
         beginArray(of: PostgresType.text)
         for checkpoint in checkpoints { add(text: checkpoint.userID) }
@@ -116,6 +119,7 @@ extension Parameters {
         beginArray(of: PostgresType.text)
         for checkpoint in checkpoints { add(text: checkpoint.text) }
         endArray()
+        append(text: settings.contents.sealingKey)
     }
 }
 

@@ -208,7 +208,7 @@ final class BatchWriter: TickParticipant {
             connection.send(Statements.touchUsers, parameters)
         }
         if !flight.endings.isEmpty {
-            parameters.fill(flight.endings)
+            parameters.fill(flight.endings, settings)
             connection.send(Statements.endRuns, parameters)
         }
         if !flight.turns.isEmpty {
@@ -224,7 +224,7 @@ final class BatchWriter: TickParticipant {
         let others = lanes.contains { $0.flight != nil }
         let due = checkpoints.values.filter { !others || !machine.isInFlight($0.userID.hashValue) }
         if due.isEmpty { return }
-        parameters.fill(due)
+        parameters.fill(due, settings)
         connection.send(Statements.checkpointRuns, parameters)
         for checkpoint in due {
             checkpoints[checkpoint.runID] = nil
@@ -256,7 +256,9 @@ final class BatchWriter: TickParticipant {
         var endings: [EndingAnswer?] = []
         var turns: [TurnAnswer?] = []
         if !flight.endings.isEmpty { endings = EndingAnswer.decode(answers.popFirst(), flight.endings.count) }
-        if !flight.turns.isEmpty { turns = TurnAnswer.decode(answers.popFirst(), flight.turns.count) }
+        if !flight.turns.isEmpty {
+            turns = TurnAnswer.decode(answers.popFirst(), flight.turns.count, settings.contents)
+        }
         for (place, answer) in endings.enumerated() where answer == .again { again.append(flight.endingIndices[place]) }
         for (place, answer) in turns.enumerated() where answer == .again { again.append(flight.turnIndices[place]) }
         // The state is settled before anyone hears of it: a completion may add rows.

@@ -61,7 +61,23 @@ extension PostgresChatStore {
         run(userID, Statements.conversation, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
-                    decode { () throws(PostgresError) in rows.count == 0 ? nil : try rows.conversation(0) }
+                    decode { () throws(PostgresError) in
+                        rows.count == 0 ? nil : try rows.conversation(0, settings.contents)
+                    }
+                })
+        }
+    }
+
+    package func activeConversation(
+        userID: String, completion: @escaping (Result<Identifier?, StoreError>) -> Void
+    ) {
+        var parameters = Parameters()
+        parameters.append(text: userID)
+        parameters.append(int4: Int32(clamping: settings.messagesPerConversation))
+        run(userID, Statements.activeConversation, parameters) { [self] outcome in
+            completion(
+                outcome.flatMap { rows in
+                    decode { () throws(PostgresError) in rows.count == 0 ? nil : try rows.identifier(0, 0) }
                 })
         }
     }
@@ -100,7 +116,8 @@ extension PostgresChatStore {
             completion(
                 outcome.flatMap { rows in
                     decode { () throws(PostgresError) in
-                        try rows.page(limit: limit, isAscending: isAscending)
+                        try rows.page(
+                            limit: limit, isAscending: isAscending, settings.contents, thread: threadID)
                     }
                 })
         }
@@ -130,7 +147,9 @@ extension PostgresChatStore {
                 outcome.flatMap { rows in
                     decode { () throws(PostgresError) in
                         var page: [Conversation] = []
-                        for row in 0..<min(rows.count, limit) { page.append(try rows.conversation(row)) }
+                        for row in 0..<min(rows.count, limit) {
+                            page.append(try rows.conversation(row, settings.contents))
+                        }
                         let cursor = page.last.map { ConversationCursor(updatedAt: $0.updatedAt, id: $0.id) }
                         return ConversationPage(conversations: page, next: rows.count > limit ? cursor : nil)
                     }
@@ -138,7 +157,7 @@ extension PostgresChatStore {
         }
     }
 
-    private func decode<Value>(_ body: () throws(PostgresError) -> Value) -> Result<Value, StoreError> {
+    func decode<Value>(_ body: () throws(PostgresError) -> Value) -> Result<Value, StoreError> {
         do throws(PostgresError) {
             return .success(try body())
         } catch {
@@ -149,32 +168,45 @@ extension PostgresChatStore {
 }
 
 extension Rows {
-    func conversation(_ row: Int) throws(PostgresError) -> Conversation {
+    func conversation(_ row: Int, _ contents: ContentCipher) throws(PostgresError) -> Conversation {
         guard let status = ConversationStatus(rawValue: try text(row, 2)) else {
             throw PostgresError(kind: .usage, message: "unknown status of a conversation")
         }
+        let id = try identifier(row, 0)
+        let title = contents.open(title: try optionalText(row, 1), key: try optionalText(row, 6), thread: id)
         return Conversation(
-            id: try identifier(row, 0), title: try optionalText(row, 1), status: status,
+            id: id, title: title, status: status,
             messageCount: Int(try int4(row, 3)), createdAt: try timestamp(row, 4), updatedAt: try timestamp(row, 5))
     }
 
-    func page(limit: Int, isAscending: Bool) throws(PostgresError) -> MessagePage? {
+    func page(
+        limit: Int, isAscending: Bool, _ contents: ContentCipher, thread: Identifier
+    ) throws(PostgresError) -> MessagePage? {
         if count == 0 { return nil }
         if try isNull(0, 0) { return MessagePage(messages: [], hasMore: false) }
         var messages: [Message] = []
         messages.reserveCapacity(min(count, limit))
-        for row in 0..<min(count, limit) { messages.append(try message(row)) }
+        for row in 0..<min(count, limit) { messages.append(try message(row, contents, thread)) }
         if !isAscending { messages.reverse() }
         return MessagePage(messages: messages, hasMore: count > limit)
     }
 
-    private func message(_ row: Int) throws(PostgresError) -> Message {
+    private func message(
+        _ row: Int, _ contents: ContentCipher, _ thread: Identifier
+    ) throws(PostgresError) -> Message {
         guard let role = Role(rawValue: try text(row, 1)), let status = MessageStatus(rawValue: try text(row, 5)) else {
             throw PostgresError(kind: .usage, message: "unknown role or status of a message")
         }
+        let id = try identifier(row, 0)
+        let key = try optionalText(row, 7)
+        var toolCalls: [ToolCall] = []
+        if let stored = try optionalJSONB(row, 3) {
+            toolCalls = try StoredJSON.toolCalls(parsing: stored, key: key, contents, thread: thread, message: id)
+        }
         return Message(
-            id: try identifier(row, 0), role: role, content: try text(row, 2),
-            toolCalls: try optionalJSONB(row, 3).map { StoredJSON.toolCalls(parsing: $0) } ?? [],
+            id: id, role: role,
+            content: try contents.open(try text(row, 2), key: key, .content, thread: thread, id: id),
+            toolCalls: toolCalls,
             toolCallID: try optionalText(row, 4), status: status, position: Int(try int4(row, 6)))
     }
 }

@@ -48,7 +48,7 @@ extension PostgresChatStore {
                 outcome.flatMap { rows in
                     do throws(PostgresError) {
                         var runs: [RecoveredRun] = []
-                        for row in 0..<rows.count { runs.append(try Self.run(rows, row)) }
+                        for row in 0..<rows.count { runs.append(try run(rows, row)) }
                         return .success(runs)
                     } catch {
                         logger.error("an answer could not be read", metadata: ["cause": "\(error)"])
@@ -58,14 +58,16 @@ extension PostgresChatStore {
         }
     }
 
-    private static func run(_ rows: Rows, _ row: Int) throws(PostgresError) -> RecoveredRun {
+    private func run(_ rows: Rows, _ row: Int) throws(PostgresError) -> RecoveredRun {
         let isRunning = try rows.bool(row, 6)
         let isClosed = try rows.bool(row, 7)
+        let threadID = try rows.identifier(row, 1)
+        let messageID = try rows.identifier(row, 3)
+        let content = try settings.contents.open(
+            try rows.text(row, 4), key: try rows.optionalText(row, 8), .content, thread: threadID, id: messageID)
         return RecoveredRun(
-            userID: try rows.text(row, 0), threadID: try rows.identifier(row, 1), runID: try rows.identifier(row, 2),
+            userID: try rows.text(row, 0), threadID: threadID, runID: try rows.identifier(row, 2),
             fate: isClosed ? .interrupted : isRunning ? .running : .queued,
-            message: Message(
-                id: try rows.identifier(row, 3), role: .user, content: try rows.text(row, 4),
-                position: Int(try rows.int4(row, 5))))
+            message: Message(id: messageID, role: .user, content: content, position: Int(try rows.int4(row, 5))))
     }
 }

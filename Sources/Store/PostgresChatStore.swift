@@ -49,15 +49,19 @@ package final class PostgresChatStore: ChatStore {
     }
 
     package func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
-        writer.add(turn, completion)
+        guard settings.contents.sealingKey != nil else { return writer.add(turn, completion) }
+        sealing(completion) { () throws(PostgresError) in writer.add(try sealed(turn), completion) }
     }
 
     package func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
-        writer.add(ending, completion)
+        guard settings.contents.sealingKey != nil else { return writer.add(ending, completion) }
+        sealing(completion) { () throws(PostgresError) in writer.add(try sealed(ending), completion) }
     }
 
     package func checkpoint(_ checkpoint: RunCheckpoint) {
-        writer.add(checkpoint)
+        guard settings.contents.sealingKey != nil else { return writer.add(checkpoint) }
+        // One that can't be sealed is dropped: the next second brings another.
+        if let sealed = try? sealed(checkpoint) { writer.add(sealed) }
     }
 
     // MARK: tools

@@ -6,6 +6,9 @@ extension Statements {
     package static let all: [Statement] = [
         setUser, setUserForPages, setUserOnPrimary, setUserOnReplica,
         acceptTurns, endRuns, touchUsers, checkpointRuns, beat, recoverRuns, performTool,
-        sentTurn, conversation, messagesBefore, messagesAfter, conversations, ping,
+        sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, conversations, metadata, ping,
+        createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
+        exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,
+        retain, retentionDue, retainAudit, usersToDelete,
     ]
 }

@@ -39,20 +39,20 @@ package enum Statements {
         """, T.text, T.int8)
 
     static let acceptTurns = Statement(
-        "accept", "select * from parley.accept_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "accept", "select * from parley.accept_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         T.textArray, T.uuidArray, T.boolArray, T.textArray, T.uuidArray, T.textArray, T.textArray, T.uuidArray,
-        T.boolArray, T.text, T.int4)
+        T.boolArray, T.text, T.int4, T.text, T.bool)
 
     static let endRuns = Statement(
-        "end", "select * from parley.end_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "end", "select * from parley.end_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         T.textArray, T.uuidArray, T.uuidArray, T.textArray, T.jsonbArray, T.jsonbArray, T.uuidArray, T.int4Array,
-        T.uuidArray, T.textArray, T.textArray, T.jsonbArray, T.textArray, T.textArray)
+        T.uuidArray, T.textArray, T.textArray, T.jsonbArray, T.textArray, T.textArray, T.text)
 
     static let touchUsers = Statement(
         "touch", "select parley.touch_users($1, $2, $3)", T.textArray, T.textArray, T.textArray)
 
     static let checkpointRuns = Statement(
-        "checkpoint", "select parley.checkpoint_runs($1, $2, $3)", T.textArray, T.uuidArray, T.textArray)
+        "checkpoint", "select parley.checkpoint_runs($1, $2, $3, $4)", T.textArray, T.uuidArray, T.textArray, T.text)
 
     static let beat = Statement("beat", "select parley.beat($1)", T.text)
 
@@ -69,23 +69,45 @@ package enum Statements {
         select m.conversation_id, m.id, r.id, r.status not in ('queued', 'running')
         from parley.messages m join parley.runs r on r.user_message_id = m.id
         where m.user_id = $1 and m.client_id = $2
+        union all
+        select m.conversation_id, m.id, r.id, true
+        from parley.archived_messages m join parley.archived_runs r on r.user_message_id = m.id
+        where m.user_id = $1 and m.client_id = $2
         """, T.text, T.text)
 
-    private static let conversationColumns = "c.id, c.title, c.status, c.message_count, c.created_at, c.updated_at"
+    /// What `Rows.conversation` reads.
+    static let conversationColumns = """
+        c.id, c.title, c.status, c.message_count - c.messages_deleted, c.created_at, c.updated_at, c.title_key
+        """
+    static let archivedConversationColumns = """
+        c.id, c.title, 'archived', c.message_count - c.messages_deleted, c.created_at, c.updated_at, c.title_key
+        """
 
     static let conversation = Statement(
         "conversation",
         """
         select \(conversationColumns) from parley.conversations c
         where c.id = $1 and c.user_id = $2 and c.status <> 'deleted'
+        union all
+        select \(archivedConversationColumns) from parley.archived_conversations c
+        where c.id = $1 and c.user_id = $2 and c.deleted_at is null
         """, T.uuid, T.text)
+
+    /// With fewer than that many messages: a full one takes no more.
+    static let activeConversation = Statement(
+        "active",
+        """
+        select c.id from parley.conversations c
+        where c.user_id = $1 and c.status = 'active' and c.message_count < $2
+        order by c.updated_at desc limit 1
+        """, T.text, T.int4)
 
     /// One row without a message tells an empty conversation from none at all.
     private static func messages(_ name: String, _ condition: String, _ order: String) -> Statement {
         Statement(
             name,
             """
-            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position
+            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key
             from parley.conversations c
             left join lateral (
                 select * from parley.messages m
@@ -93,7 +115,16 @@ package enum Statements {
                 order by m.position \(order) limit $3
             ) m on true
             where c.id = $1 and c.user_id = $2 and c.status <> 'deleted'
-            order by m.position \(order)
+            union all
+            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key
+            from parley.archived_conversations c
+            left join lateral (
+                select * from parley.archived_messages m
+                where m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
+                order by m.position \(order) limit $3
+            ) m on true
+            where c.id = $1 and c.user_id = $2 and c.deleted_at is null
+            order by 7 \(order)
             """, T.uuid, T.text, T.int4, T.int4)
     }
 
@@ -103,10 +134,16 @@ package enum Statements {
     static let conversations = Statement(
         "conversations",
         """
-        select \(conversationColumns) from parley.conversations c
+        (select \(conversationColumns) from parley.conversations c
         where c.user_id = $1 and c.status <> 'deleted' and ($2::text is null or c.status = $2)
             and ($3::timestamptz is null or (c.updated_at, c.id) < ($3, $4))
-        order by c.updated_at desc, c.id desc limit $5
+        order by c.updated_at desc, c.id desc limit $5)
+        union all
+        (select \(archivedConversationColumns) from parley.archived_conversations c
+        where c.user_id = $1 and c.deleted_at is null and ($2::text is null or $2 = 'archived')
+            and ($3::timestamptz is null or (c.updated_at, c.id) < ($3, $4))
+        order by c.updated_at desc, c.id desc limit $5)
+        order by updated_at desc, id desc limit $5
         """, T.text, T.text, T.timestamptz, T.uuid, T.int4)
 
     static let ping = Statement("ping", "select 1")

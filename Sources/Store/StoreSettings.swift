@@ -32,6 +32,15 @@ package struct StoreSettings: Sendable, Equatable {
     /// Bytes of a tool call's arguments that are kept in the log of operations.
     package var loggedArguments = 64 << 10
 
+    /// `CONTENT_KEYS`: what seals and opens contents.
+    package var contents = ContentCipher()
+    /// `SINGLE_CONVERSATION`: one active conversation a user.
+    package var keepsSingleConversation = false
+
+    /// Conversations of one batch of the retention, and about how many messages of them it moves.
+    package var sweepConversations = 500
+    package var sweepMessages = 5_000
+
     package init(node: String) {
         self.node = node
     }

@@ -7,7 +7,9 @@ struct Parley: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "parley",
         abstract: "A streaming chat gateway between browsers and an assistant, durable in PostgreSQL.",
-        subcommands: [Serve.self, Migrate.self, Token.self, Echo.self, Load.self, StoreBench.self])
+        subcommands: [
+            Serve.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Echo.self, Load.self, StoreBench.self,
+        ])
 
     static func main() async {
         // A peer that has gone is an error of a write, not the end of the process.

@@ -58,7 +58,7 @@ struct SettingOptions: ParsableArguments {
             InMemoryProvider(name: "flags", values: flags),
             EnvironmentVariablesProvider(
                 secretsSpecifier: .specific([
-                    "DATABASE_URL", "DATABASE_REPLICA_URL", "AUTH_JWT_SECRET", "AGENT_API_KEY",
+                    "DATABASE_URL", "DATABASE_REPLICA_URL", "AUTH_JWT_SECRET", "AGENT_API_KEY", "CONTENT_KEYS",
                 ])),
         ]
         let path = file ?? ["parley.yaml", "parley.json"].first { FileManager.default.fileExists(atPath: $0) }

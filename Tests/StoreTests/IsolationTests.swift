@@ -6,7 +6,7 @@ import Testing
 @Suite struct IsolationTests {
     static let userTables = [
         "conversations", "messages", "runs", "tasks", "task_operation_logs", "archived_conversations",
-        "archived_messages",
+        "archived_messages", "archived_runs", "archived_operation_logs",
     ]
 
     /// A user with a row in every table that the gateway may read.
@@ -30,6 +30,18 @@ import Testing
             insert into parley.archived_messages
                 (id, conversation_id, user_id, position, role, content, status, created_at)
             values ($1, $1, $2, 1, 'user', 'x', 'complete', now())
+            """, [id, store.user])
+        _ = try owner.query(
+            """
+            insert into parley.archived_runs (id, conversation_id, user_id, user_message_id, status, created_at)
+            values ($1, $1, $2, $1, 'completed', now())
+            """, [id, store.user])
+        _ = try owner.query(
+            """
+            insert into parley.archived_operation_logs
+                (operation_id, conversation_id, user_id, run_id, ordinal, operation_type, input_params, status,
+                created_at)
+            values ($1, $1, $2, $1, 1, 'list', '{}', 'success', now())
             """, [id, store.user])
         return (store.user, turn)
     }

@@ -60,8 +60,10 @@ import Testing
         ]
         let user = dead.user
         _ = await dead.on { (store: PostgresChatStore, resume: @escaping (Result<Acceptance, StoreError>) -> Void) in
-            store.checkpoint(RunCheckpoint(userID: user, runID: first.runID, messages: [(texts[0].id, "on")]))
-            store.checkpoint(RunCheckpoint(userID: user, runID: first.runID, messages: texts))
+            store.checkpoint(
+                RunCheckpoint(
+                    userID: user, threadID: first.threadID, runID: first.runID, messages: [(texts[0].id, "on")]))
+            store.checkpoint(RunCheckpoint(userID: user, threadID: first.threadID, runID: first.runID, messages: texts))
             // The same batch; its answer shows that the checkpoint is stored.
             store.accept(second, completion: resume)
         }

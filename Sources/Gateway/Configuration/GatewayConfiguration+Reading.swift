@@ -1,6 +1,7 @@
 package import Configuration
 import Foundation
 import Logging
+import Store
 
 extension GatewayConfiguration {
     /// Reads all settings from a reader over flags, environment and file, in that order of precedence. The key
@@ -68,6 +69,22 @@ extension GatewayConfiguration {
         deflate = try source.deflate()
         drainSeconds = try source.integer("drain.seconds", 0...3_600) ?? drainSeconds
 
+        if let text = source.secret("content.keys") {
+            do throws(ContentKeyError) {
+                contentKeys = try ContentCipher(parsing: text)
+            } catch {
+                throw ConfigurationError(error.description)
+            }
+        }
+        retention.dormantAfter = try source.age("dormant.after", default: retention.dormantAfter)
+        retention.archiveAfter = try source.age("archive.after", default: retention.archiveAfter)
+        retention.deleteAfter = try source.age("delete.after", default: retention.deleteAfter)
+        retention.purgeAfter = try source.age("purge.after", default: retention.purgeAfter)
+        retention.auditKeep = try source.age("audit.keep", default: retention.auditKeep)
+        let interval = try source.age("retention.interval", default: retentionInterval.map { Int64($0) * 1_000_000 })
+        retentionInterval = interval.map { max(Int($0 / 1_000_000), 1) }
+        keepsSingleConversation = try source.boolean("single.conversation") ?? keepsSingleConversation
+
         if let name = source.text("log.level") {
             guard let level = Logger.Level(rawValue: name.lowercased()) else {
                 let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -127,6 +144,15 @@ private struct SettingReader {
             deflate.takeover = takeover
         }
         return deflate
+    }
+
+    /// An age such as `30d`, `12h` or `never`, in microseconds.
+    func age(_ key: String, default standard: Int64?) throws(ConfigurationError) -> Int64? {
+        guard let text = text(key) else { return standard }
+        guard let age = RetentionPolicy.age(text) else {
+            throw ConfigurationError("\(Self.name(key)): \"\(text)\" is no age such as 30d, 12h or never")
+        }
+        return age
     }
 
     /// A list separated by commas, each with scheme and host as a browser sends it.

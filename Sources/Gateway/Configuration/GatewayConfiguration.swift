@@ -1,4 +1,5 @@
 package import Logging
+package import Store
 import WebSocket
 
 /// Everything that can be configured, as a plain value (README, table of configuration). Times are in the unit that
@@ -52,6 +53,13 @@ package struct GatewayConfiguration: Sendable {
     package var pongSeconds = 60
     package var deflate = DeflateConfiguration()
     package var drainSeconds = 20
+
+    /// `CONTENT_KEYS`, a secret: what seals and opens contents.
+    package var contentKeys = ContentCipher()
+    package var retention = RetentionPolicy()
+    /// Seconds between two sweeps of the retention; `nil`: none in the background.
+    package var retentionInterval: Int? = 600
+    package var keepsSingleConversation = false
 
     package var logLevel = Logger.Level.info
 

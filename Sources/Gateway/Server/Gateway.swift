@@ -61,6 +61,7 @@ package struct Gateway: Service {
                 })
         }
         let watch = keepRecovering(shards, directory)
+        let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let url = "http://\(host):\(listening.port)"
         logger.info("started", metadata: ["url": "\(url)", "shards": "\(shards.count)"])
@@ -69,6 +70,7 @@ package struct Gateway: Service {
         try? await gracefulShutdown()
         logger.info("stopping")
         watch.cancel()
+        retention?.cancel()
         listening.close()
         await stop(servers, shards)
         logger.info("stopped")
@@ -104,10 +106,29 @@ package struct Gateway: Service {
                 return error
             }
         }
-        guard let failure else { return }
-        switch failure.kind {
-        case .unreachable, .failed: throw StartError.database(failure.description)
-        case .newerDatabase, .changed, .pending: throw StartError.configuration(failure.description)
+        switch failure?.kind {
+        case nil: break
+        case .unreachable, .failed: throw StartError.database(failure?.description ?? "")
+        case .newerDatabase, .changed, .pending: throw StartError.configuration(failure?.description ?? "")
+        }
+        try await checkContentKeys()
+    }
+
+    /// Before anything is read with the wrong key, or written with one that others don't have.
+    private func checkContentKeys() async throws {
+        let ring = ContentKeyRing(PostgresSettings(url: configuration.databaseURL), configuration.contentKeys)
+        let failure: ContentKeyRing.Failure? = await offLoop {
+            do throws(ContentKeyRing.Failure) {
+                try ring.check()
+                return nil
+            } catch {
+                return error
+            }
+        }
+        switch failure {
+        case nil: break
+        case .keys(let error): throw StartError.configuration(error.description)
+        case .database: throw StartError.database(failure?.description ?? "")
         }
     }
 

@@ -48,6 +48,8 @@ package final class Shard: SessionEnvironment {
         pool = PostgresPool(settings, poolSettings, on: loop)
         var storeSettings = StoreSettings(node: node)
         storeSettings.messagesPerConversation = configuration.maximumMessagesPerConversation
+        storeSettings.contents = configuration.contentKeys
+        storeSettings.keepsSingleConversation = configuration.keepsSingleConversation
         replica = configuration.replicaURL.map { url in
             PostgresPool(.replica(url, like: settings), poolSettings.forReplica, on: loop)
         }
@@ -57,6 +59,7 @@ package final class Shard: SessionEnvironment {
         limits.contentLength = configuration.maximumContentLength
         limits.messageBytes = configuration.maximumMessageBytes
         limits.contextMessages = configuration.contextMessages
+        limits.keepsSingleConversation = configuration.keepsSingleConversation
         limits.coalescingWindow = UInt64(configuration.coalescingMilliseconds)
         self.limits = limits
         hub = WebSocketHub(

@@ -34,7 +34,15 @@ package struct Migration: Sendable {
                 Schema1.tables, Schema1.messages, Schema1.acceptTurns, Schema1.endRuns, Schema1.runs, Schema1.recovery,
                 Schema1.tools, Schema1.role, Schema1.rights,
             ].joined(separator: "\n"),
-            down: Schema1.down)
+            down: Schema1.down),
+        Migration(
+            version: 2, name: "life and secrecy of conversations",
+            up: [
+                Schema2.tables, Schema2.keys, Schema2.archive, Schema2.acceptTurns, Schema2.endRuns,
+                Schema2.checkpoints, Schema2.recovery, Schema2.retention, Schema2.lifecycle, Schema2.deletion,
+                Schema2.rights,
+            ].joined(separator: "\n"),
+            down: Schema2.down + "\n" + Schema2.formerFunctions),
     ]
 }
 

@@ -148,6 +148,15 @@ final class FakeStore: ChatStore {
         }
     }
 
+    func activeConversation(
+        userID: String, completion: @escaping (Result<Identifier?, StoreError>) -> Void
+    ) {
+        hold(.conversation, completion) {
+            self.conversations.values.filter { $0.userID == userID && $0.conversation.status == .active }
+                .max { $0.conversation.updatedAt < $1.conversation.updatedAt }?.conversation.id
+        }
+    }
+
     func conversation(
         userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void
     ) {

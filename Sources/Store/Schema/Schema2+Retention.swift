@@ -1,0 +1,154 @@
+extension Schema2 {
+    /// One batch of one move at a time, by one gateway at a time. Conversations that are in use are passed over: locked
+    /// ones, and those with an unfinished run.
+    static let retention = """
+        -- The longest silent ones, locked: at most `p_limit`, and not many more than `p_rows` messages.
+        create function parley.retention_candidates(
+            p_status text, p_column text, p_before timestamptz, p_limit int, p_rows int
+        ) returns uuid[]
+        language plpgsql set search_path = pg_catalog, pg_temp as $$
+        declare
+            v_ids uuid[];
+        begin
+            -- With the status as a literal, since the index is for some of them only.
+            execute format(
+                'select array_agg(s.id) from (
+                    select l.id, sum(l.message_count) over (order by l.at, l.id) - l.message_count as rows
+                    from (
+                        select c.id, c.message_count, c.%2$I as at from parley.conversations c
+                        where c.status = %1$L and c.%2$I < $1
+                            and (%1$L = ''deleted'' or not exists (
+                                select from parley.runs r
+                                where r.conversation_id = c.id and r.status in (''queued'', ''running'')))
+                        order by c.%2$I limit $2 for update skip locked
+                    ) l
+                ) s where s.rows < $3', p_status, p_column)
+                into v_ids using p_before, p_limit, p_rows;
+            return coalesce(v_ids, '{}');
+        end
+        $$;
+
+        create function parley.retain(
+            p_move text, p_before timestamptz, p_now timestamptz, p_limit int, p_rows int
+        ) returns table (
+            id uuid, user_id text, title text, title_key text, status text, message_count int,
+            created_at timestamptz, updated_at timestamptz
+        )
+        language plpgsql security definer set search_path = pg_catalog, pg_temp
+        set lock_timeout = '2s'
+        as $$
+        #variable_conflict use_column
+        declare
+            v_ids uuid[];
+        begin
+            if not pg_try_advisory_xact_lock(x'7061726C657932'::bigint) then
+                raise exception 'another gateway is at it' using errcode = 'lock_not_available';
+            end if;
+
+            case p_move
+            when 'dormant' then
+                v_ids := parley.retention_candidates('active', 'updated_at', p_before, p_limit, 2147483647);
+                return query update parley.conversations c set status = 'dormant' where c.id = any (v_ids)
+                    returning c.id, c.user_id, c.title, c.title_key, c.status, c.message_count - c.messages_deleted,
+                        c.created_at, c.updated_at;
+            when 'archive' then
+                v_ids := parley.retention_candidates('dormant', 'updated_at', p_before, p_limit, p_rows);
+                if v_ids = '{}' then
+                    v_ids := parley.retention_candidates('active', 'updated_at', p_before, p_limit, p_rows);
+                end if;
+                perform parley.to_archive(v_ids, p_now);
+                return query select a.id, a.user_id, a.title, a.title_key, 'archived',
+                        a.message_count - a.messages_deleted, a.created_at, a.updated_at
+                    from parley.archived_conversations a where a.id = any (v_ids);
+            when 'delete' then
+                v_ids := parley.retention_candidates('dormant', 'updated_at', p_before, p_limit, 2147483647);
+                if v_ids = '{}' then
+                    v_ids := parley.retention_candidates('active', 'updated_at', p_before, p_limit, 2147483647);
+                end if;
+                return query update parley.conversations c set status = 'deleted', deleted_at = p_now
+                    where c.id = any (v_ids)
+                    returning c.id, c.user_id, c.title, c.title_key, c.status, c.message_count - c.messages_deleted,
+                        c.created_at, c.updated_at;
+            when 'delete_archived' then
+                return query update parley.archived_conversations a set deleted_at = p_now
+                    where a.id in (
+                        select l.id from parley.archived_conversations l
+                        where l.updated_at < p_before and l.deleted_at is null
+                        order by l.updated_at limit p_limit for update skip locked)
+                    returning a.id, a.user_id, a.title, a.title_key, 'deleted', a.message_count - a.messages_deleted,
+                        a.created_at, a.updated_at;
+            when 'purge' then
+                v_ids := parley.retention_candidates('deleted', 'deleted_at', p_before, p_limit, p_rows);
+                return query delete from parley.conversations c where c.id = any (v_ids)
+                    returning c.id, c.user_id, c.title, c.title_key, c.status, c.message_count - c.messages_deleted,
+                        c.created_at, c.updated_at;
+            when 'purge_archived' then
+                select array_agg(s.id) into v_ids
+                from (
+                    select l.id, sum(l.message_count) over (order by l.deleted_at, l.id) - l.message_count as rows
+                    from (
+                        select a.id, a.message_count, a.deleted_at from parley.archived_conversations a
+                        where a.deleted_at < p_before
+                        order by a.deleted_at limit p_limit for update skip locked
+                    ) l
+                ) s where s.rows < p_rows;
+                return query delete from parley.archived_conversations a where a.id = any (v_ids)
+                    returning a.id, a.user_id, a.title, a.title_key, 'deleted', a.message_count - a.messages_deleted,
+                        a.created_at, a.updated_at;
+            end case;
+        end
+        $$;
+
+        -- How many the move would find; changes nothing.
+        create function parley.retention_due(p_move text, p_before timestamptz) returns bigint
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        begin
+            return case p_move
+                when 'dormant' then (
+                    select count(*) from parley.conversations c
+                    where c.status = 'active' and c.updated_at < p_before and not exists (
+                        select from parley.runs r
+                        where r.conversation_id = c.id and r.status in ('queued', 'running')))
+                when 'archive' then (
+                    select count(*) from parley.conversations c
+                    where c.status in ('active', 'dormant') and c.updated_at < p_before and not exists (
+                        select from parley.runs r
+                        where r.conversation_id = c.id and r.status in ('queued', 'running')))
+                when 'delete' then (
+                    select count(*) from parley.conversations c
+                    where c.status in ('active', 'dormant') and c.updated_at < p_before and not exists (
+                        select from parley.runs r
+                        where r.conversation_id = c.id and r.status in ('queued', 'running')))
+                when 'delete_archived' then (
+                    select count(*) from parley.archived_conversations a
+                    where a.updated_at < p_before and a.deleted_at is null)
+                when 'purge' then (
+                    select count(*) from parley.conversations c
+                    where c.status = 'deleted' and c.deleted_at < p_before)
+                when 'purge_archived' then (
+                    select count(*) from parley.archived_conversations a where a.deleted_at < p_before)
+                when 'audit' then (
+                    select count(*) from parley.audit_log l where l.occurred_at < p_before)
+            end;
+        end
+        $$;
+
+        create function parley.retain_audit(p_before timestamptz, p_limit int) returns int
+        language plpgsql security definer set search_path = pg_catalog, pg_temp
+        set lock_timeout = '2s'
+        as $$
+        declare
+            v_count int;
+        begin
+            if not pg_try_advisory_xact_lock(x'7061726C657932'::bigint) then
+                raise exception 'another gateway is at it' using errcode = 'lock_not_available';
+            end if;
+            delete from parley.audit_log l where l.id in (
+                select o.id from parley.audit_log o where o.occurred_at < p_before
+                order by o.occurred_at limit p_limit for update skip locked);
+            get diagnostics v_count = row_count;
+            return v_count;
+        end
+        $$;
+        """
+}

@@ -1,0 +1,125 @@
+import Postgres
+
+/// Pages of an export, live and archived rows alike. Column 0 is the line.
+extension Statements {
+    private typealias T = PostgresType
+
+    /// RFC 3339, UTC.
+    private static func utc(_ column: String) -> String {
+        #"to_char(\#(column) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"#
+    }
+
+    static let exportUser = Statement(
+        "export_user",
+        """
+        select jsonb_build_object('type', 'user', 'id', u.id, 'email', u.email, 'name', u.name,
+            'created_at', \(utc("u.created_at")), 'last_seen_at', \(utc("u.last_seen_at")))
+        from parley.users u where u.id = $1
+        """, T.text)
+
+    private static func conversations(_ table: String, _ status: String, _ condition: String) -> String {
+        """
+        (select jsonb_build_object('type', 'conversation', 'id', c.id, 'status', \(status), 'metadata', c.metadata,
+            'message_count', c.message_count - c.messages_deleted, 'created_at', \(utc("c.created_at")),
+            'updated_at', \(utc("c.updated_at"))), c.id, c.title, c.title_key
+        from parley.\(table) c
+        where c.user_id = $1 and \(condition) and ($2::uuid is null or c.id > $2)
+        order by c.id limit $3)
+        """
+    }
+
+    static let exportConversations = Statement(
+        "export_conversations",
+        """
+        \(conversations("conversations", "c.status", "c.status <> 'deleted'"))
+        union all
+        \(conversations("archived_conversations", "'archived'", "c.deleted_at is null"))
+        order by id limit $3
+        """, T.text, T.uuid, T.int4)
+
+    /// As many as are together not longer than 256 KiB, at least one. `octet_length` knows the length of a compressed
+    /// text without opening it.
+    private static func messages(_ table: String) -> String {
+        """
+        select jsonb_strip_nulls(jsonb_build_object('type', 'message', 'id', m.id,
+                'conversation_id', m.conversation_id, 'position', m.position, 'role', m.role, 'status', m.status,
+                'tool_call_id', m.tool_call_id, 'run_id', m.run_id, 'client_id', m.client_id,
+                'created_at', \(utc("m.created_at")))),
+            m.id, m.position, m.content, m.content_key, m.conversation_id, m.tool_calls
+        from (
+            select p.*, sum(octet_length(p.content) + coalesce(pg_column_size(p.tool_calls), 0))
+                over (order by p.position) - octet_length(p.content) as before
+            from (
+                select * from parley.\(table) m
+                where m.user_id = $1 and m.conversation_id = $2 and m.position > $3
+                order by m.position limit 200
+            ) p
+        ) m
+        where m.before < 262144
+        """
+    }
+
+    static let exportMessages = Statement(
+        "export_messages",
+        """
+        \(messages("messages"))
+        union all
+        \(messages("archived_messages"))
+        order by 3
+        """, T.text, T.uuid, T.int4)
+
+    /// By the position of the message that they answer.
+    private static func runs(_ table: String, _ messages: String) -> String {
+        """
+        (select jsonb_build_object('type', 'run', 'id', r.id, 'conversation_id', r.conversation_id,
+            'user_message_id', r.user_message_id, 'status', r.status, 'usage', r.usage, 'error', r.error,
+            'created_at', \(utc("r.created_at")), 'started_at', \(utc("r.started_at")), 'finished_at', \(utc("r.finished_at"))), r.id, m.position
+        from parley.\(table) r join parley.\(messages) m on m.id = r.user_message_id
+        where r.user_id = $1 and r.conversation_id = $2 and m.position > $3
+        order by m.position limit 200)
+        """
+    }
+
+    static let exportRuns = Statement(
+        "export_runs",
+        """
+        \(runs("runs", "messages"))
+        union all
+        \(runs("archived_runs", "archived_messages"))
+        order by 3 limit 200
+        """, T.text, T.uuid, T.int4)
+
+    /// At most 256 a run and about 1 000 runs a conversation; numbered through, since they have no key that counts.
+    private static func operations(_ table: String) -> String {
+        """
+        select jsonb_build_object('type', 'operation', 'operation_id', l.operation_id,
+                'conversation_id', l.conversation_id, 'run_id', l.run_id, 'user_message_id', l.user_message_id,
+                'ordinal', l.ordinal, 'operation_type', l.operation_type, 'input_params', l.input_params,
+                'result', l.result, 'status', l.status, 'created_at', \(utc("l.created_at")), 'finished_at', \(utc("l.finished_at"))),
+            l.operation_id, l.n::int
+        from (
+            select o.*, row_number() over (order by o.created_at, o.operation_id) as n
+            from parley.\(table) o where o.user_id = $1 and o.conversation_id = $2
+        ) l
+        where l.n > $3 and l.n <= $3 + 50
+        """
+    }
+
+    static let exportOperations = Statement(
+        "export_operations",
+        """
+        \(operations("task_operation_logs"))
+        union all
+        \(operations("archived_operation_logs"))
+        order by 3
+        """, T.text, T.uuid, T.int4)
+
+    static let exportTasks = Statement(
+        "export_tasks",
+        """
+        select jsonb_build_object('type', 'task', 'id', t.id, 'title', t.title, 'description', t.description,
+            'is_completed', t.is_completed, 'ai_generated', t.ai_generated,
+            'last_interaction_id', t.last_interaction_id, 'created_at', \(utc("t.created_at")), 'updated_at', \(utc("t.updated_at"))), t.id
+        from parley.tasks t where t.user_id = $1 and t.id > $2 order by t.id limit $3
+        """, T.text, T.int8, T.int4)
+}
