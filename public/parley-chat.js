@@ -217,7 +217,10 @@ class ParleyChat extends HTMLElement {
     }
 
     get #url() {
-        return new URL(this.getAttribute("src") || "/ws", location.href).href.replace(/^http/, "ws");
+        // Without an address of its own the widget talks to the gateway that its modules came from.
+        const source = this.getAttribute("src");
+        const url = source ? new URL(source, location.href) : new URL("/ws", import.meta.url);
+        return url.href.replace(/^http/, "ws");
     }
 
     async #provideToken(reason) {

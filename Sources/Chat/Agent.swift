@@ -77,7 +77,7 @@ package struct Usage: Sendable, Equatable {
 }
 
 /// Why a run ended badly (PROTOCOL.md, section 3).
-package enum RunErrorCode: String, Sendable {
+package enum RunErrorCode: String, Sendable, CaseIterable {
     case upstreamUnavailable = "upstream_unavailable"
     case upstreamError = "upstream_error"
     case upstreamTruncated = "upstream_truncated"

@@ -25,6 +25,8 @@ package struct ChatLimits: Sendable {
     package var coalescingWindow: UInt64 = 0
     /// The largest text delta of one event when much is caught up, in bytes.
     package var mergedDelta = 256 * 1024
+    /// Conversations of one user in which a run may be under way at once.
+    package var runsPerUser = 32
     /// Requests that may wait for the answer to one write or read: repetitions of a send, cancels of a run.
     package var waitingAnswers = 64
     /// Code points of a client's idempotency key.

@@ -15,8 +15,17 @@ final class ChatThread {
     var conversation: Conversation?
 
     /// Turns without a run yet, in the order in which they will run.
-    private(set) var turns: [Turn] = []
-    private(set) var active: Run?
+    private(set) var turns: [Turn] = [] {
+        // Not by the old value, for which the list would be copied at each change.
+        didSet {
+            environment.chatMetrics.waiting += turns.count - countedTurns
+            countedTurns = turns.count
+        }
+    }
+    private var countedTurns = 0
+    private(set) var active: Run? {
+        didSet { environment.chatMetrics.running += (active == nil ? 0 : 1) - (oldValue == nil ? 0 : 1) }
+    }
     /// Counts the ends of runs, so that a history read in the meantime is known to be stale.
     private(set) var endings = 0
 
@@ -294,6 +303,9 @@ final class ChatThread {
         turn.isCommitted = true
         isKnown = true
         self.conversation = conversation
+        if let received = turn.receivedAt {
+            environment.chatMetrics.acknowledged(after: environment.nowNanoseconds &- received)
+        }
         let position = startsNow ? nil : (turns.firstIndex { $0 === turn } ?? 0) + (active == nil ? 0 : 1)
         for (index, answer) in turn.answers.enumerated() {
             answer.send(
@@ -362,6 +374,7 @@ final class ChatThread {
         keep(run.machine.log)
         envelope = nil
         active = nil
+        measure(run)
         let status: ServerFrame.AckStatus = run.machine.state == .ended(.cancelled) ? .cancelled : .idle
         for answer in run.cancellations + run.turn.cancellations {
             answer.send(ServerFrame.ack(id: answer.id, threadID: id, runID: run.id, status: status))
@@ -370,6 +383,16 @@ final class ChatThread {
         guard let next, !next.isWithdrawn else { return }
         remove(next)
         begin(next)
+    }
+
+    private func measure(_ run: Run) {
+        guard case .ended(let status) = run.machine.state else { return }
+        let code = run.machine.failure?.code
+        environment.chatMetrics.runEnded(status, code)
+        environment.runEnded(run.id, userID: session.userID, threadID: id, status, code)
+        if let received = run.turn.receivedAt {
+            environment.chatMetrics.turnEnded(after: environment.nowNanoseconds &- received)
+        }
     }
 
     private func storeWithdrawal(of turn: Turn) {

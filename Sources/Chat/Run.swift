@@ -14,11 +14,14 @@ final class Run: AgentRun {
     private var work: (any AgentWork)?
     private var checkpointTimer: UInt64?
     private var checkpointed: UInt64 = 0
+    private let metrics: ChatMetrics
+    private var hasSpoken = false
 
     init(turn: Turn, thread: ChatThread, environment: any SessionEnvironment) {
         self.turn = turn
         self.thread = thread
         self.environment = environment
+        metrics = environment.chatMetrics
         machine = RunMachine(
             runID: turn.runID, message: turn.message, position: thread.newest,
             replyLength: environment.limits.replyLength, logBytes: environment.limits.logBytes)
@@ -57,7 +60,12 @@ final class Run: AgentRun {
     func text(_ delta: String) {
         let outcome = machine.text(delta, newID: environment.makeIdentifier)
         if case .ignored = outcome { return }
+        metrics.deltas &+= 1
         thread?.publishText()
+        if !hasSpoken {
+            hasSpoken = true
+            if let received = turn.receivedAt { metrics.spoke(after: environment.nowNanoseconds &- received) }
+        }
         if case .tooLong = outcome {
             fail(.upstreamTruncated, "The reply passed \(environment.limits.replyLength) characters.")
             return

@@ -118,6 +118,10 @@ package final class Session {
             turn.answers.append(answer)
             return turn.threadID
         }
+        if let seconds = environment.admitMessage(of: userID) {
+            environment.limitReached("messages")
+            throw ClientError(.rateLimited, "Too many messages. Please wait a moment.", retryAfter: seconds)
+        }
         let thread: ChatThread
         switch reference {
         case nil: thread = try open(environment.makeIdentifier(), isNew: true)
@@ -135,8 +139,10 @@ package final class Session {
             duplicate(turn, threadID: thread.id, messageID: known.message, runID: known.run, runEnded: false)
             return thread.id
         }
+        turn.receivedAt = environment.nowNanoseconds
         if let key = answer.id { pending[key] = turn }
         do throws(ClientError) {
+            try checkRuns(beside: thread)
             try thread.send(turn, policy: policy)
         } catch {
             guard let key = answer.id else {
@@ -147,6 +153,16 @@ package final class Session {
             ask(for: turn, key, refusal: error, isSecond: false)
         }
         return thread.id
+    }
+
+    /// A conversation in which something is under way queues the message; another one more is a matter of the limit.
+    private func checkRuns(beside thread: ChatThread) throws(ClientError) {
+        guard threads.count > environment.limits.runsPerUser, !thread.hasWork else { return }
+        guard threads.values.count(where: { $0.hasWork }) >= environment.limits.runsPerUser else { return }
+        environment.limitReached("runs")
+        throw ClientError(
+            .rateLimited, "\(environment.limits.runsPerUser) of your conversations are being answered already.",
+            retryAfter: 1)
     }
 
     /// A new message would be refused: is this one stored already?

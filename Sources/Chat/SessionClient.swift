@@ -29,9 +29,29 @@ package protocol SessionEnvironment: AnyObject {
     func freshPosition() -> UInt64
     /// Monotonic milliseconds.
     var nowMilliseconds: UInt64 { get }
+    /// Monotonic nanoseconds, for measurements.
+    var nowNanoseconds: UInt64 { get }
+    var chatMetrics: ChatMetrics { get }
+    /// Counts a message of this user against its rate.
+    ///
+    /// - Returns: `nil` when it may be sent; else the seconds to wait.
+    func admitMessage(of userID: String) -> Int?
+    /// A limit of the chat was reached; for the figures.
+    func limitReached(_ limit: StaticString)
+    /// A run has ended, which is durable now.
+    func runEnded(_ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?)
     /// Runs `action` on the loop after so many milliseconds.
     func schedule(after milliseconds: UInt64, _ action: @escaping () -> Void) -> UInt64
     func cancel(timer: UInt64)
     /// A run or a write went wrong in a way that the operator should see. No content of users.
     func report(_ incident: String)
+}
+
+extension SessionEnvironment {
+    package var nowNanoseconds: UInt64 { nowMilliseconds &* 1_000_000 }
+    package func admitMessage(of userID: String) -> Int? { nil }
+    package func limitReached(_ limit: StaticString) {}
+    package func runEnded(
+        _ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?
+    ) {}
 }

@@ -132,7 +132,8 @@ extension ChatThread {
         var previous = from
         session.withScratch { scratch in
             forEachItem(after: from) { item, position in
-                encode(item, endingAt: position, replayEnd: 0, scratch: &scratch) { bytes, reached in
+                if case .text = item { environment.chatMetrics.textEvents &+= 1 }
+                return encode(item, endingAt: position, replayEnd: 0, scratch: &scratch) { bytes, reached in
                     var index = 0
                     // Not over the indices: the list may change under the call.
                     while index < subscriptions.count {
@@ -223,6 +224,7 @@ extension ChatThread {
         let from = subscriptions[index].position
         let replayEnd = subscriptions[index].replayEnd
         guard from != newest else { return }
+        environment.chatMetrics.catchUps &+= 1
         guard canResume(after: from) || canGoOn(subscriptions[index]) else {
             subscriptions.remove(at: index)
             client.fellBehind()

@@ -45,6 +45,10 @@ package final class EventLoop: @unchecked Sendable {
     private static let wakeupToken = UInt64.max
     private static let batch: Int32 = 256
 
+    /// What the loop's sockets have taken from and given to the system since the start, in bytes.
+    package internal(set) var bytesReceived = 0
+    package internal(set) var bytesSent = 0
+
     /// Monotonic nanoseconds at the beginning of the tick.
     package private(set) var now: UInt64
 

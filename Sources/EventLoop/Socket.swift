@@ -261,6 +261,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
             let buffer = loop.readBuffer
             let count = retrying { recv(descriptor, buffer.baseAddress, limit, 0) }
             if count > 0 {
+                loop.bytesReceived &+= count
                 if flags.contains(.lingering) {
                     // Nobody wants it any more.
                 } else if let tls {
@@ -314,6 +315,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
             }
             if count >= 0 {
                 sent += count
+                loop.bytesSent &+= count
             } else if errno == EAGAIN {
                 block()
                 return false

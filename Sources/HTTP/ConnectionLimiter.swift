@@ -1,4 +1,5 @@
 package import EventLoop
+package import HTTPTypes
 import Synchronization
 
 /// How many connections there may be in all and from one address, whatever they are used for. One for all loops of a
@@ -83,6 +84,10 @@ package final class FullHandler: HTTPHandler {
     {
         self.other = other
         self.isAnswered = isAnswered
+    }
+
+    package func finish(_ response: inout HTTPResponse, for head: HTTPRequestHead?) {
+        other?.finish(&response, for: head)
     }
 
     package func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {

@@ -151,6 +151,8 @@ extension HTTPServerConnection {
     /// False when the head can't be written; the connection is then being closed.
     private func writeHead(_ response: HTTPResponse, framing: HTTPResponseFraming, close: Bool) -> Bool {
         context.scratch.removeAll(keepingCapacity: true)
+        var response = response
+        context.handler.finish(&response, for: head)
         do throws(HTTPResponseError) {
             try HTTPResponseEncoder.appendHead(
                 response, framing: framing, close: close, keepAlive: !close && head?.version == .http10,

@@ -9,6 +9,6 @@ extension Statements {
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, conversations, metadata, ping,
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,
-        retain, retentionDue, retainAudit, usersToDelete,
+        retain, retentionDue, retainAudit, usersToDelete, appendAudit,
     ]
 }

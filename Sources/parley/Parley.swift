@@ -8,7 +8,8 @@ struct Parley: AsyncParsableCommand {
         commandName: "parley",
         abstract: "A streaming chat gateway between browsers and an assistant, durable in PostgreSQL.",
         subcommands: [
-            Serve.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Echo.self, Load.self, StoreBench.self,
+            Serve.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Audit.self, Echo.self, Load.self,
+            StoreBench.self,
         ])
 
     static func main() async {

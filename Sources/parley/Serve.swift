@@ -20,8 +20,8 @@ struct Serve: AsyncParsableCommand {
             throw ExitError(
                 .configuration, "--dev hands out tokens and so listens on 127.0.0.1 or ::1 only (HTTP_HOST)")
         }
-        var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = configuration.logLevel
+        let (format, level) = (configuration.logFormat, configuration.logLevel)
+        let logger = Logger(label: "parley") { _ in LineLogHandler(format: format, level: level) }
         if dev, configuration.jwtSecret.isEmpty {
             logger.notice("AUTH_JWT_SECRET is not set: tokens are good until this process ends")
             configuration.jwtSecret = Self.randomSecret()

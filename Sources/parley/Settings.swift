@@ -59,6 +59,7 @@ struct SettingOptions: ParsableArguments {
             EnvironmentVariablesProvider(
                 secretsSpecifier: .specific([
                     "DATABASE_URL", "DATABASE_REPLICA_URL", "AUTH_JWT_SECRET", "AGENT_API_KEY", "CONTENT_KEYS",
+                    "METRICS_TOKEN",
                 ])),
         ]
         let path = file ?? ["parley.yaml", "parley.json"].first { FileManager.default.fileExists(atPath: $0) }

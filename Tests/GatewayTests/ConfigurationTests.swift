@@ -47,7 +47,8 @@ struct ConfigurationTests {
             ("HTTP_PORT", "eighty"), ("HTTP_PORT", "65536"), ("HTTP_PORT", "-1"), ("SHARDS", "0"),
             ("AGENT", "oracle"), ("ALLOWED_ORIGINS", "example.com"), ("ALLOWED_ORIGINS", "https://a.example/path"),
             ("LOG_LEVEL", "loud"), ("MAX_MESSAGE_BYTES", "1"), ("TOKEN_PACE_MS", "1.5"), ("DATABASE_POOL_MAX", "2"),
-            ("TLS_CERTIFICATE", "/a"), ("AUTH_JWKS_URL", "https://a.example"),
+            ("TLS_CERTIFICATE", "/a"), ("TRUSTED_PROXIES", "10.0.0.0/33"), ("TRUSTED_PROXIES", "proxy.example"),
+            ("RATE_LIMIT_BURST", "0"), ("RATE_LIMIT_MESSAGES", "-1"), ("MAX_RUNS_PER_USER", "0"), ("LOG_FORMAT", "xml"),
         ])
     func refused(_ name: String, _ value: String) throws {
         let error = #expect(throws: ConfigurationError.self) { try read([name: value]) }

@@ -103,7 +103,7 @@ struct TokenTests {
             try verifier.verify("\(parts[0]).\(payload).\(parts[2])", now: Self.now)
         }
         #expect(throws: TokenError.wrongSignature) {
-            try verifier.verify("\(parts[0]).\(parts[1]).\(parts[2].dropLast(2))", now: Self.now)
+            try verifier.verify("\(parts[0]).\(parts[1]).\(parts[2].dropLast(3))", now: Self.now)
         }
         #expect(throws: TokenError.wrongSignature) { try verifier.verify("\(parts[0]).\(parts[1]).", now: Self.now) }
     }

@@ -48,6 +48,7 @@ extension Socket {
         let buffer = loop.readBuffer
         let count = retrying { recv(descriptor, buffer.baseAddress, Self.handshakeRead, 0) }
         if count > 0 {
+            loop.bytesReceived &+= count
             received(UnsafeRawBufferPointer(rebasing: buffer[..<count]), tls)
         } else if count == 0 || errno != EAGAIN {
             fail(tls, .closed)
@@ -176,9 +177,11 @@ extension Socket {
     }
 
     private func send(_ bytes: ArraySlice<UInt8>) -> Int {
-        bytes.withUnsafeBytes { bytes in
+        let count = bytes.withUnsafeBytes { bytes in
             retrying { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
         }
+        loop.bytesSent &+= max(count, 0)
+        return count
     }
 
     // MARK: The end

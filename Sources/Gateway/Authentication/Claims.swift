@@ -1,3 +1,4 @@
+package import Chat
 import Foundation
 package import JWTKit
 
@@ -28,6 +29,60 @@ package struct Claims: JWTPayload, Equatable {
         self.name = name
     }
 
+    /// - Parameter roleClaim: where the roles are: a member's name, or names with dots between them for a member of a
+    ///   member (`realm_access.roles`). A list of roles makes an admin when `admin` is among them.
+    /// - Throws: `.malformed` when a claim is of another type than RFC 7519 gives it.
+    package init(_ object: JSONObject, roleClaim: String = "role") throws(TokenError) {
+        sub = try Self.text(object["sub"])
+        iss = try Self.text(object["iss"])
+        exp = try Self.seconds(object["exp"])
+        nbf = try Self.seconds(object["nbf"])
+        iat = try Self.seconds(object["iat"])
+        switch object["aud"] {
+        case nil, .null?: aud = nil
+        case .string(let value)?: aud = AudienceClaim(value: [value])
+        case .array(let values)?:
+            let texts = values.compactMap(\.string)
+            guard texts.count == values.count else { throw .malformed }
+            aud = AudienceClaim(value: texts)
+        default: throw .malformed
+        }
+        // For show, or a matter of trust only when they are right: of another type they are as good as absent.
+        email = object["email"]?.string
+        name = object["name"]?.string
+        role = Self.role(in: object, roleClaim)
+    }
+
+    private static func role(in object: JSONObject, _ path: String) -> String? {
+        var value = object[path]
+        if value == nil {
+            value = path.split(separator: ".").reduce(JSON.object(object) as JSON?) { $0?[String($1)] }
+        }
+        switch value {
+        case .string(let role)?: return role
+        case .array(let roles)?: return roles.contains("admin") ? "admin" : nil
+        default: return nil
+        }
+    }
+
+    private static func text(_ json: JSON?) throws(TokenError) -> String? {
+        switch json {
+        case nil, .null?: return nil
+        case .string(let text)?: return text
+        default: throw .malformed
+        }
+    }
+
+    /// A NumericDate.
+    private static func seconds(_ json: JSON?) throws(TokenError) -> Double? {
+        switch json {
+        case nil, .null?: return nil
+        case .integer(let value)?: return Double(value)
+        case .number(let value)?: return value
+        default: throw .malformed
+        }
+    }
+
     /// The rules are `TokenRules`, which get the time as an input.
     package func verify(using algorithm: some JWTAlgorithm) throws {}
 }
@@ -48,11 +103,37 @@ package enum TokenError: Error, Sendable, Equatable {
     case malformed
     case wrongAlgorithm
     case wrongSignature
+    /// Signed with a key that the issuer's key set, as far as it is known, does not have.
+    case unknownKey
     case missingClaim(String)
     case expired
     case notYetValid
     case wrongIssuer
     case wrongAudience
+
+    /// Whether nothing shows that the token was ever good: somebody may be guessing. An expired one is no guess.
+    package var isUnproven: Bool {
+        switch self {
+        case .malformed, .wrongAlgorithm, .wrongSignature, .unknownKey: true
+        case .missing, .missingClaim, .expired, .notYetValid, .wrongIssuer, .wrongAudience: false
+        }
+    }
+
+    /// One word for the log and the figures.
+    package var reason: String {
+        switch self {
+        case .missing: "missing"
+        case .malformed: "malformed"
+        case .wrongAlgorithm: "algorithm"
+        case .wrongSignature: "signature"
+        case .unknownKey: "unknown_key"
+        case .missingClaim: "claims"
+        case .expired: "expired"
+        case .notYetValid: "not_yet_valid"
+        case .wrongIssuer: "issuer"
+        case .wrongAudience: "audience"
+        }
+    }
 
     package var message: String {
         switch self {
@@ -60,6 +141,7 @@ package enum TokenError: Error, Sendable, Equatable {
         case .malformed: "The token is malformed."
         case .wrongAlgorithm: "The token is signed by an algorithm that is not accepted."
         case .wrongSignature: "The token's signature is wrong."
+        case .unknownKey: "The token is signed with a key that is not known."
         case .missingClaim(let claim): "The token's claim \"\(claim)\" is missing or unusable."
         case .expired: "The token has expired."
         case .notYetValid: "The token is not valid yet."
@@ -73,12 +155,15 @@ package enum TokenError: Error, Sendable, Equatable {
 package struct TokenRules: Sendable {
     package var issuer: String?
     package var audience: String?
+    /// The claim with the user's role or roles.
+    package var roleClaim = "role"
     /// Seconds by which clocks may differ for `nbf` and `iat`.
     package var clockSkew: Double = 30
 
-    package init(issuer: String? = nil, audience: String? = nil) {
+    package init(issuer: String? = nil, audience: String? = nil, roleClaim: String = "role") {
         self.issuer = issuer
         self.audience = audience
+        self.roleClaim = roleClaim
     }
 
     /// - Parameter now: seconds since 1970.

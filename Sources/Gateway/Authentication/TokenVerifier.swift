@@ -1,40 +1,53 @@
 import Foundation
 import JWTKit
 
-/// Checks tokens signed with HS256 (RFC 7519, RFC 7515), on any thread and without waiting.
+/// Checks tokens (RFC 7519, RFC 7515) on any thread and without waiting: with the secret of HS256, with the issuer's
+/// public keys, or with both where both are configured. Which of them is decided by the kind of key, so that a public
+/// key can't be taken for a secret, nor a token do without a signature.
 package struct TokenVerifier: Sendable {
-    /// The longest token that is looked at, in bytes.
-    package static let maximumLength = 8 * 1024
-
-    private let algorithm: any JWTAlgorithm
-    private let parser = DefaultJWTParser()
+    private let secret: (any JWTAlgorithm)?
+    package let keySet: KeySet?
     package let rules: TokenRules
 
-    /// - Parameter secret: the key; not empty.
-    package init(secret: String, rules: TokenRules) async throws {
-        algorithm = try await Self.keys(secret).getKey()
+    /// - Parameters:
+    ///   - secret: the key of HS256; empty or `nil`: such tokens are refused.
+    ///   - keySet: public keys; `nil`: tokens of EdDSA, ES256 and RS256 are refused.
+    package init(secret: String?, keySet: KeySet? = nil, rules: TokenRules) async throws {
+        if let secret, !secret.isEmpty {
+            self.secret = try await Self.keys(secret).getKey()
+        } else {
+            self.secret = nil
+        }
+        self.keySet = keySet
         self.rules = rules
     }
 
     /// - Parameter now: seconds since 1970.
+    /// - Throws: `.unknownKey` when new keys of the issuer may help.
     package func verify(_ token: String, now: Double) throws(TokenError) -> Principal {
-        guard token.utf8.count <= Self.maximumLength, !token.isEmpty else { throw .malformed }
-        let bytes = Array(token.utf8)
-        guard let signatureDot = bytes.lastIndex(of: UInt8(ascii: ".")) else { throw .malformed }
-        let parsed: (header: JWTHeader, payload: Claims, signature: Data)
-        do {
-            parsed = try parser.parse(bytes, as: Claims.self)
-        } catch {
-            throw .malformed
+        let token = try SignedToken(token)
+        if token.algorithm == "HS256", let secret {
+            // HMAC of swift-crypto, which compares in constant time.
+            guard (try? secret.verify(token.signature, signs: token.signed)) == true else { throw .wrongSignature }
+        } else if let algorithm = SignatureAlgorithm(rawValue: token.algorithm), let keySet {
+            try verify(token, algorithm, keySet.keys)
+        } else {
+            throw .wrongAlgorithm
         }
-        // The algorithm is ours to say, not the token's: "none", and an asymmetric one that would make a public key
-        // the secret, end here.
-        guard parsed.header.alg == "HS256", parsed.header.crit == nil else { throw .wrongAlgorithm }
-        // HMAC of swift-crypto, which compares in constant time.
-        guard (try? algorithm.verify(parsed.signature, signs: bytes[..<signatureDot])) == true else {
-            throw .wrongSignature
+        return try rules.principal(try Claims(token.claims, roleClaim: rules.roleClaim), now: now)
+    }
+
+    private func verify(
+        _ token: SignedToken, _ algorithm: SignatureAlgorithm, _ keys: VerificationKeys
+    ) throws(TokenError) {
+        let candidates = keys.candidates(algorithm, keyID: token.keyID)
+        if candidates.isEmpty {
+            if let id = token.keyID, keys.knows(keyID: id) { throw .wrongAlgorithm }
+            throw .unknownKey
         }
-        return try rules.principal(parsed.payload, now: now)
+        // Without a key id there may be several, of which a set holds few.
+        for key in candidates where (try? key.verifier.verify(token.signature, signs: token.signed)) == true { return }
+        throw .wrongSignature
     }
 
     fileprivate static func keys(_ secret: String) async -> JWTKeyCollection {

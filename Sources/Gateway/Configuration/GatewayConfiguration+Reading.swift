@@ -36,9 +36,8 @@ extension GatewayConfiguration {
         audience = source.text("auth.audience")
         cookieName = source.text("auth.cookie")
         allowedOrigins = try source.origins("allowed.origins")
-        for key in ["auth.jwks.url", "auth.jwks.file"] where source.text(key) != nil {
-            throw ConfigurationError("\(SettingReader.name(key)): this version takes AUTH_JWT_SECRET only")
-        }
+        try readSignIn(source)
+        try readLimits(source)
 
         if let name = source.text("agent") {
             guard let kind = AgentKind(rawValue: name) else {
@@ -85,12 +84,44 @@ extension GatewayConfiguration {
         retentionInterval = interval.map { max(Int($0 / 1_000_000), 1) }
         keepsSingleConversation = try source.boolean("single.conversation") ?? keepsSingleConversation
 
+        metricsToken = source.secret("metrics.token") ?? ""
+        if let name = source.text("log.format") {
+            guard let format = LogFormat(rawValue: name.lowercased()) else {
+                throw ConfigurationError("LOG_FORMAT: \"\(name)\" is neither text nor json")
+            }
+            logFormat = format
+        }
         if let name = source.text("log.level") {
             guard let level = Logger.Level(rawValue: name.lowercased()) else {
                 let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
                 throw ConfigurationError("LOG_LEVEL: \"\(name)\" is none of \(known)")
             }
             logLevel = level
+        }
+    }
+}
+
+extension GatewayConfiguration {
+    private mutating func readSignIn(_ source: SettingReader) throws(ConfigurationError) {
+        jwksURL = source.text("auth.jwks.url")
+        jwksFile = source.text("auth.jwks.file")
+        guard jwksURL == nil || jwksFile == nil else {
+            throw ConfigurationError("AUTH_JWKS_URL and AUTH_JWKS_FILE: only one of them can be set")
+        }
+        roleClaim = source.text("auth.role.claim") ?? roleClaim
+    }
+
+    private mutating func readLimits(_ source: SettingReader) throws(ConfigurationError) {
+        messageRate = try source.integer("rate.limit.messages", 0...1_000_000) ?? messageRate
+        messageBurst = try source.integer("rate.limit.burst", 1...1_000_000) ?? messageBurst
+        handshakeRate = try source.integer("rate.limit.handshakes", 0...1_000_000) ?? handshakeRate
+        failedSignInRate = try source.integer("rate.limit.failed.sign.ins", 0...1_000_000) ?? failedSignInRate
+        maximumRunsPerUser = try source.integer("max.runs.per.user", 1...512) ?? maximumRunsPerUser
+        for part in (source.text("trusted.proxies") ?? "").split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
+            guard let network = IPNetwork(part) else {
+                throw ConfigurationError("TRUSTED_PROXIES: \"\(part)\" is no network such as 10.0.0.0/8 or fd00::/8")
+            }
+            trustedProxies.append(network)
         }
     }
 }

@@ -9,6 +9,10 @@ package struct GatewayConfiguration: Sendable {
         case todo, scripted
     }
 
+    package enum LogFormat: String, Sendable, CaseIterable {
+        case text, json
+    }
+
     package var isDevelopment = false
 
     package var host = "127.0.0.1"
@@ -31,6 +35,11 @@ package struct GatewayConfiguration: Sendable {
     package var issuer: String?
     package var audience: String?
     package var cookieName: String?
+    /// Where the public keys of asymmetric tokens come from: at most one of the two.
+    package var jwksURL: String?
+    package var jwksFile: String?
+    /// The claim with the user's role or roles.
+    package var roleClaim = "role"
     /// Origins beside the gateway's own, as browsers send them.
     package var allowedOrigins: Set<String> = []
 
@@ -60,6 +69,21 @@ package struct GatewayConfiguration: Sendable {
     /// Seconds between two sweeps of the retention; `nil`: none in the background.
     package var retentionInterval: Int? = 600
     package var keepsSingleConversation = false
+
+    /// A minute and user, and at once; 0 a minute: not limited.
+    package var messageRate = 0
+    package var messageBurst = 20
+    /// Conversations of one user that are answered at once.
+    package var maximumRunsPerUser = 32
+    /// A minute and address; 0: not limited.
+    package var handshakeRate = 1_200
+    package var failedSignInRate = 60
+    /// Who is believed about the address that it was asked from.
+    package var trustedProxies: [IPNetwork] = []
+
+    /// Who may read the figures; empty: this machine. A secret.
+    package var metricsToken = ""
+    package var logFormat = LogFormat.text
 
     package var logLevel = Logger.Level.info
 

@@ -1,11 +1,17 @@
 import Chat
+import CoreMetrics
 import EventLoop
 import Logging
+import Store
 import WebSocket
 
 /// What is known of a socket when its chat begins; carried to the user's shard.
 struct ChatOpening: Sendable {
     var principal: Principal
+    /// The client's address.
+    var origin: String
+    /// Of the handshake, for the log.
+    var requestID: String
     /// `parley.v1` was agreed on: a frame is always JSON.
     var speaksProtocol: Bool
     var deflate: DeflateParameters?
@@ -33,6 +39,8 @@ final class ChatConnection: SessionClient {
     private let webSocket: WebSocketConnection
     private let speaksProtocol: Bool
     private let verifier: TokenVerifier
+    private let origin: String
+    private let requestID: String
     private var expiresAt: Int64
     private var expiryTimer: TimerToken?
     private var wasWarned = false
@@ -50,6 +58,8 @@ final class ChatConnection: SessionClient {
         session = shard.session(of: opening.principal.userID)
         speaksProtocol = opening.speaksProtocol
         verifier = opening.verifier
+        origin = opening.origin
+        requestID = opening.requestID
         expiresAt = opening.principal.expiresAt
         socket.outboundLimit = Self.hardLimit + Self.frameRoom
         webSocket = WebSocketConnection(socket, hub: shard.hub, deflate: opening.deflate, delegate: nil)
@@ -58,9 +68,15 @@ final class ChatConnection: SessionClient {
 
     func start(leftover: [UInt8]) {
         if session.clients.count >= shard.configuration.maximumSocketsPerUser {
+            shard.metrics.limitReached(.socketsPerUser)
             close(CloseCode(rawValue: 4429), "too many sockets of this user")
             return
         }
+        shard.metrics.signIn(.accepted)
+        shard.audit.record(.signIn, by: session.userID, from: origin)
+        shard.logger.debug(
+            "socket opened",
+            metadata: ["request": "\(requestID)", "session": "\(session.id)", "user": "\(session.userID)"])
         session.attach(self, expiresAt: expiresAt)
         if shard.isDraining { send(ServerFrame.draining(reconnectAfter: Self.reconnectAfter)) }
         watchToken()
@@ -90,6 +106,7 @@ final class ChatConnection: SessionClient {
     }
 
     func fellBehind() {
+        if webSocket.isOpen { shard.metrics.slowCloses.increment() }
         close(CloseCode(rawValue: 4408), "too slow: resume")
     }
 
@@ -131,12 +148,14 @@ final class ChatConnection: SessionClient {
             badFrames = 0
         }
         badFrames += 1
-        if badFrames > Self.badFrameLimit { close(CloseCode(rawValue: 4429), "too many bad frames") }
+        guard badFrames > Self.badFrameLimit else { return }
+        shard.metrics.limitReached(.badFrames)
+        close(CloseCode(rawValue: 4429), "too many bad frames")
     }
 
     // MARK: The token's life
 
-    private func renew(_ token: String, id: String?) {
+    private func renew(_ token: String, id: String?, isSecondTry: Bool = false) {
         let now = wallClockMicroseconds()
         do {
             let principal = try verifier.verify(token, now: Double(now) / 1_000_000)
@@ -148,10 +167,23 @@ final class ChatConnection: SessionClient {
             wasWarned = false
             send(ServerFrame.token("authenticated", id: id, expiresAt: expiresAt))
             watchToken()
+            shard.audit.record(.tokenRenewed, by: session.userID, from: origin)
         } catch {
+            if error == .unknownKey, !isSecondTry, waitForKeys(token, id: id) { return }
+            shard.metrics.signIn(SignInOutcome(error))
+            shard.audit.record(
+                .refused, by: session.userID, from: origin, allowed: false, detail: ["reason": .string(error.reason)])
             send(ServerFrame.error(id: id, ClientError(.unauthenticated, error.message)))
             countBadFrame()
         }
+    }
+
+    /// - Returns: `false` when no new keys are to be had now.
+    private func waitForKeys(_ token: String, id: String?) -> Bool {
+        let waiting = LoopBound(self, on: shard.loop)
+        return verifier.keySet?.refreshForUnknownKey {
+            waiting.loop.execute { waiting.value.renew(token, id: id, isSecondTry: true) }
+        } ?? false
     }
 
     private func watchToken() {
@@ -222,6 +254,8 @@ extension ChatConnection: WebSocketDelegate {
         expiryTimer = nil
         session.detach(self)
         shard.closed(self)
-        shard.logger.debug("socket closed", metadata: ["session": "\(session.id)", "code": "\(code.rawValue)"])
+        shard.logger.debug(
+            "socket closed",
+            metadata: ["session": "\(session.id)", "user": "\(session.userID)", "code": "\(code.rawValue)"])
     }
 }

@@ -40,10 +40,15 @@ package struct Gateway: Service {
     ///
     /// - Throws: `StartError` when it can't begin.
     package func run() async throws {
-        let verifier = try await verifier()
+        let registry = MetricsRegistry()
+        let commons = GatewayCommons(
+            verifier: try await verifier(),
+            addresses: AddressLimits(
+                handshakes: configuration.handshakeRate, failedSignIns: configuration.failedSignInRate),
+            metrics: registry, schema: SchemaProbe(PostgresSettings(url: configuration.databaseURL)))
         try await checkDatabase()
         let listening = try listen()
-        let shards = try await makeShards()
+        let shards = try await makeShards(registry)
         let directory = ShardDirectory(configuration)
         directory.fill(shards)
         let files = openFiles()
@@ -55,13 +60,14 @@ package struct Gateway: Service {
             servers.append(
                 try await shard.loop.run { () throws in
                     let handler = GatewayHandler(
-                        shard: shard.value, siblings: directory, verifier: verifier, files: files)
+                        shard: shard.value, siblings: directory, commons: commons, files: files)
                     return LoopBound(
                         try ShardServer(handler: handler, listening: listening), on: shard.loop)
                 })
         }
         let watch = keepRecovering(shards, directory)
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
+        let keys = commons.verifier.keySet.map { keepRefreshing($0) }
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let url = "http://\(host):\(listening.port)"
         logger.info("started", metadata: ["url": "\(url)", "shards": "\(shards.count)"])
@@ -71,6 +77,7 @@ package struct Gateway: Service {
         logger.info("stopping")
         watch.cancel()
         retention?.cancel()
+        keys?.cancel()
         listening.close()
         await stop(servers, shards)
         logger.info("stopped")
@@ -79,15 +86,61 @@ package struct Gateway: Service {
     // MARK: The start
 
     private func verifier() async throws -> TokenVerifier {
-        guard !configuration.jwtSecret.isEmpty else {
-            throw StartError.configuration("AUTH_JWT_SECRET is not set: without it nobody could sign in")
+        let keySet = try await keySet()
+        guard !configuration.jwtSecret.isEmpty || keySet != nil else {
+            throw StartError.configuration(
+                "AUTH_JWT_SECRET is not set, nor AUTH_JWKS_URL or AUTH_JWKS_FILE: without one nobody could sign in")
         }
-        if configuration.jwtSecret.utf8.count < 32 {
+        if !configuration.jwtSecret.isEmpty, configuration.jwtSecret.utf8.count < 32 {
             logger.warning("AUTH_JWT_SECRET is shorter than the 32 bytes that HS256 asks for (RFC 7518 section 3.2)")
         }
         return try await TokenVerifier(
-            secret: configuration.jwtSecret,
-            rules: TokenRules(issuer: configuration.issuer, audience: configuration.audience))
+            secret: configuration.jwtSecret, keySet: keySet,
+            rules: TokenRules(
+                issuer: configuration.issuer, audience: configuration.audience, roleClaim: configuration.roleClaim))
+    }
+
+    /// A file must be good at the start. An issuer that is away then may come back: until it does, `/readyz` says so.
+    private func keySet() async throws -> KeySet? {
+        let source: KeySet.Source
+        if let path = configuration.jwksFile {
+            source = KeySet.file(path)
+        } else if let text = configuration.jwksURL {
+            do {
+                source = try KeySet.url(text)
+            } catch {
+                throw StartError.configuration("AUTH_JWKS_URL: \(error)")
+            }
+        } else {
+            return nil
+        }
+        let logger = logger
+        let report: @Sendable (Result<Int, KeySetError>) -> Void = { outcome in
+            switch outcome {
+            case .success(let count): logger.debug("key set read", metadata: ["keys": "\(count)"])
+            case .failure(let error): logger.warning("no new key set", metadata: ["cause": "\(error)"])
+            }
+        }
+        let keySet = KeySet(source: source, report: report)
+        do throws(KeySetError) {
+            try await keySet.load()
+        } catch {
+            if configuration.jwksFile != nil { throw StartError.configuration("AUTH_JWKS_FILE: \(error)") }
+        }
+        return keySet
+    }
+
+    /// Asks for new keys when it is time, and at SIGHUP.
+    private func keepRefreshing(_ keySet: KeySet) -> Task<Void, Never> {
+        let isFile = configuration.jwksFile != nil
+        return Task {
+            let hangup = HangupSignal { keySet.reload() }
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(1))
+                if !isFile { keySet.tick() }
+            }
+            hangup.cancel()
+        }
     }
 
     /// The schema is brought up to date in development, and must be in production, where a person decides when.
@@ -149,7 +202,7 @@ package struct Gateway: Service {
         }
     }
 
-    private func makeShards() async throws -> [LoopBound<Shard>] {
+    private func makeShards(_ registry: MetricsRegistry) async throws -> [LoopBound<Shard>] {
         var generator = SystemRandomNumberGenerator()
         let incarnation = String(generator.next(), radix: 36)
         // A host name tells gateways on different machines apart, the port those on one machine.
@@ -162,7 +215,9 @@ package struct Gateway: Service {
             shards.append(
                 try await loop.run {
                     let shard = Shard(
-                        loop: loop, configuration: configuration, epoch: incarnation, node: node, logger: logger)
+                        loop: loop, index: index, configuration: configuration, epoch: incarnation, node: node,
+                        logger: logger, registry: registry)
+                    shard.metrics.watchLag(of: loop)
                     shard.pool.start()
                     shard.replica?.start()
                     return LoopBound(shard, on: loop)
@@ -243,7 +298,9 @@ package struct Gateway: Service {
                 shard.loop.execute {
                     shard.value.replica?.close(within: 0) {}
                     shard.value.chatStore.close {
-                        shard.value.pool.close(within: 2_000_000_000) { continuation.resume() }
+                        shard.value.audit.close {
+                            shard.value.pool.close(within: 2_000_000_000) { continuation.resume() }
+                        }
                     }
                 }
             }
@@ -284,12 +341,17 @@ final class ShardServer {
         settings.headTimeout = UInt64(configuration.handshakeSeconds) * 1_000_000_000
         settings.idleTimeout = UInt64(configuration.keepAliveSeconds) * 1_000_000_000
         // Who looks after the gateway is answered also when nobody else is.
-        let full = FullHandler(handler) { request in
-            ["healthz", "readyz", "metrics"].contains(request.segments.first) && request.segments.count == 1
+        let full = FullHandler(handler) { [metrics = handler.shard.metrics] request in
+            if ["healthz", "readyz", "metrics"].contains(request.segments.first), request.segments.count == 1 {
+                return true
+            }
+            metrics.limitReached(.sockets)
+            return false
         }
         let server = HTTPServer(
             on: handler.shard.loop, handler: handler, settings: settings, limiter: handler.siblings.limiter, full: full)
         http = server
+        handler.shard.httpConnectionCount = { [weak server] in server?.count ?? 0 }
         listener = try Listener(listening, on: handler.shard.loop) { server.accept($0) }
     }
 

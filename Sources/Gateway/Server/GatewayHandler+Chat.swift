@@ -8,6 +8,13 @@ import WebSocket
 extension GatewayHandler {
     /// `GET /ws`: who is it, is it a handshake, and then to the user's shard.
     func openChat(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
+        let client = address(of: request)
+        // On a second try the handshake is the one that was counted.
+        if !isSecondTry, let seconds = commons.addresses.handshake(from: client.address, at: shard.loop.now) {
+            shard.metrics.limitReached(.handshakes)
+            responder.respond(error: .rateLimited, "Too many connections from your address.", retryAfter: seconds)
+            return
+        }
         guard let principal = authenticate(request, responder) else { return }
         let outcome = Handshake.respond(
             method: request.method.rawValue, version: (major: 1, minor: request.version == .http10 ? 0 : 1),
@@ -25,10 +32,21 @@ extension GatewayHandler {
             responder.respond(error: .unavailable, "The gateway is about to stop.", retryAfter: 5)
             return
         }
+        var forwardedPlace: ConnectionLimiter.Place?
+        if client.isBehindProxy, let address = client.address {
+            forwardedPlace = siblings.forwarded.admit(NetworkAddress(high: address.high, low: address.low))
+            guard forwardedPlace != nil else {
+                shard.metrics.limitReached(.sockets)
+                responder.respond(error: .unavailable, "There are too many connections.", retryAfter: 5)
+                return
+            }
+        }
         let opening = ChatOpening(
-            principal: principal, speaksProtocol: acceptance.subprotocol != nil, deflate: acceptance.deflate,
+            principal: principal, origin: client.text, requestID: nextRequestID(),
+            speaksProtocol: acceptance.subprotocol != nil, deflate: acceptance.deflate,
             verifier: verifier)
         guard let upgrade = responder.upgrade(nil) else { return }
+        upgrade.socket.place = Places(connection: upgrade.socket.place, client: forwardedPlace)
         let head = acceptance.responseHead
         guard let home = siblings.home(of: principal.userID), home.loop !== shard.loop else {
             upgrade.socket.write(head)
@@ -57,42 +75,15 @@ extension GatewayHandler {
         }
         responder.respond(response, body: APIErrorBody.json(.invalidField, rejection.message))
     }
+}
 
-    /// Whether a turn of any user would be taken now: the gateway is not about to stop, and on every shard the
-    /// database answers.
-    func readiness(_ responder: HTTPResponder) {
-        if shard.isDraining {
-            respond(json: Array(#"{"status":"draining"}"#.utf8), status: .serviceUnavailable, responder)
-            return
-        }
-        ask(siblings.all[...], LoopBound(responder, on: shard.loop))
-    }
+/// The places of a socket: the connection's own, and its client's behind a proxy.
+private final class Places: Sendable {
+    private let connection: (any AnyObject & Sendable)?
+    private let client: ConnectionLimiter.Place?
 
-    private func ask(_ shards: ArraySlice<LoopBound<Shard>>, _ responder: LoopBound<HTTPResponder>) {
-        let here = LoopBound(self, on: shard.loop)
-        Self.ask(shards) { isAvailable in
-            here.loop.execute {
-                let handler = here.value
-                if isAvailable {
-                    handler.respond(json: Array(#"{"status":"ready"}"#.utf8), responder.value)
-                } else {
-                    handler.respond(
-                        json: Array(#"{"status":"database away"}"#.utf8), status: .serviceUnavailable, responder.value)
-                }
-            }
-        }
-    }
-
-    /// One shard after the other, each on its own loop.
-    private static func ask(
-        _ shards: ArraySlice<LoopBound<Shard>>, _ answer: @escaping @Sendable (_ isAvailable: Bool) -> Void
-    ) {
-        guard let next = shards.first else {
-            answer(true)
-            return
-        }
-        next.loop.execute {
-            if next.value.pool.isAvailable { ask(shards.dropFirst(), answer) } else { answer(false) }
-        }
+    init(connection: (any AnyObject & Sendable)?, client: ConnectionLimiter.Place?) {
+        self.connection = connection
+        self.client = client
     }
 }

@@ -3,6 +3,7 @@ import EventLoop
 import Foundation
 import HTTP
 import HTTPTypes
+import Logging
 import WebSocket
 
 /// The requests of one loop: who is asking, and who answers.
@@ -12,18 +13,54 @@ final class GatewayHandler: HTTPHandler {
 
     let shard: Shard
     let siblings: ShardDirectory
-    let verifier: TokenVerifier
+    let commons: GatewayCommons
     let origins: OriginRules
     private let router: Router<Action>
     private let files: StaticFiles?
+    private let headers: ResponseHeaders
+    /// The request is tried again after new keys were asked for: it does not wait a second time.
+    var isSecondTry = false
+    private var requests: UInt64 = 0
 
-    init(shard: Shard, siblings: ShardDirectory, verifier: TokenVerifier, files: StaticFiles?) {
+    init(shard: Shard, siblings: ShardDirectory, commons: GatewayCommons, files: StaticFiles?) {
         self.shard = shard
         self.siblings = siblings
-        self.verifier = verifier
+        self.commons = commons
         self.files = files
         origins = OriginRules(allowed: shard.configuration.allowedOrigins)
+        headers = ResponseHeaders(
+            origins: origins, cookieName: shard.configuration.cookieName, isEncrypted: false)
         router = Routes.make(isDevelopment: shard.configuration.isDevelopment)
+    }
+
+    var verifier: TokenVerifier { commons.verifier }
+
+    func finish(_ response: inout HTTPResponse, for head: HTTPRequestHead?) {
+        headers.apply(to: &response, for: head)
+        shard.metrics.responded(response.status.code)
+        let id = nextRequestID()
+        if let name = Self.requestIDName { response.headerFields[name] = id }
+        log(response.status.code, head, id)
+    }
+
+    private static let requestIDName = HTTPField.Name("X-Request-Id")
+
+    /// Names an answer, in its head and in the log.
+    func nextRequestID() -> String {
+        requests &+= 1
+        return "\(shard.epoch)-\(shard.index)-\(String(requests, radix: 36))"
+    }
+
+    /// The path only: a query may hold what a client should not have put there.
+    private func log(_ status: Int, _ head: HTTPRequestHead?, _ id: String) {
+        let level: Logger.Level = status >= 500 && status != 503 ? .warning : .debug
+        guard level >= shard.logger.logLevel else { return }
+        var metadata: Logger.Metadata = ["request": "\(id)", "status": "\(status)"]
+        if let head {
+            metadata["method"] = "\(head.method.rawValue)"
+            metadata["path"] = "\(head.rawPath)"
+        }
+        shard.logger.log(level: level, "answered", metadata: metadata)
     }
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
@@ -36,7 +73,7 @@ final class GatewayHandler: HTTPHandler {
                     status: .methodNotAllowed, headerFields: [.allow: allow, .contentType: "application/json"]),
                 body: APIErrorBody.json(.invalidOp, "This method is not possible here."))
         case .options(let allow):
-            responder.respond(HTTPResponse(status: .noContent, headerFields: [.allow: allow]))
+            responder.respond(headers.options(allow: allow, request))
         case .notFound:
             if let files, !Routes.isReserved(request.segments) {
                 files.respond(to: request, responder, on: shard.loop)
@@ -46,38 +83,12 @@ final class GatewayHandler: HTTPHandler {
         }
     }
 
-    /// Who is asking; answers itself where that is nobody or a page of a strange origin.
-    func authenticate(_ request: HTTPServerRequest, _ responder: HTTPResponder) -> Principal? {
-        let verdict = origins.judge(origin: request.headers["origin"], host: request.headers["host"])
-        guard verdict != .refused else {
-            responder.respond(error: .forbidden, "This origin is not allowed.")
-            return nil
-        }
-        let found = Credential.find(in: request.headers, cookieName: shard.configuration.cookieName)
-        do {
-            guard let (token, source) = found else { throw TokenError.missing }
-            // A browser sends the cookie whoever's page asks: only an origin that is known to be ours will do.
-            if source == .cookie, verdict != .allowed {
-                responder.respond(error: .forbidden, "A cookie is accepted from an allowed origin only.")
-                return nil
-            }
-            return try verifier.verify(token, now: Double(wallClockMicroseconds()) / 1_000_000)
-        } catch {
-            let reason = (error as? TokenError) ?? .malformed
-            var response = HTTPResponse(
-                status: .unauthorized, headerFields: [.contentType: "application/json", .cacheControl: "no-store"])
-            response.headerFields[.wwwAuthenticate] = "Bearer"
-            responder.respond(response, body: APIErrorBody.json(.unauthenticated, reason.message))
-            return nil
-        }
-    }
-
     func respond(json body: [UInt8], status: HTTPResponse.Status = .ok, _ responder: HTTPResponder) {
         responder.respond(
             HTTPResponse(
                 status: status,
                 headerFields: [
-                    .contentType: "application/json", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+                    .contentType: "application/json", .cacheControl: "no-store",
                 ]), body: body)
     }
 }
@@ -91,6 +102,7 @@ enum Routes {
             handler.respond(json: Array(#"{"status":"ok"}"#.utf8), responder)
         }
         router.on(.get, "/readyz") { handler, _, _, responder in handler.readiness(responder) }
+        router.on(.get, "/metrics") { $0.showMetrics($1, $3) }
         router.on(.get, "/api/users/{user_id}/conversations") { $0.listConversations($1, $2, $3) }
         router.on(.get, "/api/conversations/{id}/messages") { $0.listMessages($1, $2, $3) }
         if isDevelopment { router.on(.post, "/dev/token") { $0.makeToken($1, $3) } }

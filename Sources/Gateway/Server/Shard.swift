@@ -20,6 +20,10 @@ package final class Shard: SessionEnvironment {
     package let agent: any Agent
     package let limits: ChatLimits
     package let epoch: String
+    let index: Int
+    let audit: AuditWriter
+    let metrics: ShardMetrics
+    private var messageLimits: MessageLimits
 
     private(set) var sessions: [String: Session] = [:]
     private(set) var isDraining = false
@@ -30,11 +34,13 @@ package final class Shard: SessionEnvironment {
     private var random = SystemRandomNumberGenerator()
 
     init(
-        loop: EventLoop, configuration: GatewayConfiguration, epoch: String, node: String, logger: Logger
+        loop: EventLoop, index: Int, configuration: GatewayConfiguration, epoch: String, node: String, logger: Logger,
+        registry: MetricsRegistry
     ) {
         self.loop = loop
         self.configuration = configuration
         self.epoch = epoch
+        self.index = index
         self.logger = logger
         lastPosition = 0
         var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
@@ -54,10 +60,14 @@ package final class Shard: SessionEnvironment {
             PostgresPool(.replica(url, like: settings), poolSettings.forReplica, on: loop)
         }
         chatStore = PostgresChatStore(storeSettings, pool: pool, replica: replica, logger: logger)
+        audit = AuditWriter(pool: pool, logger: logger)
+        metrics = ShardMetrics(registry, shard: index)
+        messageLimits = MessageLimits(perMinute: configuration.messageRate, burst: configuration.messageBurst)
 
         var limits = ChatLimits()
         limits.contentLength = configuration.maximumContentLength
         limits.messageBytes = configuration.maximumMessageBytes
+        limits.runsPerUser = configuration.maximumRunsPerUser
         limits.contextMessages = configuration.contextMessages
         limits.keepsSingleConversation = configuration.keepsSingleConversation
         limits.coalescingWindow = UInt64(configuration.coalescingMilliseconds)
@@ -167,5 +177,43 @@ package final class Shard: SessionEnvironment {
 
     package func report(_ incident: String) {
         logger.warning("\(incident)")
+    }
+
+    // MARK: Figures and limits
+
+    /// HTTP connections of this shard; set by who has them.
+    var httpConnectionCount: () -> Int = { 0 }
+
+    /// Calls of the assistant's upstream; none where it has none. Set by who makes the assistant.
+    var upstreamFigures: () -> UpstreamFigures = { UpstreamFigures() }
+
+    func collect() {
+        metrics.collect(self, httpConnections: httpConnectionCount())
+    }
+
+    package var chatMetrics: ChatMetrics { metrics.chat }
+
+    package var nowNanoseconds: UInt64 { loop.now }
+
+    package func admitMessage(of userID: String) -> Int? {
+        messageLimits.message(of: userID, at: loop.now)
+    }
+
+    package func limitReached(_ limit: StaticString) {
+        if let name = LimitName(rawValue: "\(limit)") { metrics.limitReached(name) }
+    }
+
+    package func runEnded(
+        _ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?
+    ) {
+        // What went well is for those who look closely.
+        let level: Logger.Level = code == nil ? .debug : .warning
+        guard level >= logger.logLevel else { return }
+        var metadata: Logger.Metadata = [
+            "run": "\(run)", "thread": "\(threadID)", "user": "\(userID)", "status": "\(status.rawValue)",
+        ]
+        if let session = sessions[userID] { metadata["session"] = "\(session.id)" }
+        if let code { metadata["code"] = "\(code.rawValue)" }
+        logger.log(level: level, "run ended", metadata: metadata)
     }
 }

@@ -8,12 +8,19 @@ final class ShardDirectory: Sendable {
     private let shards = Mutex<[LoopBound<Shard>]>([])
     /// Who gets a connection, on whichever shard.
     let limiter: ConnectionLimiter
+    /// The same for those who come through a trusted proxy, whose own address stands for many.
+    let forwarded: ConnectionLimiter
     /// How handshakes are answered.
     let handshake: Handshake.Options
 
     init(_ configuration: GatewayConfiguration) {
+        let trusted = configuration.trustedProxies
         limiter = ConnectionLimiter(
-            total: configuration.maximumSockets, perAddress: configuration.maximumSocketsPerAddress)
+            total: configuration.maximumSockets, perAddress: configuration.maximumSocketsPerAddress,
+            isExempt: { address in
+                trusted.contains { $0.contains(IPAddress(high: address.high, low: address.low)) }
+            })
+        forwarded = ConnectionLimiter(total: .max, perAddress: configuration.maximumSocketsPerAddress)
         handshake = Handshake.Options(
             subprotocols: ["parley.v1"], deflate: configuration.deflate.policy(configuration.deflate.makeBudget()))
     }

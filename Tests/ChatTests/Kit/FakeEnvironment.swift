@@ -4,6 +4,9 @@ import Chat
 final class FakeEnvironment: SessionEnvironment {
     let epoch = "e1"
     var limits = ChatLimits()
+    let chatMetrics = ChatMetrics()
+    /// Seconds that a message is asked to wait.
+    var admission: Int?
     let fakeStore = FakeStore()
     let fakeAgent = FakeAgent()
     private(set) var incidents: [String] = []
@@ -16,6 +19,8 @@ final class FakeEnvironment: SessionEnvironment {
     var store: any ChatStore { fakeStore }
     var agent: any Agent { fakeAgent }
     var timerCount: Int { timers.count }
+
+    func admitMessage(of userID: String) -> Int? { admission }
 
     func makeIdentifier() -> Identifier {
         nextIdentifier += 1

@@ -1,0 +1,22 @@
+/// How many messages a user may send, by socket and by HTTP alike. One a shard, since a user belongs to one; it outlives
+/// the user's session, so that signing in again fills no bucket.
+struct MessageLimits {
+    /// Users that are kept in mind on one shard.
+    private static let capacity = 32_768
+
+    private let rate: Rate?
+    private var table: RateTable
+
+    /// - Parameter perMinute: 0: not limited.
+    init(perMinute: Int, burst: Int) {
+        rate = perMinute > 0 ? Rate(perMinute: perMinute, burst: burst) : nil
+        table = RateTable(capacity: perMinute > 0 ? Self.capacity : 0)
+    }
+
+    /// - Parameter now: monotonic nanoseconds.
+    /// - Returns: seconds to wait; `nil`: go on.
+    mutating func message(of userID: String, at now: UInt64) -> Int? {
+        guard let rate else { return nil }
+        return table.take(UInt64(bitPattern: Int64(userID.hashValue)), rate, at: now)?.wholeSeconds
+    }
+}

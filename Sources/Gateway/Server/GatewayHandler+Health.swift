@@ -1,0 +1,95 @@
+import EventLoop
+import Foundation
+import HTTP
+import HTTPTypes
+import Postgres
+
+/// What those who watch the gateway ask: is it alive, does it take turns, what has it counted.
+extension GatewayHandler {
+    /// Whether a turn of any user would be taken now: the gateway is not about to stop, on every shard the database
+    /// answers, its schema is the right one, and somebody could sign in. 503 says what is wrong.
+    func readiness(_ responder: HTTPResponder) {
+        if shard.isDraining {
+            respond(readiness: ["draining"], responder)
+            return
+        }
+        let asking = LoopBound((handler: self, responder: responder), on: shard.loop)
+        let hasNoKeys = verifier.keySet?.isEmpty ?? false
+        Self.visit(siblings.all[...], { !$0.pool.isAvailable }) { [commons] isAway in
+            let finish: @Sendable (String?) -> Void = { schema in
+                asking.loop.execute {
+                    var problems: [String] = []
+                    if isAway { problems.append("database away") }
+                    if let schema, !isAway { problems.append(schema) }
+                    if hasNoKeys { problems.append("no key to check tokens with") }
+                    asking.value.handler.respond(readiness: problems, asking.value.responder)
+                }
+            }
+            if isAway { finish(nil) } else { commons.schema.ask(finish) }
+        }
+    }
+
+    private func respond(readiness problems: [String], _ responder: HTTPResponder) {
+        guard !problems.isEmpty else {
+            respond(json: Array(#"{"status":"ready"}"#.utf8), responder)
+            return
+        }
+        let reasons = problems.map { "\"\($0)\"" }.joined(separator: ",")
+        respond(
+            json: Array("{\"status\":\"\(problems[0])\",\"reasons\":[\(reasons)]}".utf8), status: .serviceUnavailable,
+            responder)
+    }
+
+    /// `GET /metrics`: with `METRICS_TOKEN` for who has it, else for this machine, and not for what a proxy on this
+    /// machine passes on.
+    func showMetrics(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
+        let token = shard.configuration.metricsToken
+        let isAllowed: Bool
+        if token.isEmpty {
+            let isForwarded = request.headers["x-forwarded-for"] != nil || request.headers["forwarded"] != nil
+            isAllowed = !isForwarded && (IPAddress(request.peerAddress)?.isLoopback ?? false)
+        } else {
+            let found = Credential.find(in: request.headers, cookieName: nil)
+            isAllowed = found.map { Self.isEqual($0.token, token) } ?? false
+        }
+        guard isAllowed else {
+            responder.respond(error: .forbidden, "The figures are not for you.")
+            return
+        }
+        let asking = LoopBound((handler: self, responder: responder), on: shard.loop)
+        let registry = commons.metrics
+        Self.visit(
+            siblings.all[...],
+            { shard in
+                shard.collect()
+                return false
+            }
+        ) { _ in
+            asking.loop.execute {
+                var type = HTTPResponse(status: .ok, headerFields: [.cacheControl: "no-store"])
+                type.headerFields[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
+                asking.value.responder.respond(type, body: registry.text())
+            }
+        }
+    }
+
+    /// In a time that depends on the lengths alone.
+    private static func isEqual(_ left: String, _ right: String) -> Bool {
+        let (left, right) = (Array(left.utf8), Array(right.utf8))
+        guard left.count == right.count else { return false }
+        var difference: UInt8 = 0
+        for index in left.indices { difference |= left[index] ^ right[index] }
+        return difference == 0
+    }
+
+    /// One shard after the other, each on its own loop, up to the first for which `body` holds.
+    private static func visit(
+        _ shards: ArraySlice<LoopBound<Shard>>, _ body: @escaping @Sendable (Shard) -> Bool,
+        _ answer: @escaping @Sendable (_ holds: Bool) -> Void
+    ) {
+        guard let next = shards.first else { return answer(false) }
+        next.loop.execute {
+            if body(next.value) { answer(true) } else { visit(shards.dropFirst(), body, answer) }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import HTTP
+import HTTPTypes
+
+/// The fields that every answer gets, whoever made it (OWASP's secure headers; Fetch standard for CORS). Values that
+/// depend on the configuration alone are made once.
+struct ResponseHeaders {
+    private let contentPolicy: String
+    private let allowsFraming: Bool
+    private let allowsCredentials: Bool
+    private let origins: OriginRules
+    private let isEncrypted: Bool
+
+    private static let referrerPolicy = HTTPField.Name("Referrer-Policy")
+    private static let frameOptions = HTTPField.Name("X-Frame-Options")
+    /// Fields of answers that a page of another origin may read.
+    private static let exposed = "ETag, Location, Retry-After, X-Request-Id"
+    /// Fields that it may send.
+    private static let accepted = "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID"
+
+    init(origins: OriginRules, cookieName: String?, isEncrypted: Bool) {
+        self.origins = origins
+        allowsCredentials = cookieName != nil
+        self.isEncrypted = isEncrypted
+        let frames = origins.allowed.sorted()
+        allowsFraming = !frames.isEmpty
+        // The page builds its elements node by node and its styles as constructed sheets: no inline code is needed.
+        contentPolicy =
+            (["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'"]
+            + ["connect-src 'self'", "base-uri 'none'", "form-action 'self'", "object-src 'none'"]
+            + ["frame-ancestors " + (["'self'"] + frames).joined(separator: " ")]).joined(separator: "; ")
+    }
+
+    func apply(to response: inout HTTPResponse, for head: HTTPRequestHead?) {
+        guard response.status.code != 101 else { return }
+        response.headerFields[.xContentTypeOptions] = "nosniff"
+        response.headerFields[.contentSecurityPolicy] = contentPolicy
+        if let name = Self.referrerPolicy { response.headerFields[name] = "no-referrer" }
+        if !allowsFraming, let name = Self.frameOptions { response.headerFields[name] = "SAMEORIGIN" }
+        // A year, and not for subdomains, of which this program knows nothing (RFC 6797).
+        if isEncrypted { response.headerFields[.strictTransportSecurity] = "max-age=31536000" }
+        share(&response, with: head)
+    }
+
+    /// CORS for the pages of allowed origins: what they are answered they may read.
+    private func share(_ response: inout HTTPResponse, with head: HTTPRequestHead?) {
+        guard allowsFraming else { return }
+        // The answer to one origin must not be given to another from a cache.
+        response.headerFields.append(HTTPField(name: .vary, value: "Origin"))
+        guard let origin = head?.headers["origin"], origins.allowed.contains(origin.lowercased()) else { return }
+        response.headerFields[.accessControlAllowOrigin] = origin
+        response.headerFields[.accessControlExposeHeaders] = Self.exposed
+        if allowsCredentials { response.headerFields[.accessControlAllowCredentials] = "true" }
+    }
+
+    /// The answer to OPTIONS: for a preflight of an allowed origin with what it may do.
+    func options(allow: String, _ request: HTTPServerRequest) -> HTTPResponse {
+        var response = HTTPResponse(status: .noContent, headerFields: [.allow: allow])
+        guard request.headers["access-control-request-method"] != nil, let origin = request.headers["origin"],
+            origins.allowed.contains(origin.lowercased())
+        else { return response }
+        response.headerFields[.accessControlAllowMethods] = allow
+        response.headerFields[.accessControlAllowHeaders] = Self.accepted
+        response.headerFields[.accessControlMaxAge] = "600"
+        response.headerFields.append(
+            HTTPField(name: .vary, value: "Access-Control-Request-Method, Access-Control-Request-Headers"))
+        return response
+    }
+}
