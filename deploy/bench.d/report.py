@@ -1,19 +1,21 @@
 """Prints the table of a benchmark run, writes it as one JSON file and draws a plot.
 
-report.py SCENARIO RESULTS OUTPUT: RESULTS is a folder with one JSON file of `parley load` for each server and number of
-sockets; OUTPUT.json and OUTPUT.svg are written.
+report.py SCENARIO RESULTS OUTPUT: RESULTS is a folder with one JSON file of `parley load` for each server, number of
+sockets and round; OUTPUT.json and OUTPUT.svg are written. What is shown is the median of the rounds.
 """
 
 import json
 import pathlib
+import statistics
 import sys
 
 COLUMNS = {
     "turns": ["turns/s", "CPU µs/turn", "ack p50 ms", "first p50 ms", "turn p99 ms", "server %", "postgres µs/turn", "load µs/turn"],
     "paced": ["tokens/s", "CPU µs/token", "late p50 ms", "late p99 ms", "gap p50 ms", "gap p99 ms", "server %", "load %"],
     "idle": ["opened in s", "KiB/socket", "resident MiB", "server %", "connect p50 ms", "connect p99 ms"],
+    "scale": ["turns/s", "CPU µs/turn", "KiB/socket", "turn p50 ms", "turn p99 ms", "all back in s", "runs under way", "server %"],
 }
-PLOTTED = {"turns": "CPU µs/turn", "paced": "CPU µs/token", "idle": "KiB/socket"}
+PLOTTED = {"turns": "CPU µs/turn", "paced": "CPU µs/token", "idle": "KiB/socket", "scale": "CPU µs/turn"}
 
 
 def milliseconds(report, name, percentile):
@@ -35,6 +37,15 @@ def values(scenario, report):
             report["tokensPerSecond"], server.get("cpuMicrosecondsPerToken"), milliseconds(report, "lateness", "p50"),
             milliseconds(report, "lateness", "p99"), milliseconds(report, "inter-token", "p50"),
             milliseconds(report, "inter-token", "p99"), server["cpuPercent"], report["loadCPUPercent"],
+        ]
+    if scenario == "scale":
+        memory = server["residentBytesPerSocket"] / 1024
+        if storm := report.get("storm"):
+            seconds = storm.get("secondsUntilAllWereBack")
+            return [None, None, memory, None, None, seconds, storm["runsUnderWay"], server["cpuPercent"]]
+        return [
+            report["turnsPerSecond"], server.get("cpuMicrosecondsPerTurn"), memory, milliseconds(report, "turn", "p50"),
+            milliseconds(report, "turn", "p99"), None, None, server["cpuPercent"],
         ]
     return [
         report["openSeconds"], server["residentBytesPerSocket"] / 1024, server["residentBytesEnd"] / 2**20,
@@ -58,8 +69,8 @@ def table(scenario, rows):
         cells = [row["server"], str(row["sockets"]), *map(shown, row["values"])]
         lines.append("| " + " | ".join(cells) + " |")
         for name in ("violations", "errors"):
-            if row["report"][name]:
-                lines.append(f"| | | {name}: {row['report'][name]} |")
+            if row[name]:
+                lines.append(f"| | | {name}: {row[name]} |")
     return "\n".join(lines)
 
 
@@ -98,19 +109,38 @@ def plot(scenario, rows):
     return "\n".join([*parts, "</svg>", ""])
 
 
+def medians(rows):
+    """The rounds of a server with a number of sockets, as one row; a value that is missing in one is left out."""
+    values = [[value for value in column if value is not None] for column in zip(*(row["values"] for row in rows))]
+    merged = {"server": rows[0]["server"], "sockets": rows[0]["sockets"], "rounds": [row["report"] for row in rows]}
+    merged["values"] = [statistics.median(column) if column else None for column in values]
+    for name in ("violations", "errors"):
+        merged[name] = {}
+        for row in rows:
+            for key, count in row["report"][name].items():
+                merged[name][key] = merged[name].get(key, 0) + count
+    return merged
+
+
 def main():
     scenario, results, output = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
-    rows = []
-    for path in results.glob("*.json"):
+    rounds, rows = {}, []
+    for path in sorted(results.glob("*.json")):
         report = json.loads(path.read_text())
-        name, count = path.stem.rsplit("-", 1)
+        name, count, _ = path.stem.rsplit("-", 2)
         if "unavailable" in report:
-            rows.append(report)
+            rounds.setdefault((name, count), []).append(report)
         else:
-            rows.append({"server": name, "sockets": int(count), "values": values(scenario, report), "report": report})
-    rows.sort(key=lambda row: (row["sockets"], row["server"] != "parley", row["server"]))
+            row = {"server": name, "sockets": int(count), "values": values(scenario, report), "report": report}
+            rounds.setdefault((name, count), []).append(row)
+    for found in rounds.values():
+        rows.append(found[0] if "unavailable" in found[0] else medians(found))
+    order = ["slope", "storm"] if scenario == "scale" else ["parley"]
+    key = (lambda row: (row["server"] not in order, row["server"], row["sockets"])) if scenario == "scale" else (
+        lambda row: (row["sockets"], row["server"] not in order, row["server"]))
+    rows.sort(key=key)
     pathlib.Path(output + ".json").write_text(json.dumps({"scenario": scenario, "columns": COLUMNS[scenario], "rows": rows}, indent=1))
-    pathlib.Path(output + ".svg").write_text(plot(scenario, rows))
+    pathlib.Path(output + ".svg").write_text(plot(scenario, [row for row in rows if scenario != "scale" or row["server"] == "slope"]))
     print(table(scenario, rows))
 
 

@@ -4,13 +4,13 @@
 # start_NAME starts it on core 0 and sets `server` to its process and `url` to its socket. To be sourced by deploy/bench.
 
 # shellcheck disable=SC2034 # used by deploy/bench
-url=''
+url='' cores=0 shards=1
 
-# launch NAME COMMAND…: on core 0, with its log.
+# launch NAME COMMAND…: on its cores, with its log.
 launch() {
     local log=$data/$1.log
     shift
-    taskset -c 0 "$@" </dev/null >"$log" 2>&1 9>&- &
+    taskset -c "$cores" "$@" </dev/null >"$log" 2>&1 9>&- &
     server=$!
 }
 
@@ -37,7 +37,7 @@ start_parley() {
     DATABASE_URL=$(cluster_url "$place" bench)
     export DATABASE_URL
     "$parley" migrate up >"$data/migrate.log" 2>&1 9>&- || return 1
-    launch parley env SHARDS=1 AGENT=scripted HTTP_HOST=127.0.0.1 HTTP_PORT=0 MAX_SOCKETS=100000 MAX_SOCKETS_PER_ADDRESS=100000 LOG_LEVEL=warning \
+    launch parley env SHARDS="$shards" AGENT=scripted HTTP_HOST=127.0.0.1 HTTP_PORT=0 MAX_SOCKETS=100000 MAX_SOCKETS_PER_ADDRESS=100000 LOG_LEVEL=warning \
         PUBLIC_DIR="$top/public" "$parley" serve
     for ((ticks = 0; ticks < 400; ticks++)); do
         if url=$(sed -n 's|^listening on http://\(.*[^/]\)/*$|ws://\1/ws|p' "$data/parley.log") && [[ -n $url ]]; then return; fi
