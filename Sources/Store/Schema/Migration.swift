@@ -43,6 +43,10 @@ package struct Migration: Sendable {
                 Schema2.rights,
             ].joined(separator: "\n"),
             down: Schema2.down + "\n" + Schema2.formerFunctions),
+        Migration(
+            version: 3, name: "the short way for turns",
+            up: [Schema3.tables, Schema3.acceptTurns, Schema3.endRuns, Schema3.rights].joined(separator: "\n"),
+            down: Schema3.down),
     ]
 }
 

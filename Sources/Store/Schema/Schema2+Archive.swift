@@ -27,7 +27,8 @@ extension Schema2 {
                 finished_at)
             select r.id, r.conversation_id, r.user_id, r.user_message_id, r.status, r.node, r.usage, r.error,
                 r.created_at, r.started_at, r.finished_at
-            from parley.runs r where r.conversation_id = any (p_conversation);
+            from parley.messages m join parley.runs r on r.user_message_id = m.id
+            where m.conversation_id = any (p_conversation);
 
             insert into parley.archived_operation_logs
                 (operation_id, conversation_id, user_id, user_message_id, run_id, ordinal, operation_type,
