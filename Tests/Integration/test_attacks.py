@@ -18,7 +18,8 @@ from websockets.exceptions import ConnectionClosed
 
 from kit import TOP
 from kit.chat import ChatSocket
-from kit.gateway import RESULTS, Gateway
+from kit.figures import counted
+from kit.gateway import RESULTS, Gateway, command
 from kit.handshake import handshake, refused
 from kit.raw import RawConnection
 
@@ -96,6 +97,17 @@ def _(gateway, user):
     assert handshake(gateway, allowed)[0] == 101
 
 
+@attack("a version of the protocol with known weaknesses")
+def _(gateway, user):
+    for version in ("0", "7", "8", "14"):
+        answer = handshake(gateway, bearer(good(gateway, user), **{"Sec-WebSocket-Version": version}))
+        assert answer[0] == 426 and answer[1]["Sec-WebSocket-Version"] == "13"
+    # Those before had no such field, and keys of another form.
+    answer = gateway.request("GET", "/ws", headers=bearer(good(gateway, user), **{
+        "Connection": "Upgrade", "Upgrade": "WebSocket", "Sec-WebSocket-Key1": "1 2", "Sec-WebSocket-Key2": "3 4"}))
+    assert answer[0] in (400, 426)
+
+
 @attack("a socket without a token")
 def _(gateway, user):
     assert refused(gateway, handshake(gateway))
@@ -169,17 +181,18 @@ def _(gateway, user):
 @attack("a flood of nonsense frames")
 def _(gateway, user):
     with ChatSocket(gateway, good(gateway, user)) as chat:
-        try:
-            for _ in range(150):
-                chat.raw("{nonsense")
-        except ConnectionClosed:
-            pass
-        assert chat.closed() == 4429
+        with counted(gateway, "parley_limited_total", limit="bad_frames"):
+            try:
+                for _ in range(150):
+                    chat.raw("{nonsense")
+            except ConnectionClosed:
+                pass
+            assert chat.closed() == 4429
 
 
 @attack("a flood of messages")
 def _(gateway, user):
-    with ChatSocket(gateway, good(gateway, user)) as chat:
+    with ChatSocket(gateway, good(gateway, user)) as chat, counted(gateway, "parley_limited_total", limit="messages"):
         for number in range(40):
             chat.post(op="send", id=f"n{number}", content="hello")
         refusal = chat.until(lambda frame: frame.get("op") == "error")
@@ -189,7 +202,8 @@ def _(gateway, user):
 @attack("a flood of handshakes")
 def _(gateway, user):
     headers = bearer(good(gateway, user)) | {"X-Forwarded-For": "192.0.2.100"}
-    answers = [handshake(gateway, headers) for _ in range(45)]
+    with counted(gateway, "parley_limited_total", limit="handshakes"):
+        answers = [handshake(gateway, headers) for _ in range(45)]
     assert {answer[0] for answer in answers[:40]} == {101}
     assert all(answer[0] == 429 and int(answer[1]["Retry-After"]) >= 1 for answer in answers[41:])
 
@@ -198,8 +212,9 @@ def _(gateway, user):
 def _(gateway, user):
     sockets = [ChatSocket(gateway, good(gateway, user)) for _ in range(4)]
     try:
-        with ChatSocket(gateway, good(gateway, user), ready=False) as chat:
-            assert chat.closed() == 4429
+        with counted(gateway, "parley_limited_total", limit="sockets_per_user"):
+            with ChatSocket(gateway, good(gateway, user), ready=False) as chat:
+                assert chat.closed() == 4429
     finally:
         for chat in sockets:
             chat.close()
@@ -215,8 +230,9 @@ def _(gateway, user):
 
 @attack("guessing tokens")
 def _(gateway, user):
-    answers = [handshake(gateway, bearer(gateway.token(user, key=f"a guess of a good length, number {number:6}")) |
-                         {"X-Forwarded-For": "192.0.2.102"}) for number in range(12)]
+    guesses = [gateway.token(user, key=f"a guess of a good length, number {number:6}") for number in range(12)]
+    with counted(gateway, "parley_limited_total", limit="failed_sign_ins"):
+        answers = [handshake(gateway, bearer(guess) | {"X-Forwarded-For": "192.0.2.102"}) for guess in guesses]
     assert [answer[0] for answer in answers] == [401] * 8 + [429] * 4
     assert int(answers[-1][1]["Retry-After"]) >= 1
 
@@ -236,6 +252,12 @@ def _(gateway, user):
     for secret in (public.public_bytes_raw(), jwk()["x"].encode(),
                    public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)):
         unauthenticated(gateway, by_hand('{"alg":"HS256","kid":"main"}', claims, secret))
+
+
+@attack("a secret that can be guessed")
+def _(gateway, user):
+    answer = command("serve", DATABASE_URL="postgresql://127.0.0.1:1/none", AUTH_JWT_SECRET="short", HTTP_PORT=0)
+    assert "AUTH_JWT_SECRET is shorter than the 32 bytes" in answer.stdout + answer.stderr
 
 
 @attack("another algorithm than the key's")
@@ -398,7 +420,17 @@ def test_attack(gateway, user, name):
     CASES[name](gateway, user)
 
 
-def test_the_table_has_these_cases():
-    rows = [line.split(" | ")[0][2:] for line in (TOP / "deploy" / "THREATS.md").read_text().splitlines()
+def test_the_table_is_true():
+    """Each case has its row, and each row its case or another test that there is."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")]
+            for line in (TOP / "deploy" / "THREATS.md").read_text().splitlines()
             if line.startswith("| ") and not line.startswith(("| ---", "| attack"))]
-    assert rows == list(CASES)
+    assert all(len(row) == 4 for row in rows)
+    assert len({row[0] for row in rows}) == len(rows)
+    assert [row[0] for row in rows if row[3] == "`test_attacks.py`"] == list(CASES)
+    for name, _, _, shown in rows:
+        if shown == "`test_attacks.py`":
+            continue
+        file, test = re.fullmatch(r"`(\w+\.(?:py|swift))::(\w+)`", shown).groups()
+        [path] = (TOP / "Tests").rglob(file)
+        assert re.search(rf"\b(def|func) {test}\(", path.read_text()), f"{name}: there is no {shown}"

@@ -2,45 +2,14 @@
 
 import json
 import re
-import time
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from kit import TOP
+from kit.figures import figures, grown, total
 from kit.gateway import RESULTS, Gateway
 
 TOKEN = "a-token-for-the-scraper"
-
-
-def figures(gateway, **headers):
-    """Every sample: {(name, labels): value}, checked by Prometheus' own parser."""
-    status, answer, body = gateway.request("GET", "/metrics", headers=headers)
-    assert status == 200 and answer["Content-Type"].startswith("text/plain; version=0.0.4")
-    samples, seen = {}, set()
-    for family in text_string_to_metric_families(body.decode()):
-        assert family.documentation, family.name
-        assert family.name not in seen
-        seen.add(family.name)
-        for sample in family.samples:
-            key = (sample.name, tuple(sorted(sample.labels.items())))
-            assert key not in samples
-            samples[key] = sample.value
-    return samples
-
-
-def total(samples, name, **labels):
-    return sum(value for (found, own), value in samples.items()
-               if found == name and labels.items() <= dict(own).items())
-
-
-def grown(gateway, before, name, by, timeout=15, **labels):
-    deadline = time.monotonic() + timeout
-    while True:
-        now = total(figures(gateway), name, **labels) - total(before, name, **labels)
-        if now >= by:
-            return now
-        assert time.monotonic() < deadline, f"{name} {labels} has grown by {now}"
 
 
 def test_a_turn_is_counted(gateway, user):
@@ -70,9 +39,15 @@ def test_a_turn_is_counted(gateway, user):
 
 
 def test_runs_by_state(database, user):
-    gateway = Gateway(database, name="test_metrics_runs", AGENT="scripted", SCRIPTED_TOKENS=1000, SCRIPTED_PACE_MS=20)
+    gateway = Gateway(database, name="test_metrics_runs", AGENT="scripted", SCRIPTED_TOKENS=1000, SCRIPTED_PACE_MS=20,
+                      COALESCE_MS=100)
     try:
         with gateway.connect(user) as chat:
+            before = figures(gateway)
+            turn = chat.turn("!tokens 200 1")
+            events = sum(event["type"] == "TEXT_MESSAGE_CONTENT" for event in turn.events)
+            assert grown(gateway, before, "parley_deltas_total", 200) == 200
+            assert grown(gateway, before, "parley_merged_deltas_total", 1) == 200 - events
             thread = chat.send("hello")["threadId"]
             chat.send("more", thread=thread)
             now = figures(gateway)

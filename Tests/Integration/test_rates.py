@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from kit.figures import counted
 from kit.gateway import Gateway, command
 from kit.handshake import handshake, refused
 
@@ -48,7 +49,8 @@ def test_another_user_is_not_concerned(gateway, user):
 def test_runs_at_once(gateway, user):
     with gateway.connect(user) as chat:
         threads = [chat.send("hello")["threadId"] for _ in range(2)]
-        refusal = chat.error(op="send", id="third", content="hello")
+        with counted(gateway, "parley_limited_total", limit="runs"):
+            refusal = chat.error(op="send", id="third", content="hello")
         assert refusal["code"] == "rate_limited" and refusal["retryAfter"] >= 1
         for thread in threads:
             finish(chat, thread)
@@ -96,6 +98,23 @@ def test_an_untrusted_proxy_is_not_believed(database, user):
     try:
         token = gateway.token(user)
         assert all(handshake(gateway, via("192.0.2.1", token))[0] == 101 for _ in range(5))
+    finally:
+        gateway.remove()
+
+
+def test_sockets_of_an_address_behind_a_proxy(database, user):
+    """The proxy's own address stands for many: those behind it are counted one by one."""
+    gateway = Gateway(database, name="test_rates_sockets", MAX_SOCKETS_PER_ADDRESS=2, TRUSTED_PROXIES="127.0.0.1")
+    try:
+        token = gateway.token(user)
+        with gateway.connect(user, headers=via("192.0.2.1")) as first, gateway.connect(user, headers=via("192.0.2.1")):
+            with counted(gateway, "parley_limited_total", limit="sockets"):
+                assert refused(gateway, handshake(gateway, via("192.0.2.1", token)), 503, "unavailable")
+            with gateway.connect(user, headers=via("192.0.2.2")):
+                pass
+            first.close()
+            # The gateway has heard of the end when it answers the close.
+            assert handshake(gateway, via("192.0.2.1", token))[0] == 101
     finally:
         gateway.remove()
 

@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from kit import agui
+from kit.figures import figures, grown
 from kit.raw import RawWebSocket
 
 SETTINGS = {"AGENT": "scripted", "MAX_SOCKETS_PER_USER": 64}
@@ -171,10 +172,11 @@ def test_one_that_never_reads_is_closed_when_answers_pass_the_hard_limit(gateway
     """Text is merged, but what it asks for must be answered: with 1 MiB of that waiting it is closed with 4408."""
     quick, behind = connect(), slow()
     thread = filled(gateway, [behind], quick, wanted=5)
-    before = resident(gateway)
+    before, counts = resident(gateway), figures(gateway)
     for n in range(24):  # each answer is a snapshot of 450 KB and more
         behind.post(op="subscribe", id=f"s{n}", threadId=thread)
     assert quick.turn("!tokens 10 0", thread=thread).end["outcome"] == {"type": "success"}
     assert behind.close_code() == 4408
+    assert grown(gateway, counts, "parley_slow_socket_closes_total", 1) == 1
     assert resident(gateway) - before < 32
     assert quick.turn("!tokens 10 0", thread=thread).end["outcome"] == {"type": "success"}

@@ -4,11 +4,11 @@ import Postgres
 import Store
 import Synchronization
 
-/// Whether the database's schema is the one that this program was made for: asked for anew when the last answer is some
-/// seconds old, by one asker at a time, on a connection of its own off the loops.
+/// Whether the database's schema is the one that this program was made for: asked for anew when the last answer is a
+/// second old, by one asker at a time, on a connection of its own off the loops.
 final class SchemaProbe: Sendable {
     /// Nanoseconds for which an answer counts.
-    private static let validity: UInt64 = 5_000_000_000
+    private static let validity: UInt64 = 1_000_000_000
     /// Askers that may wait for the same answer; others get the last one.
     private static let maximumWaiting = 256
 
