@@ -4,7 +4,9 @@ import EventLoop
 final class HTTPClientConnection: SocketDelegate {
     let number: Int
     let socket: Socket
-    private unowned let client: HTTPClient
+    /// Ends before its connections when it is let go: the loop still tells them that their sockets are closed.
+    private weak var client: HTTPClient?
+    private let limits: HTTPResponseLimits
     private var parser: HTTPResponseParser
     private var exchange: HTTPExchange?
     /// It has served before: its peer may have closed it meanwhile.
@@ -15,12 +17,13 @@ final class HTTPClientConnection: SocketDelegate {
         self.number = number
         self.socket = socket
         self.client = client
-        parser = HTTPResponseParser(limits: client.settings.limits)
+        limits = client.settings.limits
+        parser = HTTPResponseParser(limits: limits)
         socket.delegate = self
     }
 
     func send(_ exchange: HTTPExchange) {
-        parser = HTTPResponseParser(exchange.bodyRule, limits: client.settings.limits)
+        parser = HTTPResponseParser(exchange.bodyRule, limits: limits)
         keepsAlive = false
         self.exchange = exchange
         exchange.began(on: self)
@@ -40,7 +43,7 @@ final class HTTPClientConnection: SocketDelegate {
     }
 
     func close() {
-        client.gone(self)
+        client?.gone(self)
         socket.close()
     }
 
@@ -71,7 +74,7 @@ final class HTTPClientConnection: SocketDelegate {
     func socketDrained(_ socket: Socket) {}
 
     func socketClosed(_ socket: Socket) {
-        client.gone(self)
+        client?.gone(self)
         connectionEnded(inOrder: false)
     }
 
@@ -92,7 +95,7 @@ final class HTTPClientConnection: SocketDelegate {
         if keepsAlive, isRestEmpty, socket.isOpen, socket.outboundCount == 0 {
             isReused = true
             socket.resumeReading()
-            client.release(self)
+            if let client { client.release(self) } else { close() }
         } else {
             close()
         }
@@ -114,7 +117,7 @@ final class HTTPClientConnection: SocketDelegate {
         if parser.isUntouched {
             self.exchange = nil
             close()
-            if isReused, exchange.mayRepeat, !exchange.isRepeated {
+            if let client, isReused, exchange.mayRepeat, !exchange.isRepeated {
                 client.repeatOnFreshConnection(exchange)
             } else {
                 exchange.stage = .waiting
