@@ -46,7 +46,7 @@ package final class HTTPClient {
         totals.started += 1
         if isClosed {
             exchange.failSoon(.closed)
-        } else if bytes == nil {
+        } else if bytes == nil || (request.url.scheme == .https && settings.tls == nil) {
             exchange.failSoon(.invalidRequest)
         } else {
             begin(exchange, fresh: false)
@@ -107,16 +107,42 @@ package final class HTTPClient {
     }
 
     private func dial(_ exchange: HTTPExchange, _ addresses: [SocketAddress]) {
+        let place = exchange.origin.proxy ?? exchange.url
+        // To a proxy all speak in the clear; TLS then begins within the tunnel.
+        let encryption = exchange.origin.proxy == nil ? self.encryption(for: exchange.url) : nil
         exchange.stage = .dialing(
-            HTTPDial(addresses, on: loop, deadline: exchange.connectDeadline, tls: nil) { [weak self] result in
+            HTTPDial(addresses, on: loop, deadline: exchange.connectDeadline, tls: encryption) { [weak self] result in
                 exchange.stage = .waiting
                 switch result {
-                case .success(let socket): self?.connected(exchange, socket)
+                case .success(let socket): self?.dialed(exchange, socket)
                 case .failure(let failure):
-                    self?.resolver.forget(exchange.url.host, exchange.url.port)
+                    self?.resolver.forget(place.host, place.port)
                     exchange.fail(failure)
                 }
             })
+    }
+
+    private func dialed(_ exchange: HTTPExchange, _ socket: Socket) {
+        guard let proxy = exchange.origin.proxy, let encryption = encryption(for: exchange.url) else {
+            connected(exchange, socket)
+            return
+        }
+        let request = HTTPRequestEncoder.connect(to: exchange.url, authorization: Self.authorization(of: proxy))
+        exchange.stage = .tunnelling(
+            HTTPTunnel(
+                socket, request, encryption, limits: settings.limits, deadline: exchange.connectDeadline
+            ) { [weak self] result in
+                exchange.stage = .waiting
+                switch result {
+                case .success(let socket): self?.connected(exchange, socket)
+                case .failure(let failure): exchange.fail(failure)
+                }
+            })
+    }
+
+    private func encryption(for url: HTTPURL) -> Connector.Encryption? {
+        guard url.scheme == .https, let context = settings.tls else { return nil }
+        return Connector.Encryption(context, host: url.host)
     }
 
     private func connected(_ exchange: HTTPExchange, _ socket: Socket) {

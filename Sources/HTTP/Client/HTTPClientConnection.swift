@@ -27,7 +27,8 @@ final class HTTPClientConnection: SocketDelegate {
         keepsAlive = false
         self.exchange = exchange
         exchange.began(on: self)
-        socket.outboundLimit = exchange.bytes.count
+        // TLS may have something of its own to send before it.
+        socket.outboundLimit = socket.outboundCount + exchange.bytes.count
         socket.write(exchange.bytes)
     }
 

@@ -1,3 +1,5 @@
+package import EventLoop
+
 /// Bounds and times of a client. Times are nanoseconds.
 package struct HTTPClientSettings: Sendable {
     /// Looking the name up, connecting and the TLS handshake, together, whatever number of addresses is tried.
@@ -17,6 +19,8 @@ package struct HTTPClientSettings: Sendable {
     /// Open connections of all kinds.
     package var connections = 10_000
     package var proxies = HTTPProxySettings()
+    /// Whom `https` servers are believed by; nil: there are no `https` requests.
+    package var tls: TLSClientContext?
 
     package init() {}
 }
