@@ -51,7 +51,10 @@ let package = Package(
         .target(
             name: "Chat", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings),
-        .target(name: "Agents", dependencies: ["Chat", "EventLoop", "HTTP"], swiftSettings: settings),
+        .target(
+            name: "Agents",
+            dependencies: ["Chat", "EventLoop", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings),
         .target(
             name: "Store",
             dependencies: [
@@ -98,7 +101,7 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
         .testTarget(name: "ChatTests", dependencies: ["Chat"], swiftSettings: settings),
-        .testTarget(name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop"], swiftSettings: settings),
+        .testTarget(name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP"], swiftSettings: settings),
         .testTarget(
             name: "StoreTests",
             dependencies: [

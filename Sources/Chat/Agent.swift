@@ -45,6 +45,12 @@ package protocol AgentRun: AnyObject {
     /// user's sockets; it does not come when the run is cancelled meanwhile. Wrong arguments, an unknown tool or
     /// somebody else's task are a `failed` outcome, not an end of the run.
     func perform(id: String, name: String, arguments: JSON, completion: @escaping (ToolOutcome) -> Void)
+    /// Records what came of an announced call that the assistant's own program has carried out: it is shown and stored
+    /// like any result, and no operation of ours.
+    func toolResult(id: String, content: String)
+    /// What was counted so far, summed over the run, so that a run which is stopped or fails has it too.
+    func count(_ usage: Usage)
+    /// The run is complete; `usage`, where given, replaces what was counted.
     func finish(_ usage: Usage?)
     func fail(_ code: RunErrorCode, _ message: String)
 }

@@ -144,6 +144,17 @@ final class Run: AgentRun {
         }
     }
 
+    func toolResult(id: String, content: String) {
+        let outcome = machine.toolResult(id: id, content: content, newID: environment.makeIdentifier)
+        thread?.publish()
+        thread?.trimLog()
+        if case .tooLong = outcome { fail(.upstreamTruncated, "The results of the tool calls are too long.") }
+    }
+
+    func count(_ usage: Usage) {
+        machine.count(usage)
+    }
+
     func finish(_ usage: Usage?) {
         let canEnd = machine.finish(usage)
         settle(canEnd)

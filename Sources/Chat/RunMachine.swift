@@ -200,6 +200,17 @@ package struct RunMachine: Sendable {
         log.append(.toolCallEnd(id: id))
     }
 
+    /// What came of an announced call that the assistant carried out itself.
+    @discardableResult
+    package mutating func toolResult(id: String, content: String, newID: () -> Identifier) -> TextOutcome {
+        guard state == .running, let index = index(of: Self.storable(id), in: .announced) else { return .ignored }
+        let clean = Self.storable(content)
+        guard takeCallBytes(clean.utf8.count) else { return .tooLong }
+        closeText()
+        answer(index, content: clean, messageID: newID())
+        return .taken
+    }
+
     /// An announced call is about to be carried out.
     ///
     /// - Returns: the operation's ordinal in the run, from 1; `nil` when it must not be.
@@ -237,10 +248,16 @@ package struct RunMachine: Sendable {
         return fail(failure)
     }
 
+    /// What was counted so far.
+    package mutating func count(_ usage: Usage) {
+        guard state == .running else { return }
+        self.usage = usage
+    }
+
     /// The assistant is done. - Returns: whether the end can be stored now.
     package mutating func finish(_ usage: Usage?) -> Bool {
         guard state == .running else { return false }
-        self.usage = usage
+        if let usage { self.usage = usage }
         return stop(.completed)
     }
 

@@ -24,6 +24,8 @@ private final class FakeRun: AgentRun {
         let outcome = tasks.perform(.init(tool, object))
         if holdsTools { held.append { completion(outcome) } } else { completion(outcome) }
     }
+    func toolResult(id: String, content: String) { events.append("result \(id) \(content)") }
+    func count(_ usage: Usage) {}
     func finish(_ usage: Usage?) { events.append("finish") }
     func fail(_ code: RunErrorCode, _ message: String) { events.append("fail \(code.rawValue)") }
 
@@ -171,6 +173,8 @@ private final class EndingRun: AgentRun {
     func toolCallArguments(id: String, delta: String) {}
     func toolCallEnd(id: String) {}
     func perform(id: String, name: String, arguments: JSON, completion: @escaping (ToolOutcome) -> Void) {}
+    func toolResult(id: String, content: String) {}
+    func count(_ usage: Usage) {}
     func finish(_ usage: Usage?) { ended(said) }
     func fail(_ code: RunErrorCode, _ message: String) { ended("failed") }
 }

@@ -71,6 +71,7 @@ private final class KeyFetcher: @unchecked Sendable {
         settings.connectTimeout = 3_000_000_000
         settings.firstByteTimeout = 5_000_000_000
         settings.totalTimeout = 8_000_000_000
+        if url.scheme == .https { settings.tls = try? TLSClientContext() }
         let names = ProcessInfo.processInfo.environment
         if let proxies = try? HTTPProxySettings(
             http: names["http_proxy"], https: names["https_proxy"] ?? names["HTTPS_PROXY"],

@@ -1,5 +1,6 @@
 package import Configuration
 import Foundation
+import HTTP
 import Logging
 import Store
 
@@ -46,6 +47,8 @@ extension GatewayConfiguration {
             }
             agent = kind
         }
+        upstream = try UpstreamConfiguration(reading: source)
+        try readAgent(source)
         tokenPaceMilliseconds = try source.integer("token.pace.ms", 0...60_000) ?? (isDevelopment ? 25 : 0)
         scriptedTokens = try source.integer("scripted.tokens", 0...100_000) ?? scriptedTokens
         scriptedPaceMilliseconds = try source.integer("scripted.pace.ms", 0...60_000) ?? scriptedPaceMilliseconds
@@ -124,11 +127,37 @@ extension GatewayConfiguration {
             trustedProxies.append(network)
         }
     }
+
+    /// What belongs to an assistant that is another program. Read also where it is not used, so that a mistake in it
+    /// shows at once.
+    private mutating func readAgent(_ source: SettingReader) throws {
+        if let text = source.secret("agent.base.url") {
+            do { agentURL = try HTTPURL(text) } catch { throw ConfigurationError("AGENT_BASE_URL: \(error)") }
+        }
+        if let key = source.secret("agent.api.key") {
+            // It becomes a header: nothing in it may end one.
+            guard key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw ConfigurationError("AGENT_API_KEY: it holds a space or a character that no header can hold")
+            }
+            agentKey = key
+        }
+        agentModel = source.text("agent.model") ?? agentModel
+        agentInstructions = source.text("agent.instructions") ?? agentInstructions
+        agentSteps = try source.integer("agent.max.steps", 1...64) ?? agentSteps
+        guard agent.isUpstream else { return }
+        guard agentURL != nil else {
+            throw ConfigurationError("AGENT_BASE_URL is required with AGENT=\(agent.rawValue)")
+        }
+        if agent == .chatCompletions, agentModel.isEmpty {
+            throw ConfigurationError("AGENT_MODEL is required with AGENT=\(agent.rawValue)")
+        }
+        if agentURL?.scheme == .https || upstream.caFile != nil { try upstream.loadTrust() }
+    }
 }
 
 /// Settings as text, whichever source they come from: a number in a file and a string in the environment are the same
 /// setting, and a value of the wrong kind is an error and not an absent one.
-private struct SettingReader {
+struct SettingReader {
     let reader: ConfigReader
 
     static func name(_ key: String) -> String {

@@ -1,3 +1,5 @@
+import Agents
+package import HTTP
 package import Logging
 package import Store
 import WebSocket
@@ -6,7 +8,11 @@ import WebSocket
 /// their name says.
 package struct GatewayConfiguration: Sendable {
     package enum AgentKind: String, Sendable, CaseIterable {
-        case todo, scripted
+        case todo, scripted, agui
+        case chatCompletions = "chat-completions"
+
+        /// Whether it is another program, reached at `AGENT_BASE_URL`.
+        package var isUpstream: Bool { self == .chatCompletions || self == .agui }
     }
 
     package enum LogFormat: String, Sendable, CaseIterable {
@@ -44,6 +50,14 @@ package struct GatewayConfiguration: Sendable {
     package var allowedOrigins: Set<String> = []
 
     package var agent = AgentKind.todo
+    package var upstream = UpstreamConfiguration()
+    /// Where the assistant is, when it is another program: `…/v1` of a chat completions server, or an AG-UI agent.
+    package var agentURL: HTTPURL?
+    /// Sent as a bearer token, a secret.
+    package var agentKey: String?
+    package var agentModel = ""
+    package var agentInstructions = ChatCompletionsAgent.Settings.standardInstructions
+    package var agentSteps = 8
     package var tokenPaceMilliseconds = 0
     package var scriptedTokens = 20
     package var scriptedPaceMilliseconds = 0

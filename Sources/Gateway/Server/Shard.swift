@@ -81,6 +81,17 @@ package final class Shard: SessionEnvironment {
                 compressionThreshold: configuration.deflate.threshold))
 
         switch configuration.agent {
+        case .chatCompletions, .agui:
+            guard let url = configuration.agentURL else {
+                // The reader of the configuration requires one.
+                agent = TodoAgent(loop: loop, pace: 0)
+                break
+            }
+            let upstream = Upstream(
+                HTTPClient(on: loop, configuration.upstream.client),
+                configuration.upstream.upstream.share(of: configuration.shards))
+            agent = Self.upstreamAgent(configuration, at: url, upstream, logger)
+            upstreamFigures = { [weak upstream] in upstream?.figures ?? UpstreamFigures() }
         case .todo:
             agent = TodoAgent(loop: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
         case .scripted:
@@ -88,6 +99,21 @@ package final class Shard: SessionEnvironment {
                 loop: loop, tokens: configuration.scriptedTokens,
                 pace: UInt64(configuration.scriptedPaceMilliseconds) * 1_000_000)
         }
+    }
+
+    /// The assistant at `AGENT_BASE_URL`, whose requests all go through `upstream`.
+    private static func upstreamAgent(
+        _ configuration: GatewayConfiguration, at url: HTTPURL, _ upstream: Upstream, _ logger: Logger
+    ) -> any Agent {
+        let report = { (line: String) in logger.warning("\(line)") }
+        let isAGUI = configuration.agent == .agui
+        let transport = HTTPAgentTransport(
+            upstream, isAGUI ? url : url.appending(path: "/chat/completions"), key: configuration.agentKey)
+        if isAGUI { return AGUIAgent(maximumSteps: configuration.agentSteps, transport, report: report) }
+        let settings = ChatCompletionsAgent.Settings(
+            model: configuration.agentModel, instructions: configuration.agentInstructions,
+            maximumSteps: configuration.agentSteps)
+        return ChatCompletionsAgent(settings, transport, report: report)
     }
 
     // MARK: Users and their sockets

@@ -1,0 +1,160 @@
+package import Chat
+
+/// An event of an AG-UI 1.0 upstream, with what is used of it. Null counts as absent, since producers before 1.0 wrote
+/// it; everything else must be as the specification has it.
+package enum AGUIEvent: Sendable, Equatable {
+    case runStarted(runID: String)
+    case runFinished(runID: String, Outcome, Usage?)
+    case runError(code: String?, Usage?)
+    case textStart(id: String, isAssistant: Bool)
+    case textContent(id: String, delta: String)
+    case textEnd(id: String)
+    case textChunk(id: String?, isAssistant: Bool, delta: String?)
+    case callStart(id: String, name: String, parent: String?)
+    case callArguments(id: String, delta: String)
+    case callEnd(id: String)
+    case callChunk(id: String?, name: String?, parent: String?, delta: String?)
+    case callResult(messageID: String, callID: String, content: String)
+    case stateSnapshot(JSON)
+    case stateDelta([JSON])
+    case messages([AGUIMessage])
+    /// Known and of no use here, or of a type that a later version may have added. `isContent`: it ends what a chunk
+    /// has begun.
+    case other(isContent: Bool)
+
+    package enum Outcome: Sendable, Equatable {
+        /// `pending`: the calls that are left to us; `nil` where the upstream does not say.
+        case success(pending: [String]?)
+        case interrupt([Interrupt])
+        case cancelled
+    }
+
+    /// Something that the upstream wants decided.
+    package struct Interrupt: Sendable, Equatable {
+        package var id: String
+        /// The call that waits for it.
+        package var callID: String?
+
+        package init(id: String, callID: String? = nil) {
+            self.id = id
+            self.callID = callID
+        }
+    }
+
+    /// The data of one server-sent event.
+    package init(_ data: UnsafeRawBufferPointer) throws(AgentFailure) {
+        let json: JSON
+        do { json = try JSON(parsing: data) } catch { throw .malformed }
+        guard let object = json.object, let type = object["type"]?.string else { throw .malformed }
+        let fields = AGUIFields(object)
+        switch type {
+        case "RUN_STARTED":
+            _ = try fields.text("threadId")
+            self = .runStarted(runID: try fields.text("runId"))
+        case "RUN_FINISHED":
+            _ = try fields.text("threadId")
+            self = .runFinished(
+                runID: try fields.text("runId"), try Self.outcome(fields), try Self.usage(fields.list("usage")))
+        case "RUN_ERROR":
+            _ = try fields.text("message")
+            self = .runError(
+                code: ReportedCode.word(.string((try fields.optional("code") ?? "").lowercased())),
+                try Self.usage(fields.list("usage")))
+        case "TEXT_MESSAGE_START":
+            self = .textStart(id: try fields.text("messageId"), isAssistant: try Self.isAssistant(fields))
+        case "TEXT_MESSAGE_CONTENT":
+            self = .textContent(id: try fields.text("messageId"), delta: try fields.text("delta"))
+        case "TEXT_MESSAGE_END": self = .textEnd(id: try fields.text("messageId"))
+        case "TEXT_MESSAGE_CHUNK":
+            self = .textChunk(
+                id: try fields.optional("messageId"), isAssistant: try Self.isAssistant(fields),
+                delta: try fields.optional("delta"))
+        case "TOOL_CALL_START":
+            self = .callStart(
+                id: try fields.text("toolCallId"), name: try fields.text("toolCallName"),
+                parent: try fields.optional("parentMessageId"))
+        case "TOOL_CALL_ARGS":
+            self = .callArguments(id: try fields.text("toolCallId"), delta: try fields.text("delta"))
+        case "TOOL_CALL_END": self = .callEnd(id: try fields.text("toolCallId"))
+        case "TOOL_CALL_CHUNK":
+            self = .callChunk(
+                id: try fields.optional("toolCallId"), name: try fields.optional("toolCallName"),
+                parent: try fields.optional("parentMessageId"), delta: try fields.optional("delta"))
+        case "TOOL_CALL_RESULT":
+            self = .callResult(
+                messageID: try fields.text("messageId"), callID: try fields.text("toolCallId"),
+                content: try AGUIMessage.content(object["content"]))
+        case "STATE_SNAPSHOT": self = .stateSnapshot(object["snapshot"] ?? .null)
+        case "STATE_DELTA":
+            guard let delta = try fields.list("delta") else { throw .malformed }
+            self = .stateDelta(delta)
+        case "MESSAGES_SNAPSHOT":
+            guard let messages = try fields.list("messages") else { throw .malformed }
+            var read: [AGUIMessage] = []
+            for message in messages { if let message = try AGUIMessage(message) { read.append(message) } }
+            self = .messages(read)
+        case "RAW", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "CUSTOM", "REASONING_ENCRYPTED_VALUE":
+            self = .other(isContent: false)
+        default: self = .other(isContent: true)
+        }
+    }
+
+    private static func isAssistant(_ fields: AGUIFields) throws(AgentFailure) -> Bool {
+        let role = try fields.optional("role") ?? "assistant"
+        guard ["assistant", "user", "system", "developer"].contains(role) else { throw .malformed }
+        return role == "assistant"
+    }
+
+    private static func outcome(_ fields: AGUIFields) throws(AgentFailure) -> Outcome {
+        guard let outcome = fields.object["outcome"], !outcome.isNull else { return .success(pending: nil) }
+        switch outcome["type"]?.string {
+        case "success":
+            guard let pending = outcome["pendingToolCallIds"], !pending.isNull else { return .success(pending: nil) }
+            guard let ids = pending.array else { throw .malformed }
+            return .success(pending: ids.compactMap(\.string))
+        case "interrupt":
+            let interrupts = (outcome["interrupts"]?.array ?? []).compactMap { entry in
+                entry["id"]?.string.map { Interrupt(id: $0, callID: entry["toolCallId"]?.string) }
+            }
+            guard !interrupts.isEmpty else { throw .malformed }
+            return .interrupt(interrupts)
+        case "cancelled": return .cancelled
+        default: throw .malformed
+        }
+    }
+
+    /// One entry for each model that was used.
+    private static func usage(_ entries: [JSON]?) -> Usage? {
+        (entries ?? []).reduce(nil) { sum, entry in
+            let (input, output) = (TokenCount.read(entry["inputTokens"]), TokenCount.read(entry["outputTokens"]))
+            guard input != nil || output != nil else { return sum }
+            return TokenCount.sum(sum, Usage(inputTokens: input ?? 0, outputTokens: output ?? 0))
+        }
+    }
+}
+
+/// The members of an event, read strictly.
+struct AGUIFields {
+    let object: JSONObject
+
+    init(_ object: JSONObject) {
+        self.object = object
+    }
+
+    func text(_ name: String) throws(AgentFailure) -> String {
+        guard let value = object[name]?.string else { throw .malformed }
+        return value
+    }
+
+    func optional(_ name: String) throws(AgentFailure) -> String? {
+        guard let value = object[name], !value.isNull else { return nil }
+        guard let text = value.string else { throw .malformed }
+        return text
+    }
+
+    func list(_ name: String) throws(AgentFailure) -> [JSON]? {
+        guard let value = object[name], !value.isNull else { return nil }
+        guard let list = value.array else { throw .malformed }
+        return list
+    }
+}

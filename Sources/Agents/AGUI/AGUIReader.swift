@@ -1,0 +1,344 @@
+package import Chat
+
+/// Reads the events of one upstream run: checks their order, turns chunks into what they stand for, and says what is to
+/// be shown. No clock, no randomness, no I/O.
+///
+/// An upstream may stream several messages at once; here one text follows the other, so what comes for a later one is
+/// held until those before it have ended.
+package struct AGUIReader: Sendable {
+    package enum Action: Sendable, Equatable {
+        case text(String)
+        case endText
+        case callStart(id: String, name: String)
+        case callArguments(id: String, delta: String)
+        case callEnd(id: String)
+        /// The upstream has carried a call out itself.
+        case callResult(id: String, content: String)
+    }
+
+    package enum End: Sendable, Equatable {
+        case finished(AGUIEvent.Outcome)
+        case failed(code: String?)
+    }
+
+    /// Bytes of text that are held back, and of the state that is kept.
+    package static let heldBytes = 1 << 20
+    package static let stateBytes = 1 << 18
+    /// Messages and calls of a run at most, open and closed.
+    package static let itemLimit = 1_024
+
+    private struct OpenText {
+        var id: String
+        var isAssistant: Bool
+        var held = ""
+        var isEnded = false
+    }
+
+    private struct Call {
+        var id: String
+        var name: String
+        var arguments = ""
+        var isOpen = true
+        var result: String?
+    }
+
+    private enum Chunk {
+        case text(String)
+        case call(String)
+    }
+
+    package private(set) var end: End?
+    package private(set) var usage: Usage?
+    /// The upstream's state where it spoke of one.
+    package private(set) var state: JSON?
+    /// What the run said, as the messages that a next run is told, with the upstream's own ids.
+    private var transcript: [AGUIMessage] = []
+    private var runID: String?
+    private var texts: [OpenText] = []
+    private var calls: [Call] = []
+    private var chunk: Chunk?
+    private var snapshot: [AGUIMessage] = []
+    private var heldBytes = 0
+    private var items = 0
+    private var hasShown = false
+    /// Calls of earlier runs of the turn that have no result yet.
+    private var earlier: Set<String>
+
+    package init(state: JSON? = nil, earlier: Set<String> = []) {
+        self.state = state
+        self.earlier = earlier
+    }
+
+    /// Whether the run has ended in order.
+    package var isWhole: Bool { end != nil }
+
+    // MARK: What is left at the end
+
+    /// The calls that are ours to carry out, in their order: those the upstream says are pending, or else those of the
+    /// tools that it was offered which have no result.
+    package var pending: [ToolCall] {
+        var named: [String]?
+        var interrupted: [String] = []
+        switch end {
+        case .finished(.success(let ids)): named = ids
+        case .finished(.interrupt(let interrupts)): interrupted = interrupts.compactMap(\.callID)
+        default: return []
+        }
+        return calls.filter { call in
+            guard call.result == nil, !interrupted.contains(call.id) else { return false }
+            return named?.contains(call.id) ?? (ToolName(rawValue: call.name) != nil)
+        }.map { ToolCall(id: $0.id, name: $0.name, arguments: $0.arguments) }
+    }
+
+    /// The calls that have no result yet, of this run and of those before it.
+    package var unanswered: Set<String> {
+        earlier.union(calls.filter { $0.result == nil }.map(\.id))
+    }
+
+    /// The messages of this run for the next one. Calls that got no result, and are not in `answered`, are left out,
+    /// unless all are to be kept.
+    package func messages(answered: Set<String>, keepingAll: Bool = false) -> [AGUIMessage] {
+        transcript.compactMap { message in
+            if keepingAll { return message }
+            var message = message
+            message.toolCalls.removeAll { call in
+                !answered.contains(call.id) && !calls.contains { $0.id == call.id && $0.result != nil }
+            }
+            if message.role == .assistant, message.content.isEmpty, message.toolCalls.isEmpty { return nil }
+            return message
+        }
+    }
+
+    // MARK: Events
+
+    package mutating func take(_ event: AGUIEvent, into actions: inout [Action]) throws(AgentFailure) {
+        if case .runStarted(let id) = event {
+            guard runID == nil else { throw Self.disorder("RUN_STARTED") }
+            runID = id
+            return
+        }
+        guard end == nil else { return }
+        if case .runError(let code, let counted) = event {
+            // The one event that may come before RUN_STARTED.
+            usage = counted
+            end = .failed(code: code)
+            return
+        }
+        guard runID != nil else { throw Self.disorder("before RUN_STARTED") }
+        switch event {
+        case .textChunk(let id, let isAssistant, let delta):
+            try takeTextChunk(id, isAssistant, delta, into: &actions)
+        case .callChunk(let id, let name, let parent, let delta):
+            try takeCallChunk(id, name, parent, delta, into: &actions)
+        case .other(isContent: false), .stateSnapshot, .stateDelta, .messages:
+            try takeWhole(event, into: &actions)
+        default:
+            try endChunk(into: &actions)
+            try takeWhole(event, into: &actions)
+        }
+    }
+
+    private mutating func takeWhole(_ event: AGUIEvent, into actions: inout [Action]) throws(AgentFailure) {
+        switch event {
+        case .textStart(let id, let isAssistant): try startText(id, isAssistant)
+        case .textContent(let id, let delta): try addText(id, delta, into: &actions)
+        case .textEnd(let id): try endText(id, into: &actions)
+        case .callStart(let id, let name, let parent): try startCall(id, name, parent, into: &actions)
+        case .callArguments(let id, let delta): try addArguments(id, delta, into: &actions)
+        case .callEnd(let id): try endCall(id, into: &actions)
+        case .callResult(let messageID, let callID, let content):
+            takeResult(messageID, callID, content, into: &actions)
+        case .stateSnapshot(let snapshot): keep(state: snapshot)
+        case .stateDelta(let patch):
+            if let patched = JSONPatch.apply(patch, to: state ?? .object([:])) { keep(state: patched) }
+        case .messages(let messages): snapshot = messages
+        case .runFinished(let id, let outcome, let counted):
+            guard id == runID else { throw Self.disorder("RUN_FINISHED of another run") }
+            guard texts.allSatisfy(\.isEnded), !calls.contains(where: \.isOpen) else {
+                throw Self.disorder("RUN_FINISHED with open items")
+            }
+            usage = counted
+            showSnapshot(into: &actions)
+            end = .finished(outcome)
+        default: break
+        }
+    }
+
+    // MARK: Text
+
+    private mutating func startText(_ id: String, _ isAssistant: Bool) throws(AgentFailure) {
+        guard !texts.contains(where: { $0.id == id && !$0.isEnded }) else { throw Self.disorder("TEXT_MESSAGE_START") }
+        try count()
+        texts.append(OpenText(id: id, isAssistant: isAssistant))
+    }
+
+    private mutating func addText(
+        _ id: String, _ delta: String, into actions: inout [Action]
+    ) throws(AgentFailure) {
+        guard let index = texts.firstIndex(where: { $0.id == id && !$0.isEnded }) else {
+            throw Self.disorder("TEXT_MESSAGE_CONTENT")
+        }
+        // What speaks as somebody else is no part of the answer.
+        guard texts[index].isAssistant, !delta.isEmpty else { return }
+        if index == 0 {
+            show(delta, of: id, into: &actions)
+        } else {
+            heldBytes += delta.utf8.count
+            guard heldBytes <= Self.heldBytes else { throw Self.tooMuch }
+            texts[index].held += delta
+        }
+    }
+
+    private mutating func endText(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
+        guard let index = texts.firstIndex(where: { $0.id == id && !$0.isEnded }) else {
+            throw Self.disorder("TEXT_MESSAGE_END")
+        }
+        texts[index].isEnded = true
+        while let first = texts.first, first.isEnded {
+            texts.removeFirst()
+            if first.isAssistant { actions.append(.endText) }
+            guard let next = texts.first, !next.held.isEmpty else { continue }
+            heldBytes -= next.held.utf8.count
+            texts[0].held = ""
+            show(next.held, of: next.id, into: &actions)
+        }
+    }
+
+    private mutating func show(_ delta: String, of id: String, into actions: inout [Action]) {
+        hasShown = true
+        actions.append(.text(delta))
+        let place = message(id)
+        transcript[place].content += delta
+    }
+
+    /// The place of an assistant's message in the transcript.
+    private mutating func message(_ id: String) -> Int {
+        if let place = transcript.lastIndex(where: { $0.id == id && $0.role == .assistant }) { return place }
+        transcript.append(AGUIMessage(id: id, role: .assistant, content: ""))
+        return transcript.count - 1
+    }
+
+    // MARK: Tool calls
+
+    private mutating func startCall(
+        _ id: String, _ name: String, _ parent: String?, into actions: inout [Action]
+    ) throws(AgentFailure) {
+        guard !calls.contains(where: { $0.id == id }) else { throw Self.disorder("TOOL_CALL_START") }
+        try count()
+        hasShown = true
+        calls.append(Call(id: id, name: name))
+        actions.append(.callStart(id: id, name: name))
+        earlier.remove(id)
+        let place = message(parent ?? "message-of-\(id)")
+        transcript[place].toolCalls.append(ToolCall(id: id, name: name, arguments: ""))
+    }
+
+    private mutating func addArguments(
+        _ id: String, _ delta: String, into actions: inout [Action]
+    ) throws(AgentFailure) {
+        guard let index = calls.firstIndex(where: { $0.id == id && $0.isOpen }) else {
+            throw Self.disorder("TOOL_CALL_ARGS")
+        }
+        guard !delta.isEmpty else { return }
+        calls[index].arguments += delta
+        actions.append(.callArguments(id: id, delta: delta))
+    }
+
+    private mutating func endCall(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
+        guard let index = calls.firstIndex(where: { $0.id == id && $0.isOpen }) else {
+            throw Self.disorder("TOOL_CALL_END")
+        }
+        calls[index].isOpen = false
+        actions.append(.callEnd(id: id))
+        for place in transcript.indices {
+            guard let call = transcript[place].toolCalls.firstIndex(where: { $0.id == id }) else { continue }
+            transcript[place].toolCalls[call].arguments = calls[index].arguments
+        }
+    }
+
+    /// A result of a call of an earlier run may be repeated here: it is known already.
+    private mutating func takeResult(
+        _ messageID: String, _ callID: String, _ content: String, into actions: inout [Action]
+    ) {
+        guard let index = calls.firstIndex(where: { $0.id == callID && $0.result == nil }) else {
+            guard earlier.remove(callID) != nil else { return }
+            actions.append(.callResult(id: callID, content: content))
+            transcript.append(AGUIMessage(id: messageID, role: .tool, content: content, toolCallID: callID))
+            return
+        }
+        if calls[index].isOpen { try? endCall(callID, into: &actions) }
+        calls[index].result = content
+        actions.append(.callResult(id: callID, content: content))
+        transcript.append(AGUIMessage(id: messageID, role: .tool, content: content, toolCallID: callID))
+    }
+
+    // MARK: Chunks
+
+    private mutating func takeTextChunk(
+        _ id: String?, _ isAssistant: Bool, _ delta: String?, into actions: inout [Action]
+    ) throws(AgentFailure) {
+        var current: String?
+        if case .text(let open) = chunk { current = open }
+        if current == nil || (id != nil && id != current) {
+            try endChunk(into: &actions)
+            guard let id else { throw Self.disorder("TEXT_MESSAGE_CHUNK") }
+            try startText(id, isAssistant)
+            chunk = .text(id)
+            current = id
+        }
+        if let current, let delta { try addText(current, delta, into: &actions) }
+    }
+
+    private mutating func takeCallChunk(
+        _ id: String?, _ name: String?, _ parent: String?, _ delta: String?, into actions: inout [Action]
+    ) throws(AgentFailure) {
+        var current: String?
+        if case .call(let open) = chunk { current = open }
+        if current == nil || (id != nil && id != current) {
+            try endChunk(into: &actions)
+            guard let id, let name else { throw Self.disorder("TOOL_CALL_CHUNK") }
+            try startCall(id, name, parent, into: &actions)
+            chunk = .call(id)
+            current = id
+        }
+        if let current, let delta { try addArguments(current, delta, into: &actions) }
+    }
+
+    private mutating func endChunk(into actions: inout [Action]) throws(AgentFailure) {
+        let open = chunk
+        chunk = nil
+        switch open {
+        case .text(let id): try endText(id, into: &actions)
+        case .call(let id): try endCall(id, into: &actions)
+        case nil: break
+        }
+    }
+
+    // MARK: Inside
+
+    /// Some upstreams stream nothing and send the conversation as it is now: what stands behind the user's message.
+    private mutating func showSnapshot(into actions: inout [Action]) {
+        guard !hasShown, let last = snapshot.lastIndex(where: { $0.role == .user }) else { return }
+        for message in snapshot[(last + 1)...] where message.role == .assistant && !message.content.isEmpty {
+            show(message.content, of: message.id, into: &actions)
+            actions.append(.endText)
+        }
+    }
+
+    private mutating func keep(state new: JSON) {
+        // A state that is too large to be carried is not carried.
+        state = new.description.utf8.count <= Self.stateBytes ? new : nil
+    }
+
+    private mutating func count() throws(AgentFailure) {
+        items += 1
+        guard items <= Self.itemLimit else { throw Self.tooMuch }
+    }
+
+    private static let tooMuch = AgentFailure(
+        .upstreamTruncated, "The assistant's answer is too large.", detail: "too many items")
+
+    private static func disorder(_ event: String) -> AgentFailure {
+        AgentFailure(.upstreamError, "The assistant's answer could not be read.", detail: "out of order: \(event)")
+    }
+}

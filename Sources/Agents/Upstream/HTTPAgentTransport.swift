@@ -1,0 +1,116 @@
+import Chat
+package import HTTP
+import HTTPTypes
+
+/// Upstreams over HTTP: each request a POST whose answer is a stream of server-sent events.
+package final class HTTPAgentTransport: AgentTransport {
+    private let upstream: Upstream
+    private let url: HTTPURL
+    private let headers: [(String, String)]
+
+    /// - Parameter key: sent as a bearer token; a secret.
+    package init(_ upstream: Upstream, _ url: HTTPURL, key: String?) {
+        self.upstream = upstream
+        self.url = url
+        var headers = [("Content-Type", "application/json"), ("Accept", "text/event-stream")]
+        if let key { headers.append(("Authorization", "Bearer \(key)")) }
+        self.headers = headers
+    }
+
+    package func open(_ body: [UInt8], user: String, _ receiver: any AgentStreamReceiver) -> any AgentStream {
+        let bridge = UpstreamBridge(receiver)
+        let request = HTTPClientRequest(.post, url, headers: headers, body: body)
+        bridge.call = upstream.stream(request, user: user, bridge)
+        return bridge
+    }
+}
+
+/// Stands between a call and the turn that reads it, so that the one knows nothing of the other.
+private final class UpstreamBridge: AgentStream, UpstreamReceiver {
+    /// Both `nil` once it is over: they hold each other until then.
+    var call: UpstreamCall?
+    private var receiver: (any AgentStreamReceiver)?
+    /// What was rejected in this attempt: words of ours, unlike what a body holds.
+    private var rejection: String?
+
+    init(_ receiver: any AgentStreamReceiver) {
+        self.receiver = receiver
+    }
+
+    func commit() { call?.commit() }
+
+    func finish() { letGo()?.finish() }
+
+    func cancel() { letGo()?.cancel() }
+
+    func reject(_ failure: AgentFailure) {
+        rejection = failure.detail
+        call?.reject(
+            UpstreamFailure(
+                .init(failure.code), failure.message, status: failure.status, isRetryable: failure.isRetryable,
+                countsAgainstUpstream: failure.countsAgainstUpstream))
+    }
+
+    func upstream(_ call: UpstreamCall, event: ServerSentEvent) {
+        receiver?.event(event.data, isError: event.event.elementsEqual("error".utf8))
+    }
+
+    func upstreamRestarts(_ call: UpstreamCall) {
+        rejection = nil
+        receiver?.restarts()
+    }
+
+    func upstreamEnded(_ call: UpstreamCall) -> Bool {
+        guard let receiver, receiver.ended() else { return false }
+        _ = letGo()
+        return true
+    }
+
+    func upstream(_ call: UpstreamCall, failed failure: UpstreamFailure) {
+        let receiver = receiver
+        _ = letGo()
+        receiver?.failed(AgentFailure(failure, detail: rejection ?? Self.word(in: failure.detail)))
+    }
+
+    /// The body of an error answer may quote the prompt or the key: only a code such as `invalid_api_key` is taken of it.
+    private static func word(in body: [UInt8]) -> String? {
+        guard let json = try? JSON(parsing: body) else { return nil }
+        let error = json["error"]?.object == nil ? json : json["error"]
+        return ReportedCode.word(error?["code"]) ?? ReportedCode.word(error?["type"])
+    }
+
+    private func letGo() -> UpstreamCall? {
+        let call = call
+        self.call = nil
+        receiver = nil
+        return call
+    }
+}
+
+extension AgentFailure {
+    /// Whether it says that the upstream is ill, and not that this request or its answer was wrong.
+    fileprivate var countsAgainstUpstream: Bool { (status ?? 0) >= 500 || code == .upstreamTimeout }
+
+    fileprivate init(_ failure: UpstreamFailure, detail: String?) {
+        let code: RunErrorCode =
+            switch failure.code {
+            case .unavailable: .upstreamUnavailable
+            case .error: .upstreamError
+            case .truncated: .upstreamTruncated
+            case .timeout: .upstreamTimeout
+            }
+        self.init(
+            code, failure.message, isRetryable: failure.isRetryable, status: failure.status, detail: detail)
+    }
+}
+
+extension UpstreamFailure.Code {
+    fileprivate init(_ code: RunErrorCode) {
+        switch code {
+        case .upstreamUnavailable: self = .unavailable
+        case .upstreamTruncated: self = .truncated
+        case .upstreamTimeout: self = .timeout
+        case .upstreamError, .toolFailed, .interrupted, .internal: self = .error
+        }
+    }
+}

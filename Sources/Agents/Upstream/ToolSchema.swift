@@ -1,0 +1,85 @@
+package import Chat
+
+/// The six tools of DATA_MODEL.md as a model is told of them. Whose tasks they work on is never a parameter.
+package struct ToolSchema: Sendable {
+    package var name: ToolName
+    package var description: String
+    /// JSON schema of the arguments.
+    package var parameters: JSON
+
+    package static let all = ToolName.allCases.map { name in
+        ToolSchema(name: name, description: description(of: name), parameters: parameters(of: name))
+    }
+
+    /// `[{"type":"function","function":{…}}]`, as the chat completions API takes them.
+    static let chatCompletions: [UInt8] = encoded { tool in
+        [
+            "type": "function",
+            "function": [
+                "name": .string(tool.name.rawValue), "description": .string(tool.description),
+                "parameters": tool.parameters,
+            ],
+        ]
+    }
+
+    /// `[{"name","description","parameters"}]`, as AG-UI's `RunAgentInput` takes them.
+    static let agui: [UInt8] = encoded { tool in
+        [
+            "name": .string(tool.name.rawValue), "description": .string(tool.description),
+            "parameters": tool.parameters,
+        ]
+    }
+
+    private static func encoded(_ form: (ToolSchema) -> JSON) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(json: .array(all.map(form)))
+        return bytes
+    }
+
+    private static func description(of name: ToolName) -> String {
+        switch name {
+        case .addTask: "Adds a task to the user's to-do list."
+        case .listTasks:
+            "Lists the user's tasks, newest first: at most 50, and how many there are. Use it to find a task's id."
+        case .getTask: "One task by its id."
+        case .updateTask: "Changes the title or the description of a task. An empty description removes it."
+        case .deleteTask: "Deletes a task for good."
+        case .completeTask: "Marks a task as done, or as not done."
+        }
+    }
+
+    private static func parameters(of name: ToolName) -> JSON {
+        switch name {
+        case .addTask: object(["title": title, "description": details], required: ["title"])
+        case .listTasks:
+            object([
+                "include_completed": [
+                    "type": "boolean",
+                    "description": "Whether tasks that are done are listed too; they are not by default.",
+                ]
+            ])
+        case .getTask, .deleteTask: object(["task_id": taskID], required: ["task_id"])
+        case .updateTask:
+            object(["task_id": taskID, "title": title, "description": details], required: ["task_id"])
+        case .completeTask:
+            object(
+                [
+                    "task_id": taskID,
+                    "completed": ["type": "boolean", "description": "False to mark it as not done; true by default."],
+                ], required: ["task_id"])
+        }
+    }
+
+    private static let taskID: JSON = ["type": "integer", "description": "The task's id."]
+    private static let title: JSON = [
+        "type": "string", "description": "What is to be done.", "minLength": 1, "maxLength": 200,
+    ]
+    private static let details: JSON = ["type": "string", "description": "More about it.", "maxLength": 2_000]
+
+    private static func object(_ properties: JSONObject, required: [JSON] = []) -> JSON {
+        var schema: JSONObject = ["type": "object", "properties": .object(properties)]
+        if !required.isEmpty { schema["required"] = .array(required) }
+        schema["additionalProperties"] = false
+        return .object(schema)
+    }
+}
