@@ -21,7 +21,7 @@ RESULTS = pathlib.Path(os.environ.get("PARLEY_DATA", TOP / ".data")) / "results"
 
 def environment(**settings):
     """The environment of a gateway: nothing of the tester's own settings, only what is given."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TSAN_OPTIONS") if name in os.environ}
     return kept | {name: str(value) for name, value in settings.items() if value is not None}
 
 
