@@ -66,7 +66,8 @@ def transport(request):
 def url(transport):
     """The echo's address, by whether it offers compression."""
     with Echo(*transport.echo) as compressing, Echo("--no-deflate", *transport.echo) as plain:
-        yield {offers: f"{transport.scheme}://127.0.0.1:{echo.port}/" for offers, echo in ((True, compressing), (False, plain))}
+        yield {offers: f"{transport.scheme}://127.0.0.1:{echo.port}/"
+               for offers, echo in ((True, compressing), (False, plain))}
 
 
 def text_and_bytes(size):

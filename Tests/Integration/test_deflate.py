@@ -1,5 +1,6 @@
 """permessage-deflate by configuration: what is agreed on, whose window lives on, and what that may cost."""
 
+import contextlib
 import json
 import time
 import zlib
@@ -77,6 +78,20 @@ def test_a_threshold():
             peer.say(b"a" * size)
             text, _, was = peer.hear()
             assert (text, was) == (b"a" * size, compressed)
+
+
+def test_an_idle_compressed_socket_keeps_no_window():
+    """Without takeover one codec serves all sockets of a loop: each costs what a plain one does."""
+    with Echo() as echo, contextlib.ExitStack() as opened:
+        def more(count):
+            for _ in range(count):
+                peer = opened.enter_context(Peer(echo, "permessage-deflate"))
+                peer.say(TEXT)
+                assert peer.hear()[0] == TEXT
+        more(20)
+        before = echo.memory()
+        more(300)
+        assert echo.memory() - before < 300 * 4096, "a window would be 166 KiB"
 
 
 def test_a_budget_of_memory():
