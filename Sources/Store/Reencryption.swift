@@ -9,6 +9,7 @@ package import Postgres
 package struct Reencryption {
     private static let batchRows = 200
     private static let batchBytes = 1 << 20
+    private static let attempts = 5
     /// A conversation may move between archive and live tables behind the back of a pass.
     private static let rounds = 5
 
@@ -89,14 +90,32 @@ package struct Reencryption {
             if rows.isEmpty { return }
             var batch: [JSON] = []
             for row in rows { batch.append(try resealed(row, table)) }
-            let changed = try connection.query(
-                """
-                select parley.reseal($1, array_agg((x ->> 'id')::uuid order by n), array_agg(x ->> 'key' order by n),
-                    array_agg(x ->> 'old' order by n), array_agg(x ->> 'text' order by n),
-                    array_agg(nullif(x -> 'calls', 'null') order by n), $3)
-                from jsonb_array_elements($2::jsonb) with ordinality as e (x, n)
-                """, [table.rawValue, JSON.array(batch).description, contents.sealingKey])
-            report.texts += changed.first?.first.flatMap { $0.flatMap { Int($0) } } ?? 0
+            report.texts += try store(batch, table, connection)
+        }
+    }
+
+    /// A batch that a writer or a deletion was in the way of goes again.
+    ///
+    /// - Returns: the rows that were still what was read.
+    private func store(
+        _ batch: [JSON], _ table: Table, _ connection: BlockingConnection
+    ) throws(PostgresError) -> Int {
+        var attempt = 1
+        while true {
+            do throws(PostgresError) {
+                let changed = try connection.query(
+                    """
+                    select parley.reseal($1, array_agg((x ->> 'id')::uuid order by n),
+                        array_agg(x ->> 'key' order by n), array_agg(x ->> 'old' order by n),
+                        array_agg(x ->> 'text' order by n), array_agg(nullif(x -> 'calls', 'null') order by n), $3)
+                    from jsonb_array_elements($2::jsonb) with ordinality as e (x, n)
+                    """, [table.rawValue, JSON.array(batch).description, contents.sealingKey])
+                return changed.first?.first.flatMap { $0.flatMap { Int($0) } } ?? 0
+            } catch {
+                let isPassing = error.sqlState.hasPrefix("40") || error.sqlState == "55P03"
+                guard isPassing, attempt < Self.attempts else { throw error }
+                attempt += 1
+            }
         }
     }
 

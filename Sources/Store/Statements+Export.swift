@@ -75,7 +75,7 @@ extension Statements {
             'user_message_id', r.user_message_id, 'status', r.status, 'usage', r.usage, 'error', r.error,
             'created_at', \(utc("r.created_at")), 'started_at', \(utc("r.started_at")), 'finished_at', \(utc("r.finished_at"))), r.id, m.position
         from parley.\(table) r join parley.\(messages) m on m.id = r.user_message_id
-        where r.user_id = $1 and r.conversation_id = $2 and m.position > $3
+        where m.user_id = $1 and m.conversation_id = $2 and r.user_id = $1 and m.position > $3
         order by m.position limit 200)
         """
     }

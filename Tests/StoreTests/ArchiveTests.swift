@@ -171,6 +171,30 @@ import Testing
         #expect(try Self.rows(turn.threadID, archived: true).isEmpty)
     }
 
+    /// A message is sent again, for a new conversation, while the first one is being moved into the archive.
+    @Test(.timeLimit(.minutes(1))) func aRepetitionThatMeetsTheArchiver() async throws {
+        let name = "archive \(UInt32.random(in: 0 ... .max))"
+        let store = try Self.fixture { _, _, database in database.applicationName = name }
+        let client = "again \(store.id())"
+        let turn = try await Self.conversation(store, silentFor: 91, client: client)
+        let archiver = try TestDatabase.owner(Self.database)
+        try archiver.execute("begin")
+        _ = try archiver.query("select from parley.conversations where id = $1 for update", [turn.threadID.description])
+        _ = try archiver.query("select parley.to_archive(array[$1::uuid], now())", [turn.threadID.description])
+        async let outcome = store.accept(store.newTurn("the question", client: client))
+        let watcher = try TestDatabase.owner(Self.database)
+        while try watcher.query(
+            "select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'", [name]
+        ).isEmpty { await Task.yield() }
+        try archiver.execute("commit")
+        #expect(
+            await outcome
+                == .success(
+                    .duplicate(
+                        threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, runEnded: true)))
+        #expect(await Self.status(store, turn.threadID) == .archived)
+    }
+
     /// Two gateways wake the same conversation at once.
     @Test func twoWriters() async throws {
         let one = try Self.fixture()
@@ -215,7 +239,10 @@ import Testing
                 }
             }
             group.addTask {
-                for _ in 0..<60 { _ = try await Self.sweep(one, eager) }
+                for _ in 0..<60 {
+                    let report = try await Self.sweep(one, eager)
+                    #expect(report.failure == nil)
+                }
                 return 0
             }
             return try await group.reduce(0, +)
@@ -225,6 +252,89 @@ import Testing
             let positions = await one.history(thread, limit: 100)?.messages.map(\.position)
             #expect(positions == Array(1...44))
         }
+    }
+
+    /// A conversation that is written to, archived and deleted all at once is deleted in the end, in one place.
+    @Test(.timeLimit(.minutes(1))) func deletedInTheStorm() async throws {
+        let store = try Self.fixture()
+        let other = try Self.fixture()
+        var eager = RetentionPolicy()
+        eager.dormantAfter = nil
+        eager.archiveAfter = 0
+        let (policy, user) = (eager, store.user)
+        for round in 0..<10 {
+            let thread = try await Self.conversation(store, silentFor: 91).threadID
+            let deletions = try await withThrowingTaskGroup(of: Int.self) { group in
+                group.addTask {
+                    for _ in 0..<10 { _ = await other.accept(other.turn(in: thread, startsNow: true, user: user)) }
+                    return 0
+                }
+                group.addTask {
+                    for _ in 0..<5 {
+                        let report = try await Self.sweep(store, policy)
+                        #expect(report.failure == nil)
+                    }
+                    return 0
+                }
+                for _ in 0..<2 {
+                    group.addTask {
+                        let deleted: Result<Conversation?, StoreError> = await store.on { store, resume in
+                            store.deleteConversation(userID: user, threadID: thread, completion: resume)
+                        }
+                        return try deleted.get() == nil ? 0 : 1
+                    }
+                }
+                return try await group.reduce(0, +)
+            }
+            #expect(deletions == 1, "round \(round)")
+            #expect(await Self.status(store, thread) == nil)
+            let places = try TestDatabase.owner(Self.database).query(
+                """
+                select (select count(*) from parley.conversations where id = $1 and status = 'deleted')
+                    + (select count(*) from parley.archived_conversations where id = $1 and deleted_at is not null),
+                    (select count(*) from parley.runs where conversation_id = $1 and status in ('queued', 'running'))
+                """, [thread.description])
+            #expect(places == [["1", "0"]], "round \(round)")
+        }
+    }
+
+    /// An administrator's deletion meets the way back from the archive, the one or the other first.
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func aMessageDeletedOnTheWayBack(deletesFirst: Bool) async throws {
+        let name = "archive \(UInt32.random(in: 0 ... .max))"
+        let store = try Self.fixture { _, _, database in database.applicationName = name }
+        let turn = try await Self.conversation(store, silentFor: 91)
+        let reply = try #require(await store.history(turn.threadID)?.messages.last?.id)
+        _ = try await Self.sweep(store)
+        #expect(await Self.status(store, turn.threadID) == .archived)
+        let first = try TestDatabase.owner(Self.database)
+        try first.execute("begin")
+        if deletesFirst {
+            _ = try first.query("select parley.delete_message($1)", [reply.description])
+        } else {
+            _ = try first.query(
+                "select parley.from_archive(array[$1], array[$2::uuid], 'dormant')",
+                [store.user, turn.threadID.description])
+        }
+        async let second: Bool =
+            deletesFirst
+            ? store.accept(store.turn(in: turn.threadID)).position == 5 : Self.deletes(reply, store)
+        let watcher = try TestDatabase.owner(Self.database)
+        while try watcher.query(
+            "select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'", [name]
+        ).isEmpty { await Task.yield() }
+        try first.execute("commit")
+        #expect(await second)
+        let left = await store.history(turn.threadID)?.messages.map(\.position)
+        #expect(left == (deletesFirst ? [1, 2, 3, 5] : [1, 2, 3]))
+    }
+
+    private static func deletes(_ message: Identifier, _ store: StoreFixture) async -> Bool {
+        let outcome: Result<MessageDeletion, StoreError> = await store.on { store, resume in
+            store.deleteMessage(id: message, completion: resume)
+        }
+        if case .success(.deleted) = outcome { return true }
+        return false
     }
 
     @Test func deletedAndPurged() async throws {

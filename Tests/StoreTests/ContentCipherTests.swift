@@ -13,7 +13,8 @@ import Testing
     func opensWhatItSealed(_ text: String) throws {
         let cipher = try ContentCipher(parsing: Self.first)
         let sealed = try cipher.seal(text, .content, thread: thread, id: message)
-        #expect(text.isEmpty || !sealed.contains(text))
+        // A short text may be in Base64 by chance.
+        #expect(text.utf8.count < 5 || !sealed.contains(text))
         #expect(sealed.utf8.count == (text.utf8.count + 28 + 2) / 3 * 4)
         #expect(try cipher.open(sealed, key: "k1", .content, thread: thread, id: message) == text)
     }

@@ -172,6 +172,10 @@ extension Schema2 {
                     end if;
                     perform set_config('parley.deletes', '', true);
                 end if;
+                -- In the order of those who bring it back.
+                perform from parley.archived_conversations a
+                where a.id = (select m.conversation_id from parley.archived_messages m where m.id = p_message)
+                for no key update;
                 delete from parley.archived_messages m where m.id = p_message
                 returning m.conversation_id, m.user_id into v_conversation, v_user;
                 if found then

@@ -24,7 +24,15 @@ extension Schema2 {
                     ) l
                 ) s where s.rows < $3', p_status, p_column)
                 into v_ids using p_before, p_limit, p_rows;
-            return coalesce(v_ids, '{}');
+            if p_status = 'deleted' then
+                return coalesce(v_ids, '{}');
+            end if;
+            -- A turn that was committed between the look and the lock is seen only now.
+            return array(
+                select x from unnest(v_ids) x
+                where not exists (
+                    select from parley.runs r
+                    where r.conversation_id = x and r.status in ('queued', 'running')));
         end
         $$;
 

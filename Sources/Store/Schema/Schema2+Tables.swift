@@ -170,7 +170,7 @@ extension Schema2 {
             v_ids uuid[];
         begin
             if exists (select from parley.content_keys) then
-                raise exception 'contents are encrypted: run parley reencrypt --plain before this';
+                raise exception 'contents are encrypted: run parley reencrypt with CONTENT_KEYS=plain,… first';
             end if;
             delete from parley.archived_conversations where deleted_at is not null;
             loop

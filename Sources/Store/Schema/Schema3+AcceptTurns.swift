@@ -63,6 +63,16 @@ extension Schema3 {
             if v_rows <> cardinality(p_message) then
                 raise exception 'not plain' using errcode = 'PY001';
             end if;
+            -- What is archived is not seen by the constraints. It is looked for behind them: what was moved there while
+            -- they waited is found too.
+            if exists (select from parley.archived_conversations) and exists (
+                select from unnest(p_user, p_conversation, p_client) i (owner, conversation, client)
+                where exists (select from parley.archived_conversations a where a.id = i.conversation)
+                    or exists (
+                        select from parley.archived_messages m where m.user_id = i.owner and m.client_id = i.client))
+            then
+                raise exception 'not plain' using errcode = 'PY001';
+            end if;
         end
         $$;
 
@@ -81,17 +91,8 @@ extension Schema3 {
             if p_single then
                 raise exception 'not plain' using errcode = 'PY001';
             end if;
-            if p_key is not null and not exists (select from parley.content_keys k where k.id = p_key) then
-                raise exception 'the key % is not known here', p_key;
-            end if;
-            -- What is archived is not seen by the constraints.
-            if exists (select from parley.archived_conversations) and exists (
-                select from unnest(p_user, p_conversation, p_client) i (owner, conversation, client)
-                where exists (select from parley.archived_conversations a where a.id = i.conversation)
-                    or exists (
-                        select from parley.archived_messages m where m.user_id = i.owner and m.client_id = i.client))
-            then
-                raise exception 'not plain' using errcode = 'PY001';
+            if p_key is not null then
+                perform parley.use_key(p_key);
             end if;
             return query select * from parley.accept_turns_plain(
                 p_user, p_conversation, p_new, p_title, p_message, p_client, p_content, p_run, p_starts, p_node,

@@ -67,8 +67,8 @@ extension Schema3 {
         language plpgsql security definer set search_path = pg_catalog, pg_temp
         as $$
         begin
-            if p_key is not null and not exists (select from parley.content_keys k where k.id = p_key) then
-                raise exception 'the key % is not known here', p_key;
+            if p_key is not null then
+                perform parley.use_key(p_key);
             end if;
             if exists (select from unnest(p_next) x where x is not null) then
                 raise exception 'not plain' using errcode = 'PY001';
