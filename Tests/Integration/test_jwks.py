@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from kit import TOP
 from kit.chat import ChatSocket
-from kit.gateway import Gateway, command
+from kit.gateway import RESULTS, Gateway, command
 from kit.handshake import handshake, refused
+from kit.tls import Authority
 
 KEYS = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
@@ -39,7 +40,7 @@ def token(user, algorithm="EdDSA", key=None, kid=None, headers=None, **claims):
 class Issuer:
     """An endpoint with a key set, which counts how often it is asked."""
 
-    def __init__(self):
+    def __init__(self, context=None):
         self.keys, self.status, self.asked = [jwk(key, name, name) for name, key in KEYS.items()], 200, 0
         issuer = self
 
@@ -57,6 +58,9 @@ class Issuer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = f"https://localhost:{self.server.server_port}/jwks"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
@@ -164,6 +168,26 @@ def test_an_issuer_that_is_away_at_the_start(database, user):
         issuer.close()
 
 
+def test_keys_by_https(database, user, tmp_path):
+    """Only from who has a certificate for the name by an authority that is believed."""
+    authority = Authority(tmp_path)
+    issuer = Issuer(authority.certificate("localhost", "DNS:localhost"))
+    cases = [(issuer.url, authority.file, True), (issuer.url, Authority(tmp_path, "other").file, False),
+             (issuer.url.replace("localhost", "127.0.0.1"), authority.file, False), (issuer.url, None, False)]
+    try:
+        for number, (url, file, is_good) in enumerate(cases):
+            name = f"test_jwks_https_{number}"
+            gateway = Gateway(database, name=name, AUTH_JWKS_URL=url, AUTH_CA_FILE=file, AUTH_JWT_SECRET=None)
+            try:
+                assert opens(gateway, token(user)) == is_good
+                assert gateway.get("/readyz")[0] == (200 if is_good else 503)
+                assert ("TLS failed" in (RESULTS / f"{name}.log").read_text()) != is_good
+            finally:
+                gateway.remove()
+    finally:
+        issuer.close()
+
+
 def test_a_file_and_sighup(database, user, tmp_path):
     path = tmp_path / "keys.json"
     path.write_text(json.dumps({"keys": [jwk(KEYS["ES256"], "ES256", "ES256")]}))
@@ -187,9 +211,10 @@ def test_a_file_and_sighup(database, user, tmp_path):
 
 @pytest.mark.parametrize("settings, word", [
     ({"AUTH_JWKS_FILE": "/no/such/file"}, "AUTH_JWKS_FILE"), ({"AUTH_JWKS_FILE": "/dev/null"}, "AUTH_JWKS_FILE"),
-    ({"AUTH_JWKS_URL": "http://id.example/jwks"}, "https"), ({"AUTH_JWKS_URL": "file:///etc/passwd"}, "AUTH_JWKS_URL"),
+    ({"AUTH_JWKS_URL": "http://id.example/jwks"}, "https"),
+    ({"AUTH_JWKS_URL": "https://id.example/jwks", "AUTH_CA_FILE": "/no/such/file"}, "/no/such/file"), ({"AUTH_JWKS_URL": "file:///etc/passwd"}, "AUTH_JWKS_URL"),
     ({"AUTH_JWKS_URL": "https://a.example", "AUTH_JWKS_FILE": "x"}, "only one"), ({}, "AUTH_JWT_SECRET")],
-    ids=["missing", "empty", "plain http", "another scheme", "both", "neither"])
+    ids=["missing", "empty", "plain http", "no authorities", "another scheme", "both", "neither"])
 def test_settings_that_can_t_be_used(database, settings, word):
     answer = command("serve", DATABASE_URL=database.url, HTTP_PORT=0, PUBLIC_DIR=TOP / "public", **settings)
     assert answer.returncode == 78

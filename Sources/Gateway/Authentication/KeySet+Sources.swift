@@ -23,7 +23,9 @@ extension KeySet {
     ///
     /// - Throws: when the address can't be used: only https, or http to this machine, since whoever can change the keys
     ///   on the way can sign in as anybody.
-    package static func url(_ text: String) throws -> Source {
+    ///
+    /// - Parameter caFile: authorities, as PEM, that are believed beside the system's.
+    package static func url(_ text: String, caFile: String? = nil) throws -> Source {
         let url: HTTPURL
         do {
             url = try HTTPURL(text)
@@ -34,7 +36,8 @@ extension KeySet {
         guard url.scheme == .https || isHere else {
             throw KeySetError("keys are fetched by https only (http to this machine is allowed)")
         }
-        let fetcher = try KeyFetcher(url)
+        let trust = url.scheme == .https ? try TLSClientContext(extraCAFile: caFile) : nil
+        let fetcher = try KeyFetcher(url, trust)
         return { done in fetcher.fetch(done) }
     }
 }
@@ -44,11 +47,13 @@ extension KeySet {
 /// `@unchecked Sendable`: everything but the loop itself is touched on the loop only.
 private final class KeyFetcher: @unchecked Sendable {
     private let url: HTTPURL
+    private let trust: TLSClientContext?
     private let loop: EventLoop
     private var client: HTTPClient?
 
-    init(_ url: HTTPURL) throws {
+    init(_ url: HTTPURL, _ trust: TLSClientContext?) throws {
         self.url = url
+        self.trust = trust
         loop = try EventLoop(label: "parley.keys")
         loop.start()
     }
@@ -71,7 +76,7 @@ private final class KeyFetcher: @unchecked Sendable {
         settings.connectTimeout = 3_000_000_000
         settings.firstByteTimeout = 5_000_000_000
         settings.totalTimeout = 8_000_000_000
-        if url.scheme == .https { settings.tls = try? TLSClientContext() }
+        settings.tls = trust
         let names = ProcessInfo.processInfo.environment
         if let proxies = try? HTTPProxySettings(
             http: names["http_proxy"], https: names["https_proxy"] ?? names["HTTPS_PROXY"],

@@ -111,6 +111,7 @@ extension GatewayConfiguration {
         guard jwksURL == nil || jwksFile == nil else {
             throw ConfigurationError("AUTH_JWKS_URL and AUTH_JWKS_FILE: only one of them can be set")
         }
+        jwksAuthorities = source.text("auth.ca.file")
         roleClaim = source.text("auth.role.claim") ?? roleClaim
     }
 

@@ -44,6 +44,8 @@ package struct GatewayConfiguration: Sendable {
     /// Where the public keys of asymmetric tokens come from: at most one of the two.
     package var jwksURL: String?
     package var jwksFile: String?
+    /// A file with authorities that are believed beside the system's when the keys are fetched.
+    package var jwksAuthorities: String?
     /// The claim with the user's role or roles.
     package var roleClaim = "role"
     /// Origins beside the gateway's own, as browsers send them.

@@ -107,7 +107,7 @@ package struct Gateway: Service {
             source = KeySet.file(path)
         } else if let text = configuration.jwksURL {
             do {
-                source = try KeySet.url(text)
+                source = try KeySet.url(text, caFile: configuration.jwksAuthorities)
             } catch {
                 throw StartError.configuration("AUTH_JWKS_URL: \(error)")
             }
