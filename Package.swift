@@ -66,7 +66,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store",
+                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store", "COpenSSL",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -15,6 +15,8 @@ package enum ClientCommand: Sendable, Equatable {
 /// An id as a client wrote it. Ids are opaque to clients, so one that can't be ours is simply one that does not exist.
 package enum ThreadReference: Sendable, Equatable {
     case known(Identifier)
+    /// One that is to be made with this id, if there is none.
+    case fresh(Identifier)
     case impossible
 }
 

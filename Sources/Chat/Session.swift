@@ -128,6 +128,9 @@ package final class Session {
         case .known(let id):
             guard !closing.contains(id) else { throw Self.noThread }
             thread = try open(id)
+        case .fresh(let id):
+            guard !closing.contains(id) else { throw Self.noThread }
+            thread = try open(id, isNew: true)
         case .impossible: throw Self.noThread
         }
         let turn = Turn(

@@ -28,8 +28,9 @@ package enum APIErrorCode: String, Sendable, CaseIterable {
         case .notFound, .threadNotFound: .notFound
         case .invalidJSON, .invalidOp, .invalidField, .emptyContent: .badRequest
         case .contentTooLong: .contentTooLarge
-        case .conversationFull, .busy: .conflict
-        case .queueFull, .rateLimited: .tooManyRequests
+        case .conversationFull: .unprocessableContent
+        case .busy, .queueFull: .conflict
+        case .rateLimited: .tooManyRequests
         case .unavailable: .serviceUnavailable
         case .internal: .internalServerError
         }

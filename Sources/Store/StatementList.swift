@@ -8,6 +8,7 @@ extension Statements {
         acceptTurns, endRuns, touchUsers, checkpointRuns, beat, recoverRuns, performTool,
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, conversations, metadata, ping,
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
+        messagePosition, operations, tasks, task, addTask, changeTask, deleteTask,
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,
         retain, retentionDue, retainAudit, usersToDelete, appendAudit,
     ]

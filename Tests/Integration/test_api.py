@@ -37,7 +37,9 @@ def test_its_pages(ask, connect, user):
     assert found == threads[::-1]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=-1", "before=x", "status=gone"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=-1", "before=x", "status=gone",
+                                   *(f"before={time}_019a0000-0000-7000-8000-000000000000"
+                                     for time in (-2 ** 63, 2 ** 63, -253_402_300_799_999_999))])
 def test_wrong_queries(ask, user, query):
     status, answer = ask(f"/api/users/{user}/conversations?{query}")
     assert status == 400 and answer["error"]["code"] == "invalid_field"

@@ -69,6 +69,8 @@ extension GatewayConfiguration {
         pongSeconds = try source.integer("pong.seconds", 1...7_200) ?? pongSeconds
         guard pingSeconds < pongSeconds else { throw ConfigurationError("PONG_SECONDS must be more than PING_SECONDS") }
         deflate = try source.deflate()
+        streamKeepAliveSeconds =
+            try source.integer("stream.keep.alive.seconds", 1...300) ?? streamKeepAliveSeconds
         drainSeconds = try source.integer("drain.seconds", 0...3_600) ?? drainSeconds
 
         if let text = source.secret("content.keys") {

@@ -78,6 +78,8 @@ package struct GatewayConfiguration: Sendable {
     package var pongSeconds = 60
     package var deflate = DeflateConfiguration()
     package var drainSeconds = 20
+    /// Between comments on an event stream over HTTP that says nothing.
+    package var streamKeepAliveSeconds = 15
 
     /// `CONTENT_KEYS`, a secret: what seals and opens contents.
     package var contentKeys = ContentCipher()

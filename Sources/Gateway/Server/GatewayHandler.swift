@@ -15,12 +15,14 @@ final class GatewayHandler: HTTPHandler {
     let siblings: ShardDirectory
     let commons: GatewayCommons
     let origins: OriginRules
-    private let router: Router<Action>
+    private let router: Router<Endpoint>
     private let files: StaticFiles?
     private let headers: ResponseHeaders
     /// The request is tried again after new keys were asked for: it does not wait a second time.
     var isSecondTry = false
     private var requests: UInt64 = 0
+    /// `/openapi.json`
+    let description: [UInt8]
 
     init(shard: Shard, siblings: ShardDirectory, commons: GatewayCommons, files: StaticFiles?) {
         self.shard = shard
@@ -31,6 +33,7 @@ final class GatewayHandler: HTTPHandler {
         headers = ResponseHeaders(
             origins: origins, cookieName: shard.configuration.cookieName, isEncrypted: false)
         router = Routes.make(isDevelopment: shard.configuration.isDevelopment)
+        description = Array(OpenAPIDocument.make(router.routes.map(\.handler)).description.utf8)
     }
 
     var verifier: TokenVerifier { commons.verifier }
@@ -65,8 +68,8 @@ final class GatewayHandler: HTTPHandler {
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
         switch router.match(request.method, request.segments) {
-        case .found(let action, let parameters):
-            action(self, request, parameters, responder)
+        case .found(let endpoint, let parameters):
+            endpoint.action(self, request, parameters, responder)
         case .methodNotAllowed(let allow):
             responder.respond(
                 HTTPResponse(
@@ -90,28 +93,5 @@ final class GatewayHandler: HTTPHandler {
                 headerFields: [
                     .contentType: "application/json", .cacheControl: "no-store",
                 ]), body: body)
-    }
-}
-
-/// The table of routes.
-enum Routes {
-    static func make(isDevelopment: Bool) -> Router<GatewayHandler.Action> {
-        var router = Router<GatewayHandler.Action>()
-        router.on(.get, "/ws") { $0.openChat($1, $3) }
-        router.on(.get, "/healthz") { handler, _, _, responder in
-            handler.respond(json: Array(#"{"status":"ok"}"#.utf8), responder)
-        }
-        router.on(.get, "/readyz") { handler, _, _, responder in handler.readiness(responder) }
-        router.on(.get, "/metrics") { $0.showMetrics($1, $3) }
-        router.on(.get, "/api/users/{user_id}/conversations") { $0.listConversations($1, $2, $3) }
-        router.on(.get, "/api/conversations/{id}/messages") { $0.listMessages($1, $2, $3) }
-        if isDevelopment { router.on(.post, "/dev/token") { $0.makeToken($1, $3) } }
-        return router
-    }
-
-    /// Paths that are never files.
-    static func isReserved(_ segments: [String]) -> Bool {
-        guard let first = segments.first else { return false }
-        return ["api", "dev", "ws", "healthz", "readyz", "metrics", "agui", "openapi.json"].contains(first)
     }
 }

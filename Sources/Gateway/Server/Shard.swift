@@ -26,6 +26,7 @@ package final class Shard: SessionEnvironment {
     private var messageLimits: MessageLimits
 
     private(set) var sessions: [String: Session] = [:]
+    let turnClients: TurnClients
     private(set) var isDraining = false
     private var connections: [ObjectIdentifier: ChatConnection] = [:]
     private var lastMillisecond: UInt64 = 0
@@ -43,6 +44,7 @@ package final class Shard: SessionEnvironment {
         self.index = index
         self.logger = logger
         lastPosition = 0
+        turnClients = TurnClients(limit: configuration.maximumSocketsPerUser)
         var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
         settings.applicationName = "parley"
         if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }

@@ -1,0 +1,122 @@
+import Chat
+import EventLoop
+import HTTP
+import HTTPTypes
+import Store
+
+/// One request of the API by somebody who is known, and the way to answer it. Confined to the connection's loop.
+final class APICall {
+    let handler: GatewayHandler
+    let principal: Principal
+    let request: HTTPServerRequest
+    let parameters: PathParameters
+    let responder: HTTPResponder
+
+    init(
+        handler: GatewayHandler, principal: Principal, request: HTTPServerRequest, parameters: PathParameters,
+        responder: HTTPResponder
+    ) {
+        self.handler = handler
+        self.principal = principal
+        self.request = request
+        self.parameters = parameters
+        self.responder = responder
+    }
+
+    var store: PostgresChatStore { handler.shard.chatStore }
+    var loop: EventLoop { handler.shard.loop }
+
+    /// Whose things the request is about: the user in the path, or who is asking.
+    var userID: String { parameters["user_id"] ?? principal.userID }
+
+    /// As the store knows who is asking.
+    var user: UserRecord { UserRecord(id: principal.userID, email: principal.email, name: principal.name) }
+
+    func check(_ access: Endpoint.Access) throws(APIFailure) {
+        switch access {
+        case .everyone, .development, .user: return
+        case .owner: if userID == principal.userID { return }
+        case .ownerOrAdmin: if userID == principal.userID || principal.isAdmin { return }
+        case .admin:
+            if principal.isAdmin { return }
+            throw APIFailure(.forbidden, "This is for admins.")
+        }
+        throw .forbidden
+    }
+
+    /// The id in the path; one that can't be ours is one that does not exist.
+    func identifier(orElse failure: APIFailure) throws(APIFailure) -> Identifier {
+        guard let id = parameters["id"].flatMap({ Identifier($0) }) else { throw failure }
+        return id
+    }
+
+    /// The body, which must be a JSON object.
+    func object() throws(APIFailure) -> JSONObject {
+        try RequestBody.object(request.body, contentType: request.headers["content-type"])
+    }
+
+    // MARK: The user's session
+
+    /// Tells every socket of the user of a conversation that was made or changed.
+    func announce(_ conversation: Conversation) {
+        let userID = userID
+        guard let home = handler.siblings.home(of: userID) else { return }
+        home.loop.execute { home.value.sessions[userID]?.announce(conversation) }
+    }
+
+    /// Does something in the session of a user, on his shard, and then goes on here.
+    ///
+    /// - Parameter user: whose session; nil: of whom the request is about.
+    func visit(
+        _ user: String? = nil, _ body: @escaping @Sendable (Shard, Session, _ goOn: @escaping () -> Void) -> Void,
+        then: @escaping () -> Void
+    ) {
+        let userID = user ?? userID
+        guard let home = handler.siblings.home(of: userID) else { return then() }
+        let back = LoopBound(then, on: loop)
+        home.loop.execute {
+            let session = home.value.session(of: userID)
+            body(home.value, session) {
+                back.loop.execute { back.value() }
+                // One that was made for this only is let go.
+                if session.isIdle { session.becameIdle?() }
+            }
+        }
+    }
+
+    // MARK: Answers
+
+    func respond(_ response: APIResponse) {
+        responder.respond(response.head(for: request), body: response.body(for: request))
+    }
+
+    func fail(_ failure: APIFailure) {
+        responder.respond(
+            error: failure.code, failure.message, status: failure.status, retryAfter: failure.retryAfter)
+    }
+
+    /// Answers with what the store said: `body` makes the answer of a success.
+    func answer<Value>(_ result: Result<Value, StoreError>, _ body: (Value) throws(APIFailure) -> APIResponse) {
+        do throws(APIFailure) {
+            respond(try body(try value(result)))
+        } catch {
+            fail(error)
+        }
+    }
+
+    func value<Value>(_ result: Result<Value, StoreError>) throws(APIFailure) -> Value {
+        switch result {
+        case .success(let value): return value
+        case .failure(let error): throw APIFailure(error)
+        }
+    }
+
+    /// Carries on with what the store said, and answers itself where that is a failure.
+    func proceed<Value>(_ result: Result<Value, StoreError>, _ body: (Value) throws(APIFailure) -> Void) {
+        do throws(APIFailure) {
+            try body(try value(result))
+        } catch {
+            fail(error)
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package import Chat
+import HTTP
+import HTTPTypes
+import Store
+
+/// `/api/conversations/{id}/messages` and `/api/messages/{id}`.
+enum Messages {
+    static let endpoints: [Endpoint] = [
+        Endpoint(
+            api: .get, "/api/conversations/{id}/messages", .user,
+            APIOperation(
+                id: "listMessages", tag: "messages", summary: "A page of a conversation's messages, oldest first.",
+                detail:
+                    "Without `before` and `after` the newest ones. `next` is the id to go on with in the same direction.",
+                query: [
+                    .limit,
+                    .init(
+                        name: "before", summary: "The newest ones before this message.",
+                        schema: ["type": "string", "format": "uuid"]),
+                    .init(
+                        name: "after", summary: "The oldest ones behind this message.",
+                        schema: ["type": "string", "format": "uuid"]),
+                ],
+                answers: APIOperation.tagged("A page of messages.", APISchemas.reference("MessagePage"))),
+            body: list),
+        Endpoint(
+            api: .post, "/api/conversations/{id}/messages", .user,
+            APIOperation(
+                id: "sendMessage", tag: "messages", summary: "Sends a message: a turn of the assistant.",
+                detail: """
+                    Answered once the message is stored: with the ids, or, with `Accept: text/event-stream`, with the \
+                    run's AG-UI events up to its end. A client that goes away does not stop the run.
+                    """,
+                body: APISchemas.reference("NewMessage"),
+                answers: [
+                    APIOperation.Answer(
+                        status: 200, summary: "The events of the run.",
+                        content: [("text/event-stream", ["type": "string"])]),
+                    APIOperation.json(202, "The message is stored.", APISchemas.reference("AcceptedTurn")),
+                ],
+                failures: [
+                    (409, "A turn is under way (`busy`), or too many wait (`queue_full`)."),
+                    (422, "The conversation is full."),
+                ]),
+            body: send),
+    ]
+
+    private static func list(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noConversation)
+        let query = try MessageQuery(RequestQuery(call.request.query))
+        guard let anchor = query.anchor else {
+            read(call, id, .newest, query.limit)
+            return
+        }
+        call.store.position(userID: call.userID, threadID: id, messageID: anchor) { result in
+            call.proceed(result) { position in
+                guard let position else { return refuseAnchor(call, id) }
+                read(call, id, query.isForward ? .after(position) : .before(position), query.limit)
+            }
+        }
+    }
+
+    /// There is no such message, or no such conversation at all.
+    private static func refuseAnchor(_ call: APICall, _ id: Identifier) {
+        call.store.conversation(userID: call.userID, threadID: id) { result in
+            call.proceed(result) { conversation throws(APIFailure) in
+                guard conversation != nil else { throw .noConversation }
+                throw APIFailure(.invalidField, "\"before\" or \"after\" is no message of this conversation.")
+            }
+        }
+    }
+
+    private static func read(_ call: APICall, _ id: Identifier, _ range: MessageRange, _ limit: Int) {
+        call.store.messages(userID: call.userID, threadID: id, range, limit: limit) { result in
+            call.answer(result) { page throws(APIFailure) in
+                guard let page else { throw .noConversation }
+                var isForward = false
+                if case .after = range { isForward = true }
+                let last = isForward ? page.messages.last : page.messages.first
+                let next = page.hasMore ? last?.id.description : nil
+                return .read(.page(of: page.messages, next: next) { $0.append(storedMessage: $1) })
+            }
+        }
+    }
+
+    private static func send(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noConversation)
+        let message = try NewMessage(try call.object(), limits: call.handler.shard.limits)
+        let wantsStream = call.request.headers.values("accept").contains { AcceptHeader.wantsEventStream($0) }
+        let request = TurnRequest(
+            user: call.user, thread: .known(id), content: message.content, clientID: message.clientID,
+            policy: message.policy)
+        TurnExchange.start(call, request, wantsStream ? PlainEventWriter() : nil)
+    }
+}
+
+/// Which page of a conversation is wanted.
+package struct MessageQuery: Sendable, Equatable {
+    var limit: Int
+    /// The message beside which it lies; nil: the newest ones.
+    var anchor: Identifier?
+    var isForward: Bool
+
+    package init(_ query: RequestQuery) throws(APIFailure) {
+        limit = try query.limit()
+        let before = try query.identifier("before")
+        let after = try query.identifier("after")
+        guard before == nil || after == nil else {
+            throw APIFailure(.invalidField, "\"before\" and \"after\" exclude each other.")
+        }
+        anchor = before ?? after
+        isForward = after != nil
+    }
+}
+
+/// The body of a message that is sent.
+package struct NewMessage: Sendable, Equatable {
+    var content: String
+    var clientID: String?
+    var policy: ClientCommand.QueuePolicy
+
+    package init(_ object: JSONObject, limits: ChatLimits) throws(APIFailure) {
+        guard let content = try object.given("content", "a string", \.string).value else {
+            throw APIFailure(.invalidField, "\"content\" is required and must be a string.")
+        }
+        do {
+            try ContentRules.check(content, limits: limits)
+        } catch {
+            throw APIFailure(error)
+        }
+        self.content = content
+        clientID = try object.text("id", limit: limits.clientIDLength).value
+        if clientID?.isEmpty == true {
+            throw APIFailure(.invalidField, "\"id\" must be a string of 1 to \(limits.clientIDLength) characters.")
+        }
+        let policy = try object.given("policy", "enqueue, reject or interrupt") { value in
+            value.string.flatMap { ClientCommand.QueuePolicy(rawValue: $0) }
+        }
+        self.policy = policy.value ?? .enqueue
+    }
+}
+
+package enum AcceptHeader {
+    /// Whether an `Accept` field asks for an event stream by name (RFC 9110 section 12.5.1); `*/*` does not.
+    package static func wantsEventStream(_ field: String) -> Bool {
+        for range in field.lowercased().split(separator: ",") {
+            let parts = range.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
+            guard parts.first == "text/event-stream" else { continue }
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.map { $0.dropFirst(2) }
+            return weight.flatMap { Double($0) } != 0
+        }
+        return false
+    }
+}
+
+extension [UInt8] {
+    /// A message as the HTTP API shows it.
+    mutating func append(storedMessage message: Message) {
+        append(#"{"id":""#)
+        message.id.append(to: &self)
+        append(#"","position":"#)
+        append(decimal: message.position)
+        append(#","role":""#)
+        append(contentsOf: message.role.rawValue.utf8)
+        append(#"","status":""#)
+        append(contentsOf: message.status.rawValue.utf8)
+        append(#"","content":"#)
+        append(jsonString: message.content)
+        append(#","tool_calls":"#)
+        append(list: message.toolCalls) { bytes, call in
+            bytes.append(#"{"id":"#)
+            bytes.append(jsonString: call.id)
+            bytes.append(#","tool":"#)
+            bytes.append(jsonString: call.name)
+            bytes.append(#","arguments":"#)
+            bytes.append(jsonString: call.arguments)
+            bytes.append("}")
+        }
+        append(#","tool_call_id":"#)
+        append(optional: message.toolCallID)
+        append("}")
+    }
+}

@@ -1,0 +1,199 @@
+import Chat
+import Store
+
+/// The shapes of the API's bodies, JSON Schema 2020-12.
+enum APISchemas {
+    static func reference(_ name: String) -> JSON {
+        ["$ref": .string("#/components/schemas/\(name)")]
+    }
+
+    static let all: [(name: String, schema: JSON)] = [
+        ("Error", error), ("Conversation", conversation), ("ConversationDetail", conversationDetail),
+        ("ConversationPage", page("Conversation")), ("NewConversation", newConversation),
+        ("ConversationChange", conversationChange), ("Message", message), ("MessagePage", page("Message")),
+        ("NewMessage", newMessage), ("AcceptedTurn", acceptedTurn), ("Task", task), ("TaskPage", page("Task")),
+        ("NewTask", newTask), ("TaskChange", taskChange), ("Operation", operation),
+        ("OperationPage", page("Operation")), ("ExportLine", exportLine), ("RunAgentInput", runAgentInput),
+        ("DevelopmentToken", developmentToken), ("NewDevelopmentToken", newDevelopmentToken), ("Status", status),
+    ]
+
+    private static func object(_ properties: JSON, required: [String], detail: String? = nil) -> JSON {
+        var object: JSONObject = ["type": "object", "properties": properties]
+        if !required.isEmpty { object["required"] = .array(required.map { .string($0) }) }
+        if let detail { object["description"] = .string(detail) }
+        return .object(object)
+    }
+
+    private static let id: JSON = ["type": "string", "format": "uuid"]
+    private static let time: JSON = ["type": "string", "format": "date-time"]
+    private static let nullableText: JSON = ["type": ["string", "null"]]
+
+    private static func text(_ least: Int64, _ most: Int64) -> JSON {
+        ["type": "string", "minLength": .integer(least), "maxLength": .integer(most)]
+    }
+
+    private static func optional(_ schema: JSON) -> JSON {
+        guard var object = schema.object, let type = object["type"] else { return schema }
+        object["type"] = [type, "null"]
+        return .object(object)
+    }
+
+    private static func choice(_ values: String...) -> JSON {
+        ["type": "string", "enum": .array(values.map { .string($0) })]
+    }
+
+    private static func page(_ item: String) -> JSON {
+        object(
+            [
+                "data": ["type": "array", "items": reference(item)],
+                "next": [
+                    "type": ["string", "null"],
+                    "description":
+                        "Given back as `before` (or `after`) it fetches the next page; null: this was the last.",
+                ],
+            ], required: ["data", "next"])
+    }
+
+    private static let error = object(
+        [
+            "error": object(
+                [
+                    "code": [
+                        "type": "string",
+                        "enum": .array(ErrorCode.allCases.map { .string($0.rawValue) }),
+                    ],
+                    "message": ["type": "string"],
+                ], required: ["code", "message"])
+        ], required: ["error"])
+
+    private static let conversationProperties: JSONObject = [
+        "id": id, "title": nullableText, "status": choice("active", "dormant", "archived"),
+        "message_count": ["type": "integer", "minimum": 0], "created_at": time, "updated_at": time,
+    ]
+    private static let conversationFields = ["id", "title", "status", "message_count", "created_at", "updated_at"]
+
+    private static let conversation = object(.object(conversationProperties), required: conversationFields)
+
+    private static let metadata: JSON = [
+        "type": "object", "description": "Yours to use; at most 16 KiB as compact JSON.",
+    ]
+
+    private static let conversationDetail: JSON = {
+        var properties = conversationProperties
+        properties["metadata"] = metadata
+        properties["messages"] = [
+            "type": "array", "items": reference("Message"), "description": "The newest 50, oldest first.",
+        ]
+        properties["has_more"] = ["type": "boolean", "description": "There are older messages."]
+        return object(
+            .object(properties), required: conversationFields + ["metadata", "messages", "has_more"])
+    }()
+
+    private static let newConversation = object(
+        ["title": optional(text(0, 255)), "metadata": optional(metadata)], required: [])
+
+    private static let conversationChange = object(
+        [
+            "title": optional(text(0, 255)), "metadata": optional(metadata),
+            "status": choice("active", "archived"),
+        ], required: [], detail: "Only what is given changes; null takes a title or all metadata away.")
+
+    private static let message = object(
+        [
+            "id": id, "position": ["type": "integer", "minimum": 1],
+            "role": choice("user", "assistant", "tool"),
+            "status": choice("complete", "cancelled", "interrupted", "failed"), "content": ["type": "string"],
+            "tool_calls": [
+                "type": "array",
+                "items": object(
+                    ["id": ["type": "string"], "tool": ["type": "string"], "arguments": ["type": "string"]],
+                    required: ["id", "tool", "arguments"]),
+            ],
+            "tool_call_id": nullableText,
+        ], required: ["id", "position", "role", "status", "content", "tool_calls", "tool_call_id"])
+
+    private static let newMessage = object(
+        [
+            "content": text(1, 10_000),
+            "id": [
+                "type": ["string", "null"], "minLength": 1, "maxLength": 64,
+                "description": "An idempotency key: sent again it stores nothing and starts nothing.",
+            ],
+            "policy": [
+                "type": ["string", "null"], "enum": ["enqueue", "reject", "interrupt", .null],
+                "description": "What happens while a reply is under way.",
+            ],
+        ], required: ["content"])
+
+    private static let acceptedTurn = object(
+        [
+            "conversation_id": id, "message_id": id, "run_id": id,
+            "status": choice("running", "queued", "duplicate"),
+            "position": ["type": ["integer", "null"], "description": "Turns before this one, while it is queued."],
+        ], required: ["conversation_id", "message_id", "run_id", "status", "position"])
+
+    private static let taskID: JSON = ["type": "integer", "format": "int64"]
+
+    private static let task = object(
+        [
+            "id": taskID, "title": ["type": "string"], "description": nullableText,
+            "is_completed": ["type": "boolean"], "ai_generated": ["type": "boolean"], "created_at": time,
+            "updated_at": time,
+        ], required: ["id", "title", "description", "is_completed", "ai_generated", "created_at", "updated_at"])
+
+    private static let taskTitle: JSON = [
+        "type": "string", "minLength": 1, "maxLength": .integer(Int64(ToolArguments.titleLength)), "pattern": "\\S",
+    ]
+
+    private static let newTask = object(
+        ["title": taskTitle, "description": optional(text(0, Int64(ToolArguments.descriptionLength)))],
+        required: ["title"])
+
+    private static let taskChange = object(
+        [
+            "title": taskTitle, "description": optional(text(0, Int64(ToolArguments.descriptionLength))),
+            "is_completed": ["type": "boolean"],
+        ], required: [], detail: "At least one of them; an empty description, or null, takes it away.")
+
+    private static let operation = object(
+        [
+            "id": id, "conversation_id": id, "message_id": optional(id), "run_id": id,
+            "ordinal": ["type": "integer", "minimum": 1],
+            "type": choice("add", "list", "get", "update", "delete", "complete"), "parameters": JSON.object([:]),
+            "result": JSON.object([:]), "status": choice("pending", "success", "failed"), "created_at": time,
+            "finished_at": optional(time),
+        ],
+        required: [
+            "id", "conversation_id", "message_id", "run_id", "ordinal", "type", "parameters", "result", "status",
+            "created_at", "finished_at",
+        ])
+
+    private static let exportLine = object(
+        ["type": ["type": "string"]], required: ["type"], detail: "One JSON object a line; the last one has type `end`."
+    )
+
+    private static let runAgentInput = object(
+        [
+            "threadId": text(1, Int64(AGUIRunInput.idLength)), "runId": text(1, Int64(AGUIRunInput.idLength)),
+            "messages": [
+                "type": "array", "minItems": 1, "maxItems": .integer(Int64(AGUIRunInput.maximumMessages)),
+                "items": object(
+                    [
+                        "id": text(1, Int64(AGUIRunInput.idLength)),
+                        "role": choice(
+                            "user", "assistant", "tool", "system", "developer", "activity", "reasoning"),
+                    ], required: ["id", "role"]),
+                "contains": object(["role": ["const": "user"]], required: ["role"]),
+            ],
+        ], required: ["threadId", "runId", "messages"],
+        detail: "AG-UI's RunAgentInput. State, tools, context and forwardedProps are accepted and not used.")
+
+    private static let developmentToken = object(
+        ["token": ["type": "string"], "expires_at": time], required: ["token", "expires_at"])
+
+    private static let newDevelopmentToken = object(
+        ["user_id": text(1, 255), "role": ["type": ["string", "null"], "enum": ["user", "admin", .null]]],
+        required: ["user_id"])
+
+    private static let status = object(["status": ["type": "string"]], required: ["status"])
+}

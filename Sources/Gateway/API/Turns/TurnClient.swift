@@ -1,0 +1,236 @@
+import Chat
+import EventLoop
+import Store
+
+/// What a turn's answer needs of the connection that waits for it. Called on the user's shard.
+struct TurnReceiver: Sendable {
+    var refused: @Sendable (ClientError) -> Void
+    /// - Parameter isOver: the run ended long ago: no events follow.
+    var accepted: @Sendable (TurnAnswer.Acknowledgement, _ isOver: Bool) -> Void
+    /// A part of the event stream; its size is to be told with `TurnClient.taken`.
+    var events: @Sendable ([UInt8]) -> Void
+    /// After the last event; not whole: the stream has to be cut.
+    var ended: @Sendable (_ isWhole: Bool) -> Void
+}
+
+/// Somebody who sends over HTTP, as the user's session sees him: a socket for the length of one turn. Lives on the
+/// user's shard; the connection may be on another.
+final class TurnClient: SessionClient {
+    /// Bytes on their way to the connection above which no events are added: then it gets the merged rest.
+    static let window = 64 << 10
+    /// How often a turn without events is looked after, milliseconds.
+    private static let watchInterval: UInt64 = 1_000
+
+    private let shard: Shard
+    private let session: Session
+    private let receiver: TurnReceiver
+    private let writer: (any RunEventWriter)?
+    private var filter: RunEventFilter?
+    private var acknowledgement: TurnAnswer.Acknowledgement?
+    /// Written, and not handed over yet.
+    private var waiting: [UInt8] = []
+    private var inFlight = 0
+    private var owesDrained = false
+    private var isEnlisted = false
+    private var isAccepted = false
+    private var isOver = false
+    private var watch: TimerToken?
+
+    /// - Parameter writer: nil when only the ids are wanted.
+    init(_ userID: String, shard: Shard, writer: (any RunEventWriter)?, receiver: TurnReceiver) {
+        self.shard = shard
+        session = shard.session(of: userID)
+        self.writer = writer
+        self.receiver = receiver
+    }
+
+    /// Keeps itself until the turn is answered.
+    func start(_ request: TurnRequest) {
+        guard shard.turnClients.add(self, of: session.userID) else {
+            isOver = true
+            receiver.refused(
+                ClientError(.rateLimited, "Too many requests of this user are under way.", retryAfter: 5))
+            settle()
+            return
+        }
+        shard.chatStore.touch(request.user)
+        session.send(
+            request.content, to: request.thread, policy: request.policy, id: request.clientID, from: self)
+    }
+
+    /// The connection has sent so many bytes on.
+    func taken(_ count: Int) {
+        inFlight -= count
+        tellDrained()
+    }
+
+    /// The connection is gone; the run goes on.
+    func leave() {
+        finish()
+    }
+
+    // MARK: SessionClient
+
+    var isWritable: Bool {
+        if inFlight + waiting.count < Self.window { return true }
+        owesDrained = true
+        return false
+    }
+
+    func send(_ json: UnsafeRawBufferPointer) {
+        guard !isOver else { return }
+        if json.starts(with: Self.ours) {
+            if acknowledgement == nil, let answer = TurnAnswer(frame: json) { answered(answer) }
+            return
+        }
+        guard let writer, let verdict = filter?.judge(json), verdict != .other else { return }
+        writer.append(json, verdict, to: &waiting)
+        enlist()
+    }
+
+    var isGone: Bool { isOver }
+
+    func fellBehind() {
+        cut()
+    }
+
+    private static let ours = Array(#"{"op":"#.utf8)
+
+    // MARK: The answer
+
+    private func answered(_ answer: TurnAnswer) {
+        switch answer {
+        case .refused(let error):
+            receiver.refused(error)
+            finish()
+        case .acknowledged(let acknowledgement):
+            self.acknowledgement = acknowledgement
+            guard writer != nil else {
+                receiver.accepted(acknowledgement, true)
+                finish()
+                return
+            }
+            filter = RunEventFilter(threadID: acknowledgement.threadID, runID: acknowledgement.runID)
+            // What is still held of a repeated turn comes within this call, so at the end of the tick it is known.
+            enlist()
+        }
+    }
+
+    private func flush() {
+        guard !isOver, let acknowledgement, let filter else { return }
+        if !isAccepted {
+            isAccepted = true
+            guard filter.hasStarted || isUnfinished(acknowledgement.runID) else {
+                receiver.accepted(acknowledgement, true)
+                finish()
+                return
+            }
+            receiver.accepted(acknowledgement, false)
+            scheduleWatch()
+        }
+        if !waiting.isEmpty {
+            inFlight += waiting.count
+            receiver.events(waiting)
+            waiting = []
+        }
+        if filter.hasEnded {
+            receiver.ended(true)
+            finish()
+        }
+    }
+
+    private func isUnfinished(_ runID: Identifier) -> Bool {
+        session.unfinishedRuns.contains { $0.runID == runID }
+    }
+
+    /// A turn that is cancelled while it waits has no events, and one whose conversation is deleted may lack its end.
+    private func scheduleWatch() {
+        watch = shard.loop.schedule(after: Self.watchInterval * 1_000_000) { [weak self] in
+            guard let self, !self.isOver else { return }
+            self.watch = nil
+            self.look()
+        }
+    }
+
+    private func look() {
+        guard let acknowledgement, let filter, let writer else { return }
+        if filter.hasEnded || !waiting.isEmpty || owesDrained || isUnfinished(acknowledgement.runID) {
+            scheduleWatch()
+        } else if filter.hasStarted {
+            cut()
+        } else {
+            var body: [UInt8] = []
+            writer.appendWithdrawn(acknowledgement, to: &body)
+            inFlight += body.count
+            receiver.events(body)
+            receiver.ended(true)
+            finish()
+        }
+    }
+
+    private func cut() {
+        guard !isOver else { return }
+        receiver.ended(false)
+        finish()
+    }
+
+    private func finish() {
+        guard !isOver else { return }
+        isOver = true
+        if let watch { shard.loop.cancel(watch) }
+        watch = nil
+        shard.turnClients.remove(self, of: session.userID)
+        settle()
+    }
+
+    /// Not from within the session's call, which would subscribe it afterwards.
+    private func settle() {
+        shard.loop.execute { [bound = LoopBound(self, on: shard.loop)] in
+            bound.value.session.detach(bound.value)
+        }
+    }
+
+    // MARK: Room
+
+    private func enlist() {
+        guard !isEnlisted else { return }
+        isEnlisted = true
+        shard.loop.atEndOfTick(self)
+    }
+
+    private func tellDrained() {
+        guard owesDrained, !isOver, inFlight + waiting.count < Self.window else { return }
+        owesDrained = false
+        session.drained(self)
+    }
+}
+
+extension TurnClient: TickParticipant {
+    func tickEnded() {
+        isEnlisted = false
+        flush()
+    }
+}
+
+/// The turns of a shard that somebody waits for over HTTP.
+final class TurnClients {
+    /// Of one user at once.
+    private let limit: Int
+    private var clients: [String: [ObjectIdentifier: TurnClient]] = [:]
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// - Returns: false when the user has too many already.
+    func add(_ client: TurnClient, of userID: String) -> Bool {
+        guard clients[userID, default: [:]].count < limit else { return false }
+        clients[userID, default: [:]][ObjectIdentifier(client)] = client
+        return true
+    }
+
+    func remove(_ client: TurnClient, of userID: String) {
+        clients[userID]?[ObjectIdentifier(client)] = nil
+        if clients[userID]?.isEmpty == true { clients[userID] = nil }
+    }
+}

@@ -1,0 +1,126 @@
+import Gateway
+import Chat
+import HTTP
+import Testing
+
+@Suite("AG-UI over HTTP")
+struct AGUITests {
+    private static let thread = Identifier(high: 1, low: 2)
+    private static let run = Identifier(high: 3, low: 4)
+    private static let message = Identifier(high: 5, low: 6)
+
+    private static func input(_ messages: String, thread: String = "t") throws -> AGUIRunInput {
+        let text = #"{"threadId":"\#(thread)","runId":"r","messages":\#(messages),"tools":[],"state":{}}"#
+        let object = try RequestBody.object(Array(text.utf8), contentType: "application/json")
+        return try AGUIRunInput(object, limits: ChatLimits())
+    }
+
+    @Test("the last message of the user's is the new one")
+    func lastMessage() throws {
+        let input = try Self.input(
+            #"[{"id":"1","role":"user","content":"a"},{"id":"2","role":"assistant","content":"b"},"#
+                + #"{"id":"3","role":"user","content":[{"type":"text","text":"c"},{"type":"text","text":"d"}]}]"#)
+        #expect(input.messageID == "3" && input.content == "c\nd" && input.knownIDs == ["1", "2", "3"])
+    }
+
+    @Test(
+        "inputs that are none",
+        arguments: [
+            "[]", "{}", "[1]", #"[{"role":"user","content":"a"}]"#, #"[{"id":"1","role":"assistant","content":"a"}]"#,
+            #"[{"id":"1","role":"user"}]"#, #"[{"id":"1","role":"user","content":""}]"#,
+            #"[{"id":"1","role":"user","content":[{"type":"image","source":{}}]}]"#,
+            #"[{"id":"","role":"user","content":"a"}]"#,
+        ])
+    func refused(_ messages: String) {
+        #expect(throws: APIFailure.self) { try Self.input(messages) }
+    }
+
+    @Test("a foreign thread is one conversation of each user, and a message id counts within its thread")
+    func derivedIDs() throws {
+        let messages = #"[{"id":"1","role":"user","content":"a"}]"#
+        let first = try Self.input(messages)
+        let other = try Self.input(messages, thread: "u")
+        #expect(first.conversationID(of: "ann") == first.conversationID(of: "ann"))
+        #expect(first.conversationID(of: "ann") != first.conversationID(of: "bob"))
+        #expect(first.conversationID(of: "ann") != other.conversationID(of: "ann"))
+        let text = first.conversationID(of: "ann").description
+        #expect(text.dropFirst(14).first == "8" && "89ab".contains(text[text.index(text.startIndex, offsetBy: 19)]))
+        let id = first.conversationID(of: "ann")
+        #expect(first.clientID(in: id) != other.clientID(in: other.conversationID(of: "ann")))
+        #expect(first.clientID(in: id).count <= ChatLimits().clientIDLength)
+    }
+
+    private static func event(_ event: ChatEvent) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(event: event, at: EventPlace(threadID: thread, epoch: "e", position: 7, isReplay: false))
+        return bytes
+    }
+
+    private static let started = event(
+        .runStarted(
+            runID: run, message: Message(id: message, role: .user, content: #"a ,"metadata":{"parley": b"#)))
+    private static let finished = event(.runFinished(runID: run, outcome: .success, usage: nil))
+    private static let failed = event(.runError(code: .internal, message: "no"))
+
+    @Test("the events of one run")
+    func filter() {
+        var filter = RunEventFilter(threadID: Self.thread, runID: Self.run)
+        let foreign = Self.event(
+            .runStarted(runID: Self.thread, message: Message(id: Self.run, role: .user, content: "")))
+        var verdicts: [RunEventFilter.Verdict] = []
+        for bytes in [
+            foreign, Self.event(.textStart(Self.message)), Self.finished, Self.started,
+            Self.event(.textStart(Self.message)), Self.failed, Self.started,
+        ] {
+            bytes.withUnsafeBytes { verdicts.append(filter.judge($0)) }
+        }
+        #expect(verdicts == [.other, .other, .other, .first, .middle, .last, .other])
+    }
+
+    @Test("they carry the client's ids")
+    func rewritten() throws {
+        let writer = AGUIEventWriter(threadID: "t\"", runID: "r", replay: nil)
+        var body: [UInt8] = []
+        Self.started.withUnsafeBytes { writer.append($0, .first, to: &body) }
+        Self.finished.withUnsafeBytes { writer.append($0, .last, to: &body) }
+        Self.failed.withUnsafeBytes { writer.append($0, .last, to: &body) }
+        let events = try Self.events(body)
+        #expect(events.count == 3)
+        for event in events { #expect(event["metadata"]?["parley"]?["cursor"]?.string == "e.7") }
+        for event in events.prefix(2) {
+            #expect(event["threadId"]?.string == "t\"" && event["runId"]?.string == "r")
+        }
+        #expect(events[0]["input"] == nil && events[1]["outcome"]?["type"]?.string == "success")
+        #expect(events[2]["code"]?.string == "internal")
+    }
+
+    @Test("of a run that ended long ago the client gets what it lacks")
+    func replay() throws {
+        let messages = [
+            Message(
+                id: Self.message, role: .assistant, content: "",
+                toolCalls: [ToolCall(id: "c", name: "add_task", arguments: "{}")]),
+            Message(id: Self.run, role: .tool, content: "done", toolCallID: "c"),
+            Message(id: Self.thread, role: .assistant, content: "Added."),
+            Message(id: Identifier(high: 9, low: 9), role: .user, content: "next"),
+        ]
+        let replay = HistoryReplay(threadID: "t", runID: "r", knownIDs: [])
+        let kinds = try Self.events(replay.body(messages, in: Self.thread)).compactMap { $0["type"]?.string }
+        #expect(
+            kinds == [
+                "RUN_STARTED", "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "TOOL_CALL_RESULT",
+                "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED",
+            ])
+        let known = HistoryReplay(threadID: "t", runID: "r", knownIDs: Set(messages.map { $0.id.description }))
+        #expect(try Self.events(known.body(messages, in: Self.thread)).count == 2)
+    }
+
+    private static func events(_ body: [UInt8]) throws -> [JSON] {
+        let text = String(decoding: body, as: UTF8.self)
+        #expect(text.hasSuffix("\n\n"))
+        return try text.split(separator: "\n\n").map { block in
+            #expect(block.hasPrefix("data: ") && !block.contains("\n"))
+            return try JSON(parsing: String(block.dropFirst(6)))
+        }
+    }
+}
