@@ -33,6 +33,7 @@ extension PostgresChatStore {
         var request = request(userID, statement, parameters, isWrite: false, completion)
         request.setUser = Statements.setUserForPages
         guard let replica else { return attempt(request) }
+        guard knowsWrites(userID) else { return readOnPrimary(request, nil) }
         switch gate.route(userID) {
         case .primary(let stamp): readOnPrimary(request, stamp)
         case .replica(let position):

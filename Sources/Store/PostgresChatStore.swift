@@ -9,6 +9,8 @@ package final class PostgresChatStore: ChatStore {
     /// Connections to a replica, for reads.
     package let replica: PostgresPool?
     var gate: ReplicaGate
+    /// Whether all that the process writes for a user goes through this store; if not, reads go to the primary.
+    package var knowsWrites: (_ userID: String) -> Bool = { _ in true }
     var replicaReads: UInt64 = 0
     var primaryReads: UInt64 = 0
     let settings: StoreSettings

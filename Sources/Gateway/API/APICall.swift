@@ -33,15 +33,29 @@ final class APICall {
     var user: UserRecord { UserRecord(id: principal.userID, email: principal.email, name: principal.name) }
 
     func check(_ access: Endpoint.Access) throws(APIFailure) {
+        let isOwn = userID == principal.userID
         switch access {
         case .everyone, .development, .user: return
-        case .owner: if userID == principal.userID { return }
-        case .ownerOrAdmin: if userID == principal.userID || principal.isAdmin { return }
+        case .owner: if isOwn { return }
+        case .ownerOrAdmin:
+            if isOwn { return }
+            if principal.isAdmin { return audit(.adminAccess, on: "user/\(userID)") }
         case .admin:
             if principal.isAdmin { return }
+            audit(.refused, on: request.rawPath, reason: "not_admin")
             throw APIFailure(.forbidden, "This is for admins.")
         }
+        audit(.refused, on: "user/\(userID)", reason: "not_owner")
         throw .forbidden
+    }
+
+    /// An entry of the audit trail, by who is asking.
+    ///
+    /// - Parameter reason: why it was refused; nil: it was not.
+    func audit(_ action: AuditAction, on object: String, reason: String? = nil) {
+        handler.shard.audit.record(
+            action, by: principal.userID, on: object, from: handler.origin(of: request), allowed: reason == nil,
+            detail: reason.map { ["reason": .string($0)] } ?? [:])
     }
 
     /// The id in the path; one that can't be ours is one that does not exist.

@@ -1,9 +1,9 @@
-import Chat
+package import Chat
 import HTTP
 import HTTPTypes
-import Store
+package import Store
 
-/// `/api/users/{user_id}/conversations` and `/api/conversations/{id}`: reading.
+/// `/api/users/{user_id}/conversations` and `/api/conversations/{id}`.
 enum Conversations {
     static let endpoints: [Endpoint] = [
         Endpoint(
@@ -18,7 +18,48 @@ enum Conversations {
                         schema: ["type": "string", "enum": ["active", "dormant", "archived"]]),
                 ],
                 answers: APIOperation.tagged("A page.", APISchemas.reference("ConversationPage"))),
-            body: list)
+            body: list),
+        Endpoint(
+            api: .post, "/api/users/{user_id}/conversations", .owner,
+            APIOperation(
+                id: "createConversation", tag: "conversations", summary: "Makes a conversation without a message.",
+                body: APISchemas.reference("NewConversation"),
+                answers: [
+                    APIOperation.Answer(
+                        status: 201, summary: "The new conversation.",
+                        content: [("application/json", APISchemas.reference("Conversation"))],
+                        headers: [("Location", "Where it is.")])
+                ]),
+            body: create),
+        Endpoint(
+            api: .get, "/api/conversations/{id}", .user,
+            APIOperation(
+                id: "getConversation", tag: "conversations", summary: "A conversation with its newest messages.",
+                answers: APIOperation.tagged("The conversation.", APISchemas.reference("ConversationDetail"))),
+            body: get),
+        Endpoint(
+            api: .patch, "/api/conversations/{id}", .user,
+            APIOperation(
+                id: "changeConversation", tag: "conversations",
+                summary: "Renames a conversation, sets its metadata, archives or restores it.",
+                detail: "With `If-Match` only when it still is what that tag stands for.",
+                body: APISchemas.reference("ConversationChange"),
+                answers: [
+                    APIOperation.json(200, "The conversation as it is now.", APISchemas.reference("Conversation"))
+                ],
+                failures: [
+                    (409, "It can't be archived while a turn is under way."), (412, "It has changed since `If-Match`."),
+                ]),
+            body: change),
+        Endpoint(
+            api: .delete, "/api/conversations/{id}", .user,
+            APIOperation(
+                id: "deleteConversation", tag: "conversations",
+                summary: "Deletes a conversation; a turn that is under way is cancelled.",
+                detail: "With `If-Match` only when it still is what that tag stands for.",
+                answers: [APIOperation.Answer(status: 204, summary: "It is gone.")],
+                failures: [(412, "It has changed since `If-Match`.")]),
+            body: delete),
     ]
 
     private static func list(_ call: APICall) throws(APIFailure) {
@@ -31,6 +72,115 @@ enum Conversations {
                     .page(of: page.conversations, next: page.next.map { "\($0.updatedAt)_\($0.id)" }) {
                         $0.append(conversation: $1)
                     })
+            }
+        }
+    }
+
+    private static func create(_ call: APICall) throws(APIFailure) {
+        let fields = try ConversationFields(try call.object())
+        let id = call.handler.shard.makeIdentifier()
+        call.store.createConversation(
+            userID: call.userID, id: id, title: fields.title.value, metadata: fields.metadata.value
+        ) { result in
+            call.answer(result) { conversation throws(APIFailure) in
+                guard let conversation else { throw APIFailure(.internal, "The conversation could not be made.") }
+                call.announce(conversation)
+                return .done(.of(conversation), status: .created, location: "/api/conversations/\(id)")
+            }
+        }
+    }
+
+    private static func get(_ call: APICall) throws(APIFailure) {
+        read(call, try call.identifier(orElse: .noConversation)) { call.respond(.read($0)) }
+    }
+
+    private static func change(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noConversation)
+        let change = try ConversationFields(try call.object()).change()
+        expect(call, id) {
+            call.store.changeConversation(userID: call.userID, threadID: id, change) { result in
+                call.answer(result) { outcome throws(APIFailure) in
+                    switch outcome {
+                    case .changed(let conversation, _):
+                        call.announce(conversation)
+                        return .done(.of(conversation))
+                    case .notFound: throw .noConversation
+                    case .busy: throw APIFailure(.busy, "A turn is under way in this conversation.")
+                    }
+                }
+            }
+        }
+    }
+
+    /// What runs is cancelled first, so that nothing is written into what is being deleted.
+    private static func delete(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noConversation)
+        expect(call, id) {
+            // An id of somebody else's must not make this user's session believe in it.
+            call.store.conversation(userID: call.userID, threadID: id) { result in
+                call.proceed(result) { conversation throws(APIFailure) in
+                    guard conversation != nil else { throw .noConversation }
+                    call.visit { _, session, goOn in
+                        session.stopTurns(in: id, goOn)
+                    } then: {
+                        erase(call, id)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func erase(_ call: APICall, _ id: Identifier) {
+        call.store.deleteConversation(userID: call.userID, threadID: id) { result in
+            var deleted: Conversation?
+            if case .success(let conversation) = result { deleted = conversation }
+            if deleted != nil { call.audit(.conversationDeleted, on: "conversation/\(id)") }
+            let gone = deleted
+            call.visit { _, session, goOn in
+                if let gone { session.deleted(gone) } else { session.allow(id) }
+                goOn()
+            } then: {
+                call.answer(result) { conversation throws(APIFailure) in
+                    guard conversation != nil else { throw .noConversation }
+                    return .noContent
+                }
+            }
+        }
+    }
+
+    /// The representation that `GET` gives, whose tag the conditions of the other methods are about.
+    private static func read(_ call: APICall, _ id: Identifier, _ body: @escaping ([UInt8]) -> Void) {
+        let store = call.store
+        store.conversation(userID: call.userID, threadID: id) { result in
+            call.proceed(result) { conversation throws(APIFailure) in
+                guard let conversation else { throw .noConversation }
+                store.metadata(userID: call.userID, threadID: id) { result in
+                    call.proceed(result) { metadata throws(APIFailure) in
+                        guard let metadata else { throw .noConversation }
+                        store.newestMessages(
+                            userID: call.userID, threadID: id, limit: RequestQuery.defaultLimit
+                        ) { result in
+                            call.proceed(result) { page throws(APIFailure) in
+                                guard let page else { throw .noConversation }
+                                body(.of(conversation, metadata, page))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on when the conversation is what `If-Match` names, or nothing is asked.
+    private static func expect(_ call: APICall, _ id: Identifier, _ body: @escaping () -> Void) {
+        let wanted = call.request.headers.values("if-match")
+        guard !wanted.isEmpty else { return body() }
+        read(call, id) { representation in
+            let etag = ETag.make(of: representation)
+            if wanted.contains(where: { ETag.matches($0, etag, isWeak: false) }) {
+                body()
+            } else {
+                call.fail(.preconditionFailed)
             }
         }
     }
@@ -57,7 +207,88 @@ package struct ConversationQuery: Sendable, Equatable {
     }
 }
 
+/// The body of a new conversation, or of a change of one.
+package struct ConversationFields: Sendable, Equatable {
+    static let titleLength = 255
+    /// Bytes of compact JSON.
+    static let metadataBytes = 16 << 10
+
+    var title: Given<String>
+    var metadata: Given<JSON>
+    var status: Given<String>
+
+    package init(_ object: JSONObject) throws(APIFailure) {
+        title = try object.text("title", limit: Self.titleLength)
+        metadata = try object.given("metadata", "an object") { $0.object.map(JSON.object) }
+        status = try object.text("status", limit: 16)
+        guard let value = metadata.value else { return }
+        guard value.description.utf8.count <= Self.metadataBytes else {
+            throw APIFailure(.invalidField, "\"metadata\" has at most \(Self.metadataBytes) bytes.")
+        }
+        guard !value.holdsNUL else {
+            throw APIFailure(.invalidField, "\"metadata\" holds a NUL character, which can't be stored.")
+        }
+    }
+
+    package func change() throws(APIFailure) -> ConversationChange {
+        var change = ConversationChange()
+        switch title {
+        case .absent: break
+        case .null: change.title = .remove
+        case .value(let text): change.title = .set(text)
+        }
+        switch metadata {
+        case .absent: break
+        case .null: change.metadata = .object([:])
+        case .value(let value): change.metadata = value
+        }
+        switch status {
+        case .absent: break
+        case .value("archived"): change.isArchived = true
+        case .value("active"): change.isArchived = false
+        default: throw APIFailure(.invalidField, "\"status\" is active or archived.")
+        }
+        guard change != ConversationChange() else {
+            throw APIFailure(.invalidField, "title, metadata or status is required.")
+        }
+        return change
+    }
+}
+
+extension JSON {
+    /// In a string or a name, where the database can't hold it.
+    fileprivate var holdsNUL: Bool {
+        switch self {
+        case .string(let text): text.unicodeScalars.contains("\0")
+        case .array(let elements): elements.contains(where: \.holdsNUL)
+        case .object(let object):
+            object.members.contains { $0.key.unicodeScalars.contains("\0") || $0.value.holdsNUL }
+        default: false
+        }
+    }
+}
+
 extension [UInt8] {
+    static func of(_ conversation: Conversation) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(conversation: conversation)
+        return bytes
+    }
+
+    fileprivate static func of(_ conversation: Conversation, _ metadata: JSON, _ page: MessagePage) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append("{")
+        bytes.append(fieldsOf: conversation)
+        bytes.append(#","metadata":"#)
+        bytes.append(json: metadata)
+        bytes.append(#","messages":"#)
+        bytes.append(list: page.messages) { $0.append(storedMessage: $1) }
+        bytes.append(#","has_more":"#)
+        page.hasMore ? bytes.append("true") : bytes.append("false")
+        bytes.append("}")
+        return bytes
+    }
+
     /// A conversation as the HTTP API shows it.
     mutating func append(conversation: Conversation) {
         append("{")

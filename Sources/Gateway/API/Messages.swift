@@ -43,6 +43,14 @@ enum Messages {
                     (422, "The conversation is full."),
                 ]),
             body: send),
+        Endpoint(
+            api: .delete, "/api/messages/{id}", .admin,
+            APIOperation(
+                id: "deleteMessage", tag: "messages", summary: "Deletes a message of anybody's.",
+                detail: "A user's message takes its run along, and the log of what that did.",
+                answers: [APIOperation.Answer(status: 204, summary: "It is gone.")],
+                failures: [(409, "Its turn is not over.")]),
+            body: delete),
     ]
 
     private static func list(_ call: APICall) throws(APIFailure) {
@@ -91,6 +99,29 @@ enum Messages {
             user: call.user, thread: .known(id), content: message.content, clientID: message.clientID,
             policy: message.policy)
         TurnExchange.start(call, request, wantsStream ? PlainEventWriter() : nil)
+    }
+}
+
+extension Messages {
+    /// The user's sockets see the conversation without it at once.
+    private static func delete(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noMessage)
+        call.store.deleteMessage(id: id) { result in
+            call.proceed(result) { outcome throws(APIFailure) in
+                switch outcome {
+                case .notFound: throw .noMessage
+                case .busy: throw APIFailure(.busy, "The turn of this message is under way.")
+                case .deleted(let owner, let threadID):
+                    call.audit(.messageDeleted, on: "message/\(id)")
+                    call.visit(owner) { _, session, goOn in
+                        session.messageDeleted(threadID: threadID)
+                        goOn()
+                    } then: {
+                        call.respond(.noContent)
+                    }
+                }
+            }
+        }
     }
 }
 

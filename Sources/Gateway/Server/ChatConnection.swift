@@ -84,6 +84,8 @@ final class ChatConnection: SessionClient {
         leftover.withUnsafeMutableBytes { webSocket.start(leftover: $0) }
     }
 
+    var userID: String { session.userID }
+
     func close(_ code: CloseCode, _ reason: String) {
         webSocket.close(code, reason: reason)
     }

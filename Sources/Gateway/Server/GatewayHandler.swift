@@ -4,6 +4,7 @@ import Foundation
 import HTTP
 import HTTPTypes
 import Logging
+import Store
 import WebSocket
 
 /// The requests of one loop: who is asking, and who answers.
@@ -34,6 +35,8 @@ final class GatewayHandler: HTTPHandler {
             origins: origins, cookieName: shard.configuration.cookieName, isEncrypted: false)
         router = Routes.make(isDevelopment: shard.configuration.isDevelopment)
         description = Array(OpenAPIDocument.make(router.routes.map(\.handler)).description.utf8)
+        // A request is handled where it comes in; what its user writes by socket, another shard's store has written.
+        shard.chatStore.knowsWrites = { [loop = shard.loop] in siblings.home(of: $0)?.loop === loop }
     }
 
     var verifier: TokenVerifier { commons.verifier }

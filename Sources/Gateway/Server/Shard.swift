@@ -148,6 +148,14 @@ package final class Shard: SessionEnvironment {
         connections[ObjectIdentifier(connection)] = nil
     }
 
+    /// Closes a user's sockets and forgets the session, with all that it keeps for those that come back.
+    func forget(_ userID: String) {
+        for connection in Array(connections.values) where connection.userID == userID {
+            connection.close(CloseCode(rawValue: 4401), "the user was deleted")
+        }
+        sessions[userID] = nil
+    }
+
     // MARK: The end
 
     /// Tells everybody and takes no new turns; what runs may end.
