@@ -9,6 +9,7 @@
 // needed (reasons: connect, expired, refused, expiring). Events (they bubble): `parley-state` (detail: the connection's
 // state) and `parley-token-needed` (no provider gave a usable token). Slot `account`: below the conversation list.
 
+import { Api } from "./parley-api.js";
 import { Composer } from "./parley-composer.js";
 import { ConversationList } from "./parley-conversations.js";
 import { ParleyClient } from "./parley-client.js";
@@ -27,6 +28,8 @@ class ParleyChat extends HTMLElement {
 
     #client = null;
     #list = null;
+    #api = null;
+    #earlierOf = null; // the conversation whose earlier messages are being fetched
     #provider = null;
     #fixedToken = null;
     #userId = null;
@@ -56,6 +59,7 @@ class ParleyChat extends HTMLElement {
     constructor() {
         super();
         this.#transcript = new Transcript({
+            earlier: () => this.#showEarlier(),
             retry: (id) => this.#client?.retry(id),
             edit: (id) => this.#edit(id),
             discard: (id) => this.#client?.discard(id),
@@ -67,6 +71,9 @@ class ParleyChat extends HTMLElement {
             create: () => this.newConversation(),
             open: (id) => this.openConversation(id),
             loadMore: () => this.#list?.loadMore(),
+            rename: (id, title) => this.#change(id, { title }, "The conversation could not be renamed."),
+            archive: (id) => this.#archive(id),
+            remove: (id) => this.#remove(id),
         });
         this.#composer = new Composer({
             send: (text) => this.#send(text),
@@ -211,6 +218,8 @@ class ParleyChat extends HTMLElement {
         this.#client?.stop();
         this.#client = null;
         this.#list = null;
+        this.#api = null;
+        this.#earlierOf = null;
         this.#userId = null;
         this.#problem = null;
         this.#view = { threadId: null, draftId: null };
@@ -240,6 +249,7 @@ class ParleyChat extends HTMLElement {
         const list = new ConversationList({ url: this.#url, userId, getToken, storage: ofBrowser });
         list.addEventListener("change", () => { if (list === this.#list) this.#changed(); });
         this.#list = list;
+        this.#api = new Api({ url: this.#url, getToken });
         const { threadId, draftId } = lastView.load(userId);
         this.#show({ threadId, draftId: draftId ?? newId() });
     }
@@ -329,6 +339,45 @@ class ParleyChat extends HTMLElement {
         if (content) this.#send(content);
     }
 
+    async #showEarlier() {
+        const client = this.#client;
+        const thread = client?.thread(this.#view.threadId);
+        const oldest = thread?.oldestId;
+        if (!oldest || this.#earlierOf) return;
+        this.#earlierOf = thread.id;
+        this.#changed();
+        const page = await this.#api.earlier(thread.id, oldest);
+        if (client !== this.#client) return;
+        this.#earlierOf = null;
+        this.#changed();
+        if (!page) return this.#showProblem({ text: "Earlier messages could not be fetched." });
+        // A snapshot that came meanwhile has begun anew.
+        if (thread.oldestId !== oldest) return;
+        thread.prepend(page.data, page.next !== null);
+        if (thread.id === this.#view.threadId) this.#transcript.keepPlace();
+    }
+
+    // What was done is heard of by the server's notice, as in every other tab.
+    async #change(threadId, change, problem) {
+        const isDone = await this.#api?.change(threadId, change);
+        if (!isDone) this.#showProblem({ text: problem });
+        return isDone;
+    }
+
+    async #archive(threadId) {
+        const isDone = await this.#change(threadId, { status: "archived" }, "The conversation could not be archived.");
+        if (!isDone) return;
+        const restore = () => this.#change(threadId, { status: "active" }, "The conversation could not be restored.");
+        this.#showProblem({ text: "The conversation is in the archive.", action: { label: "Undo", run: restore } });
+        if (threadId === this.#view.threadId) this.newConversation();
+    }
+
+    async #remove(threadId) {
+        if (threadId === this.#view.threadId) this.newConversation();
+        if (await this.#api?.remove(threadId)) this.#list?.remove(threadId);
+        else this.#showProblem({ text: "The conversation could not be deleted." });
+    }
+
     #askAgain(runId) {
         const items = this.#client?.thread(this.#view.threadId)?.items ?? [];
         const question = items.find((item) => item.runId === runId && item.role === "user");
@@ -404,7 +453,7 @@ class ParleyChat extends HTMLElement {
             const isComing = this.connectionState.name !== "signed-out";
             if (isEmpty && isComing) rows.push({ kind: "loading", key: "loading", version: 0 });
         }
-        if (thread?.hasMore) rows.push({ kind: "more", key: "more", version: 0 });
+        if (thread?.hasMore) rows.push({ kind: "more", key: "more", isLoading: this.#earlierOf === thread.id });
         for (const item of thread?.items ?? []) {
             rows.push(item);
             if (thread.run && isWorkingAfter(thread, item)) rows.push({ kind: "typing", key: "typing", version: 0 });

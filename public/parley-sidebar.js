@@ -6,13 +6,13 @@ const UNITS = [
     ["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60],
 ]; // in seconds
 
-/** `actions`: create(), open(threadId), loadMore(). */
+/** `actions`: create(), open(threadId), loadMore(), rename(threadId, title), archive(threadId), remove(threadId). */
 export class Sidebar {
     element;
     #list = h("ul", {});
     #more;
     #empty = h("p", { class: "faint" }, "Your conversations will be here.");
-    #rows = new Map(); // by thread id → {element, button, title, time}
+    #rows = new Map(); // by thread id → {element, button, title, time, name}
     #actions;
     #format = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 
@@ -39,6 +39,7 @@ export class Sidebar {
             if (!row) this.#rows.set(item.id, (row = this.#create(item.id)));
             const isRunning = running.has(item.id);
             setText(row.title, item.title || "New conversation");
+            row.name = item.title;
             setText(row.time, isRunning ? "answering…" : this.#relative(item.updatedAt));
             setAttribute(row.button, "aria-current", item.id === currentId ? "true" : null);
             setAttribute(row.button, "data-running", isRunning);
@@ -56,7 +57,56 @@ export class Sidebar {
             class: "conversation", "data-testid": "conversation-item", "data-thread-id": id,
             onclick: () => this.#actions.open(id),
         }, title, time);
-        return { element: h("li", {}, entry), button: entry, title, time };
+        const row = { button: entry, title, time, name: "" };
+        row.element = h("li", {}, entry, this.#tools(id, row));
+        return row;
+    }
+
+    // What can be done to a conversation; there when the row is pointed at or has the focus.
+    #tools(id, row) {
+        const tool = (name, label, onclick) =>
+            button({ "data-testid": `conversation-${name}`, "aria-label": label, title: label, onclick }, icon(name));
+        const remove = tool("trash", "Delete", () => {
+            if (remove.hasAttribute("data-armed")) return this.#actions.remove(id);
+            setAttribute(remove, "data-armed", true);
+            setAttribute(remove, "aria-label", "Really delete");
+            setAttribute(remove, "title", "Really delete");
+        });
+        // The second press does it: a look elsewhere takes the first one back.
+        const disarm = () => {
+            setAttribute(remove, "data-armed", null);
+            setAttribute(remove, "aria-label", "Delete");
+            setAttribute(remove, "title", "Delete");
+        };
+        remove.addEventListener("blur", disarm);
+        remove.addEventListener("pointerleave", disarm);
+        return h("div", { class: "tools" },
+            tool("edit", "Rename", () => this.#rename(id, row)),
+            tool("archive", "Archive", () => this.#actions.archive(id)),
+            remove);
+    }
+
+    #rename(id, row) {
+        const close = (isKept) => {
+            if (!field.isConnected) return;
+            field.replaceWith(row.button);
+            const title = field.value.trim();
+            if (isKept && title && title !== row.name) this.#actions.rename(id, title);
+            row.button.focus();
+        };
+        const field = h("input", {
+            class: "rename", "data-testid": "conversation-title", "aria-label": "Title", maxlength: 255, dir: "auto",
+            onblur: () => close(true),
+            onkeydown: (event) => {
+                if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+                event.stopPropagation();
+                close(event.key === "Enter");
+            },
+        });
+        field.value = row.name;
+        row.button.replaceWith(field);
+        field.select();
+        field.focus();
     }
 
     #relative(time) {

@@ -78,6 +78,14 @@ button:disabled { cursor: default; }
 .conversation .title { display: block; font-size: .9375rem; line-height: 1.35; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .conversation .time { display: block; font-size: .78rem; color: var(--faint); }
 .conversation[data-running] .time { color: var(--accent); }
+.conversations li { position: relative; }
+.tools { display: none; position: absolute; inset-block: .2rem; inset-inline-end: .35rem; align-items: center; gap: .1rem; padding-inline: .2rem; border-radius: .5rem; background: var(--surface); box-shadow: 0 0 0 1px var(--line); }
+li:hover > .tools, li:focus-within > .tools { display: flex; }
+.tools button { display: grid; place-items: center; padding: .3rem; border-radius: .4rem; color: var(--faint); }
+.tools button:hover { color: var(--text); }
+.tools [data-armed] { color: var(--bad); background: color-mix(in srgb, var(--bad) 14%, transparent); }
+.rename { display: block; width: 100%; margin-block: .35rem; padding: .35rem .6rem; border: 1px solid var(--accent); border-radius: .5rem; background: var(--surface); color: inherit; font: inherit; font-size: .9375rem; }
+.rename + .tools { display: none !important; }
 .more { width: 100%; padding: .5rem; font-size: .875rem; color: var(--faint); }
 
 /* Header */

@@ -21,6 +21,7 @@ export class Thread {
     /** none (this socket does not follow the thread), pending (catching up), live. */
     sync = "none";
 
+    #oldestId = null;
     #cursor = null;
     #isResumable = false;
 
@@ -31,6 +32,11 @@ export class Thread {
     /** The `after` of a subscription. None while a snapshot is half applied: what it still owed would be lost. */
     get resumeCursor() {
         return this.#isResumable ? this.#cursor : null;
+    }
+
+    /** The stored message before which the earlier ones are. */
+    get oldestId() {
+        return this.#oldestId;
     }
 
     /** A conversation that begins on this socket has no history to load. */
@@ -55,10 +61,29 @@ export class Thread {
         const keys = new Map(this.items.map((item) => [item.id, item.key]));
         this.items = itemsOf(frame.messages ?? [], keys);
         this.run = null;
+        this.#oldestId = frame.messages?.[0]?.id ?? null;
         this.hasMore = frame.hasMore === true;
         this.isLoaded = true;
         this.#cursor = null;
         this.#isResumable = false;
+    }
+
+    /** Puts messages of the HTTP API, which are those before `oldestId`, in front. */
+    prepend(messages, hasMore) {
+        const keys = new Map(this.items.map((item) => [item.id, item.key]));
+        const earlier = itemsOf(messages.map(fromAPI), keys);
+        // A tool's call and its result may be on either side of the page's edge.
+        for (const item of earlier) {
+            const known = item.kind === "tool" ? this.find(item.id) : null;
+            if (!known) continue;
+            item.result = known.result;
+            item.status = known.status;
+            item.version = known.version + 1;
+            this.items = this.items.filter((each) => each !== known);
+        }
+        this.items = [...earlier.filter((item) => !this.find(item.id)), ...this.items];
+        this.#oldestId = messages[0]?.id ?? this.#oldestId;
+        this.hasMore = hasMore;
     }
 
     applySubscribed(frame) {
@@ -282,6 +307,14 @@ function isFailure(result) {
 }
 
 const STORED_STATUS = { cancelled: "cancelled", interrupted: "failed", failed: "failed" };
+
+/** A message of the HTTP API in the shape of a snapshot's. */
+function fromAPI({ id, role, content, status, tool_calls: calls = [], tool_call_id: toolCallId }) {
+    const toolCalls = calls.map((call) => ({
+        id: call.id, function: { name: call.tool, arguments: call.arguments },
+    }));
+    return { id, role, content, toolCalls, toolCallId, metadata: { parley: { status } } };
+}
 
 function itemsOf(messages, keys) {
     const items = [];

@@ -13,7 +13,7 @@ const FAILED_ACTIONS = {
     drop: [["Send in a new conversation", "moveOn"]],
 };
 
-/** `actions`: retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
+/** `actions`: earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
 export class Transcript {
     element;
     #list = h("div", { class: "items" });
@@ -22,6 +22,7 @@ export class Transcript {
     #rows = new Map(); // by key → {element, update(row), version}
     #actions;
     #isPinned = true;
+    #below = null; // what is under the top of the screen, to be kept there while rows come in above
     #lastTop = 0;
 
     constructor(actions) {
@@ -64,12 +65,23 @@ export class Transcript {
             if (shown.element === next) next = next.nextSibling;
             else this.#list.insertBefore(shown.element, next);
         }
+        if (this.#below !== null) {
+            this.#scroller.scrollTop = this.#scroller.scrollHeight - this.#below;
+            this.#lastTop = this.#scroller.scrollTop;
+            this.#below = null;
+        }
         this.#follow();
     }
 
     scrollToEnd() {
         this.#isPinned = true;
         this.#follow();
+    }
+
+    /** The next rendering brings rows above: what is on the screen stays where it is. */
+    keepPlace() {
+        this.#isPinned = false;
+        this.#below = this.#scroller.scrollHeight - this.#scroller.scrollTop;
     }
 
     // MARK: scrolling
@@ -111,8 +123,16 @@ export class Transcript {
             return { kind, element: typingIndicator(), update() {} };
         case "loading":
             return { kind, element: skeleton(), update() {} };
-        default:
-            return { kind, element: h("p", { class: "earlier" }, "Earlier messages are not shown."), update() {} };
+        default: {
+            const earlier = button({
+                class: "link", "data-testid": "earlier", onclick: () => this.#actions.earlier(),
+            }, "Show earlier messages");
+            const update = ({ isLoading }) => {
+                earlier.disabled = isLoading;
+                setText(earlier, isLoading ? "Fetching earlier messages…" : "Show earlier messages");
+            };
+            return { kind, element: h("p", { class: "earlier" }, earlier), update };
+        }
         }
     }
 

@@ -1,0 +1,49 @@
+// The HTTP API, for what the socket has no commands for: earlier messages, and what is done to a conversation.
+
+import { httpOrigin } from "./parley-connection.js";
+
+const PAGE = 50;
+
+export class Api {
+    #origin;
+    #getToken;
+
+    constructor({ url, getToken }) {
+        this.#origin = httpOrigin(url);
+        this.#getToken = getToken;
+    }
+
+    /** The messages before one, oldest first: {data, next}; next is null where there are none before those. */
+    async earlier(threadId, messageId) {
+        const path = `${pathOf(threadId)}/messages?limit=${PAGE}&before=${encodeURIComponent(messageId)}`;
+        const response = await this.#request("GET", path);
+        return response?.ok ? response.json() : null;
+    }
+
+    /** `change`: {title} or {status}. Tells whether it was done. */
+    async change(threadId, change) {
+        return (await this.#request("PATCH", pathOf(threadId), change))?.ok ?? false;
+    }
+
+    /** A conversation that was gone already is as good. */
+    async remove(threadId) {
+        const response = await this.#request("DELETE", pathOf(threadId));
+        return response !== null && (response.ok || response.status === 404);
+    }
+
+    async #request(method, path, body) {
+        const headers = { Authorization: `Bearer ${this.#getToken()}` };
+        if (body) headers["Content-Type"] = "application/json";
+        try {
+            return await fetch(new URL(path, this.#origin), {
+                method, headers, body: body && JSON.stringify(body), cache: "no-store",
+            });
+        } catch {
+            return null;
+        }
+    }
+}
+
+function pathOf(threadId) {
+    return `/api/conversations/${encodeURIComponent(threadId)}`;
+}
