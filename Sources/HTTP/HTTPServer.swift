@@ -40,7 +40,9 @@ package final class HTTPServer {
         accept(socket)
     }
 
-    package func accept(_ socket: Socket) {
+    /// - Parameter since: when it was connected, on the loop's clock, if not just now: the first request's head has its
+    ///   time from then on.
+    package func accept(_ socket: Socket, since: UInt64? = nil) {
         if let limiter {
             guard let place = limiter.admit(socket.peer) else {
                 refuse(socket)
@@ -48,7 +50,9 @@ package final class HTTPServer {
             }
             socket.place = place
         }
-        let connection = HTTPServerConnection(socket: socket, context: context) { [weak self] connection in
+        let spent = since.map { loop.now &- $0 } ?? 0
+        let connection = HTTPServerConnection(socket: socket, context: context, spent: spent) {
+            [weak self] connection in
             self?.ended(connection)
         }
         connections[ObjectIdentifier(connection)] = connection

@@ -101,7 +101,7 @@ extension HTTPServerConnection {
         switch parserState {
         case .body: return (.body, settings.bodyTimeout)
         case .head where exchange == 0, .none where exchange == 0:
-            return (.firstHead, settings.headTimeout)
+            return (.firstHead, settings.headTimeout - min(spent, settings.headTimeout))
         case .head: return (.head, settings.headTimeout)
         case .none: return (.nextRequest, settings.idleTimeout)
         }

@@ -54,11 +54,17 @@ package final class HTTPServerConnection {
     var closesAfterStream = false
 
     var timing = HTTPConnectionTiming()
+    /// Nanoseconds of the first head's time that were over when the connection came here.
+    let spent: UInt64
 
-    /// - Parameter onEnd: called once, when the connection is closed or given up.
+    /// - Parameters:
+    ///   - spent: nanoseconds since the accept.
+    ///   - onEnd: called once, when the connection is closed or given up.
     package init(
-        transport: any HTTPTransport, context: HTTPServerContext, onEnd: @escaping (HTTPServerConnection) -> Void
+        transport: any HTTPTransport, context: HTTPServerContext, spent: UInt64 = 0,
+        onEnd: @escaping (HTTPServerConnection) -> Void
     ) {
+        self.spent = spent
         self.transport = transport
         self.context = context
         self.onEnd = onEnd
@@ -68,9 +74,10 @@ package final class HTTPServerConnection {
 
     /// Takes a socket over and becomes its delegate.
     package convenience init(
-        socket: Socket, context: HTTPServerContext, onEnd: @escaping (HTTPServerConnection) -> Void
+        socket: Socket, context: HTTPServerContext, spent: UInt64 = 0,
+        onEnd: @escaping (HTTPServerConnection) -> Void
     ) {
-        self.init(transport: SocketTransport(socket), context: context, onEnd: onEnd)
+        self.init(transport: SocketTransport(socket), context: context, spent: spent, onEnd: onEnd)
         socket.delegate = self
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EventLoop
 import Foundation
 import Gateway
 import Logging
@@ -46,7 +47,16 @@ struct Echo: AsyncParsableCommand {
     @Option(help: "Bytes for windows that live on, of all connections together.")
     var deflateMemory = 64 << 20
 
+    @Option(help: "A certificate with its chain: serves over TLS. Again for each further one (SNI).")
+    var tlsCertificate: [String] = []
+
+    @Option(help: "The certificate's private key, in the same order.")
+    var tlsPrivateKey: [String] = []
+
     func validate() throws {
+        guard tlsCertificate.count == tlsPrivateKey.count else {
+            throw ValidationError("each --tls-certificate needs its --tls-private-key")
+        }
         guard (1...(1 << 30)).contains(maxMessageBytes) else {
             throw ValidationError("--max-message-bytes is 1 to 2^30")
         }
@@ -64,8 +74,8 @@ struct Echo: AsyncParsableCommand {
 
     func run() async throws {
         var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
-        let server = EchoServer(settings) { url in
+        logger.logLevel = .notice
+        let server = EchoServer(settings, logger: logger) { url in
             print("listening on \(url)")
             fflush(nil)
         }
@@ -87,6 +97,7 @@ struct Echo: AsyncParsableCommand {
         settings.deflate.takeover = DeflateConfiguration.Takeover(rawValue: deflateTakeover) ?? .none
         settings.deflate.windowBits = deflateWindowBits
         settings.deflate.memory = deflateMemory
+        settings.certificates = zip(tlsCertificate, tlsPrivateKey).map { TLSCertificateFiles(chain: $0, key: $1) }
         return settings
     }
 }

@@ -18,6 +18,12 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "Port to listen on, 0 for a free one (HTTP_PORT).")
     var httpPort: String?
 
+    @Option(help: "A certificate with its chain, for serving over TLS; again for each further one (TLS_CERTIFICATE).")
+    var tlsCertificate: [String] = []
+
+    @Option(help: "The certificate's private key, in the same order (TLS_PRIVATE_KEY).")
+    var tlsPrivateKey: [String] = []
+
     @Option(help: "Event loops, one a core (SHARDS).")
     var shards: String?
 
@@ -50,6 +56,8 @@ struct SettingOptions: ParsableArguments {
         }
         add(["http", "host"], httpHost)
         add(["http", "port"], httpPort)
+        add(["tls", "certificate"], tlsCertificate.isEmpty ? nil : tlsCertificate.joined(separator: ","))
+        add(["tls", "private", "key"], tlsPrivateKey.isEmpty ? nil : tlsPrivateKey.joined(separator: ","))
         add(["shards"], shards)
         add(["public", "dir"], publicDir)
         add(["agent"], agent)

@@ -7,22 +7,22 @@ import Synchronization
 ///
 /// A key seals for `period` and opens for as long again; then it is forgotten, so that a stolen one opens nothing
 /// older. Keys live in this process only: after a restart clients shake hands in full, once.
-final class TicketKeys: Sendable {
-    struct Key: Sendable {
-        var name: [UInt8]
-        var cipher: [UInt8]
+package final class TicketKeys: Sendable {
+    package struct Key: Sendable {
+        package var name: [UInt8]
+        package var cipher: [UInt8]
         var authentication: [UInt8]
         var since: UInt64
     }
 
-    enum Opening {
+    package enum Opening {
         case current(Key)
         /// Still good, but the client should be given a new ticket.
         case previous(Key)
     }
 
     /// 12 hours: half of the time that a session may be taken up.
-    static let period: UInt64 = 12 * 3_600 * 1_000_000_000
+    package static let period: UInt64 = 12 * 3_600 * 1_000_000_000
     static let nameCount = 16
 
     private struct State {
@@ -34,13 +34,15 @@ final class TicketKeys: Sendable {
     private let period: UInt64
     private let clock: @Sendable () -> UInt64
 
-    init(period: UInt64 = TicketKeys.period, clock: @escaping @Sendable () -> UInt64 = monotonicNanoseconds) {
+    package init(
+        period: UInt64 = TicketKeys.period, clock: @escaping @Sendable () -> UInt64 = { monotonicNanoseconds() }
+    ) {
         self.period = period
         self.clock = clock
     }
 
     /// The key to seal with; nil when there is no randomness.
-    func sealing() -> Key? {
+    package func sealing() -> Key? {
         let now = clock()
         return state.withLock { state in
             rotate(&state, now)
@@ -50,7 +52,7 @@ final class TicketKeys: Sendable {
     }
 
     /// The key of that name, if it is still good.
-    func opening(_ name: UnsafeBufferPointer<UInt8>) -> Opening? {
+    package func opening(_ name: UnsafeBufferPointer<UInt8>) -> Opening? {
         let now = clock()
         return state.withLock { state in
             rotate(&state, now)

@@ -18,9 +18,8 @@ extension GatewayConfiguration {
         port = UInt16(try source.integer("http.port", 0...65_535) ?? Int(port))
         shards = try source.integer("shards", 1...256) ?? ProcessInfo.processInfo.activeProcessorCount
         publicDirectory = source.text("public.dir") ?? publicDirectory
-        guard source.text("tls.certificate") == nil, source.text("tls.private.key") == nil else {
-            throw ConfigurationError("TLS_CERTIFICATE: this version does not serve TLS; put a proxy in front of it")
-        }
+        certificates = try Self.certificates(
+            source.paths("tls.certificate"), keys: source.paths("tls.private.key"))
 
         databaseURL = source.secret("database.url") ?? ""
         replicaURL = source.secret("database.replica.url")
@@ -216,6 +215,11 @@ struct SettingReader {
             throw ConfigurationError("\(Self.name(key)): \"\(text)\" is no age such as 30d, 12h or never")
         }
         return age
+    }
+
+    /// A list separated by commas.
+    func paths(_ key: String) -> [String] {
+        text(key)?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
     }
 
     /// A list separated by commas, each with scheme and host as a browser sends it.

@@ -1,4 +1,5 @@
 import Agents
+package import EventLoop
 package import HTTP
 package import Logging
 package import Store
@@ -25,6 +26,8 @@ package struct GatewayConfiguration: Sendable {
     package var port: UInt16 = 8080
     package var shards = 1
     package var publicDirectory = "public"
+    /// Served over TLS when there are any; the first is for clients that ask for no name or a strange one.
+    package var certificates: [TLSCertificateFiles] = []
 
     /// libpq's connection string or URI. A secret: it may hold a password.
     package var databaseURL = ""

@@ -1,6 +1,7 @@
-import EventLoop
+package import EventLoop
 import HTTP
 import HTTPTypes
+package import Logging
 import ServiceLifecycle
 import WebSocket
 
@@ -19,6 +20,8 @@ package struct EchoSettings: Sendable {
     package var pingMilliseconds = 0
     package var pongMilliseconds = 60_000
     package var deflate: DeflateConfiguration
+    /// Over TLS when there are any.
+    package var certificates: [TLSCertificateFiles] = []
 
     package init() {
         deflate = DeflateConfiguration()
@@ -30,15 +33,21 @@ package struct EchoSettings: Sendable {
 /// The WebSocket layer alone: every message comes back as it went. For conformance suites and benchmarks.
 package struct EchoServer: Service {
     private let settings: EchoSettings
+    private let logger: Logger
     private let started: @Sendable (_ url: String) -> Void
 
-    package init(_ settings: EchoSettings, started: @escaping @Sendable (_ url: String) -> Void) {
+    package init(
+        _ settings: EchoSettings, logger: Logger, started: @escaping @Sendable (_ url: String) -> Void
+    ) {
         self.settings = settings
+        self.logger = logger
         self.started = started
     }
 
     /// Serves until a graceful shutdown is asked for.
     package func run() async throws {
+        let certificates = try settings.certificates.isEmpty ? nil : Certificates(settings.certificates, logger: logger)
+        defer { certificates?.close() }
         let listening: ListeningSocket
         do {
             listening = try ListeningSocket(host: settings.host, port: settings.port)
@@ -49,9 +58,11 @@ package struct EchoServer: Service {
         loop.start()
         let settings = settings
         let server = try await loop.run {
-            LoopBound(try EchoShard(loop: loop, listening: listening, settings: settings), on: loop)
+            LoopBound(
+                try EchoShard(loop: loop, listening: listening, settings: settings, tls: certificates?.context),
+                on: loop)
         }
-        started("ws://\(settings.host):\(listening.port)")
+        started("\(certificates == nil ? "ws" : "wss")://\(settings.host):\(listening.port)")
         try? await gracefulShutdown()
         _ = try? await loop.run { server.value.stop() }
         loop.stop()
@@ -65,9 +76,11 @@ private final class EchoShard: HTTPHandler {
     private let echo = EchoHandler()
     private let handshake: Handshake.Options
     private var http: HTTPServer?
-    private var listener: Listener?
+    private var entrance: Entrance?
 
-    init(loop: EventLoop, listening: ListeningSocket, settings: EchoSettings) throws(SystemError) {
+    init(
+        loop: EventLoop, listening: ListeningSocket, settings: EchoSettings, tls: TLSServerContext?
+    ) throws(SystemError) {
         outboundLimit = 4 * settings.maximumMessageBytes
         hub = WebSocketHub(
             loop: loop,
@@ -83,7 +96,7 @@ private final class EchoShard: HTTPHandler {
             total: settings.maximumSockets, perAddress: settings.maximumSocketsPerAddress)
         let http = HTTPServer(on: loop, handler: self, settings: bounds, limiter: limiter)
         self.http = http
-        listener = try Listener(listening, on: loop) { http.accept($0) }
+        entrance = try Entrance(listening, to: http, on: loop, tls: tls, timeout: bounds.headTimeout)
     }
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
@@ -108,7 +121,7 @@ private final class EchoShard: HTTPHandler {
     }
 
     func stop() {
-        listener?.close()
+        entrance?.close()
         http?.closeAll()
     }
 }

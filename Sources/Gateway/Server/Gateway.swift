@@ -46,6 +46,9 @@ package struct Gateway: Service {
             addresses: AddressLimits(
                 handshakes: configuration.handshakeRate, failedSignIns: configuration.failedSignInRate),
             metrics: registry, schema: SchemaProbe(PostgresSettings(url: configuration.databaseURL)))
+        let certificates =
+            try configuration.certificates.isEmpty ? nil : Certificates(configuration.certificates, logger: logger)
+        defer { certificates?.close() }
         try await checkDatabase()
         let listening = try listen()
         let shards = try await makeShards(registry)
@@ -62,14 +65,15 @@ package struct Gateway: Service {
                     let handler = GatewayHandler(
                         shard: shard.value, siblings: directory, commons: commons, files: files)
                     return LoopBound(
-                        try ShardServer(handler: handler, listening: listening), on: shard.loop)
+                        try ShardServer(handler: handler, listening: listening, tls: certificates?.context),
+                        on: shard.loop)
                 })
         }
         let watch = keepRecovering(shards, directory)
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-        let url = "http://\(host):\(listening.port)"
+        let url = "\(certificates == nil ? "http" : "https")://\(host):\(listening.port)"
         logger.info("started", metadata: ["url": "\(url)", "shards": "\(shards.count)"])
         started(url)
 
@@ -332,9 +336,11 @@ package struct Gateway: Service {
 final class ShardServer {
     let http: HTTPServer
     private let handler: GatewayHandler
-    private var listener: Listener?
+    private var entrance: Entrance?
 
-    init(handler: GatewayHandler, listening: ListeningSocket) throws(SystemError) {
+    init(
+        handler: GatewayHandler, listening: ListeningSocket, tls: TLSServerContext?
+    ) throws(SystemError) {
         self.handler = handler
         let configuration = handler.shard.configuration
         var settings = HTTPServerSettings()
@@ -352,12 +358,15 @@ final class ShardServer {
             on: handler.shard.loop, handler: handler, settings: settings, limiter: handler.siblings.limiter, full: full)
         http = server
         handler.shard.httpConnectionCount = { [weak server] in server?.count ?? 0 }
-        listener = try Listener(listening, on: handler.shard.loop) { server.accept($0) }
+        let logger = handler.shard.logger
+        entrance = try Entrance(
+            listening, to: server, on: handler.shard.loop, tls: tls, timeout: settings.headTimeout
+        ) { logger.debug("no TLS handshake", metadata: ["cause": "\($0)"]) }
     }
 
     func stopAccepting() {
-        listener?.close()
-        listener = nil
+        entrance?.close()
+        entrance = nil
         http.drain {}
     }
 }

@@ -32,7 +32,8 @@ final class GatewayHandler: HTTPHandler {
         self.files = files
         origins = OriginRules(allowed: shard.configuration.allowedOrigins)
         headers = ResponseHeaders(
-            origins: origins, cookieName: shard.configuration.cookieName, isEncrypted: false)
+            origins: origins, cookieName: shard.configuration.cookieName,
+            isEncrypted: !shard.configuration.certificates.isEmpty)
         router = Routes.make(isDevelopment: shard.configuration.isDevelopment)
         description = Array(OpenAPIDocument.make(router.routes.map(\.handler)).description.utf8)
         // A request is handled where it comes in; what its user writes by socket, another shard's store has written.
