@@ -1,4 +1,4 @@
-"""Clients that people use, each against `parley echo`: from one byte to 16 MiB, compressed and not."""
+"""Clients that people use, each against `parley echo`: from one byte to 16 MiB, compressed and not, plain and over TLS."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 import websocket
 import websockets.sync.client
 
+from kit.certificates import Certificate
 from kit.echo import Echo
 from kit.page import browser
 
@@ -54,12 +56,23 @@ class Transport:
     node: dict = dataclasses.field(default_factory=dict)  # environment
 
 
-TRANSPORTS = [Transport("ws")]
+def plain(folder):
+    return Transport("ws")
 
 
-@pytest.fixture(scope="module", params=TRANSPORTS, ids=lambda transport: transport.scheme)
-def transport(request):
-    return request.param
+def encrypted(folder):
+    """Its certificate is believed by those who can be told to, and by the others unseen."""
+    certificate = Certificate(folder)
+    return Transport(
+        "wss", echo=certificate.flags,
+        websockets={"ssl": ssl.create_default_context(cafile=certificate.chain)},
+        websocket_client={"sslopt": {"ca_certs": certificate.chain}},
+        websocat=("--insecure",), node={"NODE_EXTRA_CA_CERTS": str(certificate.chain)})
+
+
+@pytest.fixture(scope="module", params=[plain, encrypted], ids=["ws", "wss"])
+def transport(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +130,7 @@ def test_websocat(url, transport, size):
 
 @pytest.fixture(scope="module")
 def chromium():
-    with browser() as page:
+    with browser(believes_anybody=True) as page:
         yield page.driver
 
 

@@ -70,4 +70,100 @@ struct TLSSocketTests {
         #expect(outcome.values == [.timedOut])
         listening.close()
     }
+
+    @Test("more than the kernel takes arrives whole; then both sides are drained")
+    func much() throws {
+        let server = try TLSServer(context, on: test)
+        let client = try server.connect(trusting).get()
+        let count = 24 << 20
+        try test.run {
+            client.socket.value.outboundLimit = count
+            #expect(client.socket.value.write([UInt8](repeating: 97, count: count)))
+            #expect(client.socket.value.write([98]) == false)
+        }
+        let isBack = client.heard.wait { heard in
+            heard.reduce(0) { if case .received(let text) = $1 { $0 + text.utf8.count } else { $0 } } == count
+        }
+        #expect(isBack)
+        #expect(client.heard.values.contains(.drained))
+        #expect(try test.run { client.socket.value.outboundCount } == 0)
+        try server.close()
+    }
+
+    @Test("a connection goes to another loop with its TLS and what it has not sent")
+    func moved() throws {
+        let other = try TestLoop()
+        let server = try TLSServer(context, on: test)
+        let client = try server.connect(trusting).get()
+        try test.run { _ = client.socket.value.write([65]) }
+        #expect(client.heard.wait { _ in client.text == "A" })
+        let count = 8 << 20
+        let detached = try test.run {
+            client.socket.value.outboundLimit = count
+            client.socket.value.write([UInt8](repeating: 66, count: count))
+            return client.socket.value.detach()
+        }
+        let again = try Owned(#require(detached), on: other)
+        let isBack = again.heard.wait { heard in
+            heard.reduce(0) { if case .received(let text) = $1 { $0 + text.utf8.count } else { $0 } } == count
+        }
+        #expect(isBack)
+        try other.run { again.socket.value.close() }
+        #expect(server.heard.wait { $0.last == .end })
+        try server.close()
+    }
+
+    @Test("a connection cut without close_notify is no end")
+    func cut() throws {
+        let server = try TLSServer(context, on: test)
+        let client = try server.connect(trusting).get()
+        try test.run { _ = client.socket.value.write([65]) }
+        #expect(client.heard.wait { _ in client.text == "A" })
+        // Given up by its loop and taken by none: its descriptor is closed, and TLS says nothing.
+        try test.run { _ = client.socket.value.detach() }
+        #expect(server.heard.wait { $0.last == .closed })
+        #expect(server.heard.values == [.received("A"), .closed])
+        let sockets = server.sockets
+        let failure = try test.run { sockets.values.first?.value.tlsFailure }
+        #expect(failure == .truncated)
+        try server.close()
+    }
+
+    @Test("TLS through a tunnel: what was written in the clear goes first; given up, it is closed")
+    func tunnel() throws {
+        let server = try TLSServer(context, on: test)
+        let outcome = Record<ConnectFailure?>()
+        let heard = Record<Owner.Heard>()
+        let (loop, trusting) = (test.loop, trusting)
+        func plain() throws -> Owned { try server.connect(nil).get() }
+        let first = try plain()
+        let kept = Record<LoopBound<Socket>>()
+        try test.run {
+            guard let detached = first.socket.value.detach() else { return }
+            Connector.secure(
+                detached, on: loop, timeout: 20_000_000_000, tls: .init(trusting, host: "localhost")
+            ) { result in
+                switch result {
+                case .success(let socket):
+                    socket.delegate = Owner(heard)
+                    socket.write(Array("through".utf8))
+                    kept.append(LoopBound(socket, on: loop))
+                    outcome.append(nil)
+                case .failure(let failure): outcome.append(failure)
+                }
+            }
+        }
+        #expect(heard.wait { $0 == [.received("through")] })
+        #expect(outcome.values == [nil])
+        let second = try plain()
+        try test.run {
+            guard let detached = second.socket.value.detach() else { return }
+            Connector.secure(
+                detached, on: loop, timeout: 20_000_000_000, tls: .init(trusting, host: "localhost")
+            ) { _ in outcome.append(.timedOut) }.cancel()
+        }
+        #expect(server.failures.wait { $0 == [.closed] })
+        #expect(outcome.values == [nil])
+        try server.close()
+    }
 }

@@ -74,7 +74,8 @@ class Page:
 
 
 @contextlib.contextmanager
-def browser(width=1200, height=800):
+def browser(width=1200, height=800, believes_anybody=False):
+    """`believes_anybody`: takes certificates of nobody's."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",
@@ -82,6 +83,8 @@ def browser(width=1200, height=800):
         options.add_argument(argument)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium has none for root.
+    if believes_anybody:
+        options.add_argument("--ignore-certificate-errors")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:
