@@ -2,6 +2,7 @@ extension Schema3 {
     /// What `accept_turns` did is now `accept_turns_any`. Before it a shorter function is tried, that knows only turns
     /// as they mostly are: new to the store, one a conversation, in conversations that are active. It does not look
     /// beforehand what might be otherwise: constraints and a count tell, and then the whole batch is done the other way.
+    /// Its settings are those of the function that calls it: each SET costs, once a call.
     static let acceptTurns = """
         alter function parley.accept_turns rename to accept_turns_any;
 
@@ -13,9 +14,7 @@ extension Schema3 {
             "position" int, title text, message_count int, created_at timestamptz, updated_at timestamptz,
             title_key text, woken bool
         )
-        language plpgsql set search_path = pg_catalog, pg_temp
-        set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_mergejoin = off
-        as $$
+        language plpgsql as $$
         #variable_conflict use_column
         declare
             v_rows int;
@@ -86,6 +85,7 @@ extension Schema3 {
             title_key text, woken bool
         )
         language plpgsql security definer set search_path = pg_catalog, pg_temp
+        set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_mergejoin = off
         as $$
         begin
             if p_single then

@@ -8,9 +8,7 @@ extension Schema3 {
             p_ending int[], p_message uuid[], p_role text[], p_content text[], p_calls jsonb[], p_call text[],
             p_message_status text[], p_key text
         ) returns table (ordinal int, outcome int, updated_at timestamptz)
-        language plpgsql set search_path = pg_catalog, pg_temp
-        set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_mergejoin = off
-        as $$
+        language plpgsql as $$
         #variable_conflict use_column
         declare
             v_rows int;
@@ -65,6 +63,7 @@ extension Schema3 {
             p_call text[], p_message_status text[], p_key text default null
         ) returns table (ordinal int, outcome int, updated_at timestamptz)
         language plpgsql security definer set search_path = pg_catalog, pg_temp
+        set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_mergejoin = off
         as $$
         begin
             if p_key is not null then

@@ -26,16 +26,62 @@ extension Schema3 {
             referencing old table as gone
             for each statement execute function parley.delete_runs_of_messages();
 
+        -- A check is read from its text and planned for each statement, whatever its rows: half of what a single turn
+        -- cost. As one function each it is a name.
+        create function parley.is_conversation(
+            p_title text, p_title_key text, p_status text, p_metadata jsonb, p_message_count int,
+            p_messages_deleted int, p_deleted_at timestamptz
+        ) returns bool
+        language plpgsql immutable parallel safe as $$
+        begin
+            return char_length(p_title) <= case when p_title_key is null then 255 else 1500 end
+                and p_status in ('active', 'dormant', 'archived', 'deleted')
+                and jsonb_typeof(p_metadata) = 'object'
+                and p_message_count >= 0 and p_messages_deleted >= 0
+                and (p_status = 'deleted') = (p_deleted_at is not null);
+        end
+        $$;
+        create function parley.is_message(
+            p_position int, p_role text, p_content text, p_content_key text, p_tool_calls jsonb, p_tool_call_id text,
+            p_status text, p_client_id text
+        ) returns bool
+        language plpgsql immutable parallel safe as $$
+        begin
+            return p_position >= 1
+                and p_role in ('user', 'assistant', 'tool')
+                and char_length(p_content) <= case when p_content_key is null then 200000 else 1066752 end
+                and (p_role <> 'user' or p_content <> '')
+                and (p_tool_calls is null or p_role = 'assistant' and jsonb_typeof(p_tool_calls -> 'tools') = 'array')
+                and (p_tool_call_id is null or p_role = 'tool' and char_length(p_tool_call_id) <= 255)
+                and p_status in ('complete', 'cancelled', 'interrupted', 'failed')
+                and (p_client_id is null or p_role = 'user' and char_length(p_client_id) between 1 and 64);
+        end
+        $$;
+        alter table parley.conversations
+            drop constraint conversations_check, drop constraint conversations_message_count_check,
+            drop constraint conversations_messages_deleted_check, drop constraint conversations_metadata_check,
+            drop constraint conversations_status_check, drop constraint conversations_title_check,
+            add constraint conversations_are_valid check (parley.is_conversation(
+                title, title_key, status, metadata, message_count, messages_deleted, deleted_at));
+        alter table parley.messages
+            drop constraint messages_check1, drop constraint messages_check2, drop constraint messages_check3,
+            drop constraint messages_content_check, drop constraint messages_position_check,
+            drop constraint messages_role_check, drop constraint messages_status_check,
+            add constraint messages_are_valid check (parley.is_message(
+                position, role, content, content_key, tool_calls, tool_call_id, status, client_id));
+
         -- Space for the next state of a conversation beside the one before it.
         alter table parley.conversations set (fillfactor = 70);
         """
 
     static let rights = """
         revoke execute on function parley.accept_turns, parley.accept_turns_plain, parley.accept_turns_any,
-            parley.end_runs, parley.end_runs_plain, parley.end_runs_any, parley.delete_runs_of_messages
+            parley.end_runs, parley.end_runs_plain, parley.end_runs_any, parley.delete_runs_of_messages,
+            parley.is_conversation, parley.is_message
             from public;
         revoke execute on function parley.accept_turns_any, parley.end_runs_any from parley_gateway;
-        grant execute on function parley.accept_turns, parley.end_runs to parley_gateway;
+        grant execute on function parley.accept_turns, parley.end_runs, parley.is_conversation, parley.is_message
+            to parley_gateway;
         """
 
     static let down = """
@@ -44,7 +90,33 @@ extension Schema3 {
         alter function parley.end_runs_any rename to end_runs;
         grant execute on function parley.accept_turns, parley.end_runs to parley_gateway;
 
-        alter table parley.conversations reset (fillfactor);
+        alter table parley.conversations
+            reset (fillfactor),
+            drop constraint conversations_are_valid,
+            add constraint conversations_check check ((status = 'deleted') = (deleted_at is not null)),
+            add constraint conversations_message_count_check check (message_count >= 0),
+            add constraint conversations_messages_deleted_check check (messages_deleted >= 0),
+            add constraint conversations_metadata_check check (jsonb_typeof(metadata) = 'object'),
+            add constraint conversations_status_check
+                check (status in ('active', 'dormant', 'archived', 'deleted')),
+            add constraint conversations_title_check
+                check (char_length(title) <= case when title_key is null then 255 else 1500 end);
+        alter table parley.messages
+            drop constraint messages_are_valid,
+            add constraint messages_check1
+                check (tool_calls is null or role = 'assistant' and jsonb_typeof(tool_calls -> 'tools') = 'array'),
+            add constraint messages_check2
+                check (tool_call_id is null or role = 'tool' and char_length(tool_call_id) <= 255),
+            add constraint messages_check3
+                check (client_id is null or role = 'user' and char_length(client_id) between 1 and 64),
+            add constraint messages_content_check check (
+                char_length(content) <= case when content_key is null then 200000 else 1066752 end
+                and (role <> 'user' or content <> '')),
+            add constraint messages_position_check check (position >= 1),
+            add constraint messages_role_check check (role in ('user', 'assistant', 'tool')),
+            add constraint messages_status_check
+                check (status in ('complete', 'cancelled', 'interrupted', 'failed'));
+        drop function parley.is_conversation, parley.is_message;
         drop trigger messages_delete_runs on parley.messages;
         drop function parley.delete_runs_of_messages;
         drop index parley.runs_unfinished;
