@@ -101,7 +101,8 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
         .testTarget(name: "ChatTests", dependencies: ["Chat"], swiftSettings: settings),
-        .testTarget(name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP"], swiftSettings: settings),
+        .testTarget(
+            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP"], swiftSettings: settings),
         .testTarget(
             name: "StoreTests",
             dependencies: [
