@@ -87,8 +87,11 @@ export class Sidebar {
     }
 
     #rename(id, row) {
+        let isOpen = true;
         const close = (isKept) => {
-            if (!field.isConnected) return;
+            // Its removal takes the focus from it, which is heard as a blur.
+            if (!isOpen) return;
+            isOpen = false;
             field.replaceWith(row.button);
             const title = field.value.trim();
             if (isKept && title && title !== row.name) this.#actions.rename(id, title);
