@@ -8,6 +8,7 @@ import pytest
 from kit.figures import counted
 from kit.gateway import Gateway, command
 from kit.handshake import handshake, refused
+from kit.http import Api
 
 SETTINGS = {"RATE_LIMIT_MESSAGES": 60, "RATE_LIMIT_BURST": 3, "RATE_LIMIT_HANDSHAKES": 6,
             "RATE_LIMIT_FAILED_SIGN_INS": 4, "TRUSTED_PROXIES": "127.0.0.1, fd00::/8", "MAX_RUNS_PER_USER": 2,
@@ -44,6 +45,20 @@ def test_another_user_is_not_concerned(gateway, user):
             thread = chat.send("hello")["threadId"]
             assert chat.send("hello", thread=thread)["status"] == "queued"
             finish(chat, thread)
+
+
+def test_messages_over_http(gateway, user):
+    api = Api(gateway, user)
+    thread = api("POST", f"/api/users/{user}/conversations", {}, 201)["id"]
+    path = f"/api/conversations/{thread}/messages"
+    for _ in range(3):
+        api("POST", path, {"content": "hello"}, 202)
+    answer = api.raw("POST", path, {"content": "again"})
+    assert refused(gateway, answer, 429, "rate_limited") and answer[1]["Retry-After"] == "1"
+    with gateway.connect(user) as chat:
+        stored = api("GET", path)["data"]
+        assert [message["role"] for message in stored].count("user") == 3
+        finish(chat, thread)
 
 
 def test_runs_at_once(gateway, user):
@@ -115,6 +130,19 @@ def test_sockets_of_an_address_behind_a_proxy(database, user):
             first.close()
             # The gateway has heard of the end when it answers the close.
             assert handshake(gateway, via("192.0.2.1", token))[0] == 101
+    finally:
+        gateway.remove()
+
+
+def test_sockets_in_all(database, user):
+    gateway = Gateway(database, name="test_rates_all", MAX_SOCKETS=3)
+    try:
+        token = {"Authorization": f"Bearer {gateway.token(user)}"}
+        with gateway.connect(user), gateway.connect(user), gateway.connect(user):
+            assert refused(gateway, handshake(gateway, token), 503, "unavailable")
+            # Whoever watches the gateway is let in nevertheless.
+            for path in ("/healthz", "/readyz", "/metrics"):
+                assert gateway.request("GET", path)[0] == 200
     finally:
         gateway.remove()
 
