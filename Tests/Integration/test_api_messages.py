@@ -1,5 +1,6 @@
 """Messages over HTTP: pages, turns with their answers, and the event stream."""
 
+import itertools
 import socket
 import uuid
 
@@ -216,6 +217,38 @@ def test_a_slow_reader_gets_merged_deltas(database, user):
         [(message, text)] = text_of(rest).items()
         stored = database.value("select content from parley.messages where id = %s", message)
         assert (len(text), text) == (len(stored), stored)
+        chat.close()
+    finally:
+        gateway.remove()
+
+
+@pytest.mark.parametrize("pace, ahead, reads", [(1, 300, (1, 100)), (0, 20, (1, 10, 100))])
+def test_a_stop_while_the_reader_is_behind(database, user, pace, ahead, reads):
+    """What a stream shows of a stopped reply is what is stored, however far its reader had got."""
+    from kit.gateway import Gateway
+    gateway = Gateway(database, name="test_api_messages_stop", AGENT="scripted", SCRIPTED_TOKENS=30_000,
+                      SCRIPTED_PACE_MS=pace)
+    try:
+        chat = gateway.connect(user)
+        thread = chat.send("hello")["threadId"]
+        for read in reads:
+            stream = Api(gateway, user).stream(path(thread), {"content": "go on", "policy": "interrupt"})
+            stream.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            events = stream.events()
+            run = next(events)["runId"]
+            seen = list(itertools.islice(events, read))
+            # The socket keeps up, so this many have been said; over there most of them may wait.
+            for _ in range(ahead):
+                chat.until(lambda frame: frame.get("type") == "TEXT_MESSAGE_CONTENT")
+            chat.post(op="cancel", threadId=thread, runId=run)
+            outcome = chat.end_of(run, timeout=60)["outcome"]["type"]
+            # Without a pace the reply may have been quicker than the stop.
+            assert outcome == "cancelled" or outcome == "success" and pace == 0
+            rest = seen + list(events)
+            assert rest[-1]["type"] == "RUN_FINISHED"
+            [(message, text)] = text_of(rest).items()
+            stored = database.value("select content from parley.messages where id = %s", message)
+            assert (read, len(text), text) == (read, len(stored), stored)
         chat.close()
     finally:
         gateway.remove()
