@@ -37,6 +37,7 @@ final class ChatThread {
 
     private var writes: [Write] = []
     private var isWriting = false
+    /// Milliseconds until the write under way is offered again; 0: it is offered for the first time.
     private var retryDelay: UInt64 = 0
     /// Turns whose withdrawal is being stored.
     private var withdrawing: [Turn] = []
@@ -99,6 +100,7 @@ final class ChatThread {
     private var waiting: Int { turns.count - (active == nil ? 1 : 0) }
 
     func send(_ turn: Turn, policy: ClientCommand.QueuePolicy) throws(ClientError) {
+        guard retryDelay == 0 else { throw Self.notStored(retryAfter: 1) }
         let isOccupied = active != nil || !turns.isEmpty
         if isOccupied {
             if policy == .reject { throw ClientError(.busy, "A turn is under way in this conversation.") }
@@ -254,20 +256,18 @@ final class ChatThread {
             userID: session.userID, threadID: id, isNewThread: isNew,
             title: isNew ? ConversationTitle.make(from: turn.message.content) : nil, messageID: turn.message.id,
             clientID: turn.clientID, content: turn.message.content, runID: turn.runID, startsNow: startsNow)
-        offer(newTurn, of: turn, attempt: 1)
+        offer(newTurn, of: turn)
     }
 
-    /// How often a message is offered of which it is not known whether it was stored.
-    private static let attempts = 8
-
-    /// A message whose commit got lost is offered again, with the same ids, before its sender is told to send again:
-    /// it may be stored, and its run would then be one that nobody runs.
-    private func offer(_ newTurn: NewTurn, of turn: Turn, attempt: Int) {
+    /// A message whose commit got lost is offered again, with the same ids, until it is known: it may be stored, and
+    /// its run would then be one that nobody runs. Its sender is not kept waiting for that (the store has tried for a
+    /// while): sent again, the message is answered by what became of it.
+    private func offer(_ newTurn: NewTurn, of turn: Turn) {
         environment.store.accept(newTurn) { [self] result in
-            if case .failure(let error) = result, error == .unknown || attempt > 1, error != .rejected,
-                attempt < Self.attempts
-            {
-                retry { self.offer(newTurn, of: turn, attempt: attempt + 1) }
+            if case .failure(let error) = result, error == .unknown || turn.isInDoubt, error != .rejected {
+                turn.isInDoubt = true
+                tell(turn, Self.notStored(retryAfter: 2))
+                retry { self.offer(newTurn, of: turn) }
                 return
             }
             session.settled(turn)
@@ -283,15 +283,8 @@ final class ChatThread {
             case .success(.conversationFull):
                 refuse(turn, ClientError(.conversationFull, "This conversation is full. Please start a new one."))
             case .failure(.unavailable(let seconds)):
-                refuse(
-                    turn,
-                    ClientError(.unavailable, "The message could not be stored. Please try again.", retryAfter: seconds)
-                )
-            case .failure(.unknown):
-                refuse(
-                    turn, ClientError(.unavailable, "The message could not be stored. Please try again.", retryAfter: 2)
-                )
-            case .failure(.rejected):
+                refuse(turn, Self.notStored(retryAfter: seconds))
+            case .failure:
                 environment.report("thread \(id): the database refused a message")
                 refuse(turn, ClientError(.internal, "The message could not be stored."))
             }
@@ -329,10 +322,16 @@ final class ChatThread {
 
     private func refuse(_ turn: Turn, _ error: ClientError) {
         remove(turn)
-        for answer in turn.answers { answer.send(ServerFrame.error(id: answer.id, error)) }
+        tell(turn, error)
         for answer in turn.cancellations {
             answer.send(ServerFrame.ack(id: answer.id, threadID: id, runID: turn.runID, status: .idle))
         }
+    }
+
+    private func tell(_ turn: Turn, _ error: ClientError) {
+        let answers = turn.answers
+        turn.answers = []
+        for answer in answers { answer.send(ServerFrame.error(id: answer.id, error)) }
     }
 
     private func storeEnd(of run: Run) {
@@ -422,10 +421,25 @@ final class ChatThread {
         }
     }
 
-    /// The database is away: what must be stored is offered again, less and less often, until it is taken.
+    /// The database is away: what must be stored is offered again, less and less often, until it is taken. Nobody is
+    /// kept waiting for that: the messages behind it, of which nothing is stored yet, are refused.
     private func retry(_ action: @escaping () -> Void) {
         retryDelay = min(max(retryDelay * 2, 100), 2_000)
         _ = environment.schedule(after: retryDelay, action)
+        var refused: [Turn] = []
+        writes.removeAll { write in
+            guard case .accept(let turn) = write else { return false }
+            refused.append(turn)
+            return true
+        }
+        for turn in refused {
+            session.settled(turn)
+            refuse(turn, Self.notStored(retryAfter: 1))
+        }
+    }
+
+    static func notStored(retryAfter seconds: Int) -> ClientError {
+        ClientError(.unavailable, "The message could not be stored. Please try again.", retryAfter: seconds)
     }
 
     // MARK: Runs

@@ -115,6 +115,7 @@ package final class Session {
         if let key = answer.id, let turn = pending[key] {
             // The same message again while it is being stored: one message, and everyone hears of it.
             guard turn.answers.count < environment.limits.waitingAnswers else { throw ChatThread.tooManyRequests }
+            guard !turn.isInDoubt else { throw ChatThread.notStored(retryAfter: 2) }
             turn.answers.append(answer)
             return turn.threadID
         }

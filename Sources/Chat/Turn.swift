@@ -40,6 +40,8 @@ final class Turn {
     /// The sender, and everyone who sent the same id while it was under way.
     var answers: [Answer]
     var isCommitted = false
+    /// It is not known whether it is stored: its sender has been told to send again, and it is offered until it is known.
+    var isInDoubt = false
     /// When it arrived, monotonic nanoseconds; `nil` for one that was taken over.
     var receivedAt: UInt64?
     /// Cancelled before its run began; these are told when that is durable.

@@ -50,24 +50,33 @@ def senders(gateway, user):
     senders.finish()
 
 
-def served_again(senders, title):
-    """Every client gets on; how long the first took is printed, not judged."""
+def latecomers(gateway, user):
+    """Clients that come while the server is away, each refused. Of the others every one may wait for a reply's end."""
+    late = Senders(gateway, f"{user}-late")
+    late.until("unavailable", len(late.names))
+    return late
+
+
+def served_again(title, *groups):
+    """Every client gets on; how long the first took, and the longest wait for an answer, are printed, not judged."""
     began = time.monotonic()
-    senders.skip()
-    senders.until("ack", 1)
-    print(f"{title}: serves {time.monotonic() - began:.2f} s after the server's return")
-    senders.until("ack", 5 * len(senders.names))
+    for senders in groups:
+        senders.skip()
+        senders.until("ack", 1)
+        print(f"{title}: serves {time.monotonic() - began:.2f} s after the server's return,"
+              f" longest wait {senders.longest:.1f} s")
+        senders.until("ack", 5 * len(senders.names))
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_a_restart_under_load(senders, cluster, database, mode):
+def test_a_restart_under_load(senders, gateway, user, cluster, database, mode):
     cluster.stop(mode)
-    senders.skip()
-    senders.until("unavailable", len(senders.names))
+    late = latecomers(gateway, user)
     cluster.start()
-    served_again(senders, f"restart ({mode})")
-    senders.finish()
-    senders.check(database)
+    served_again(f"restart ({mode})", late, senders)
+    for each in late, senders:
+        each.finish()
+        each.check(database)
 
 
 def test_a_backend_is_killed(senders, cluster, database):
@@ -76,29 +85,28 @@ def test_a_backend_is_killed(senders, cluster, database):
         pid = database.value("select pid from pg_stat_activity where application_name = 'parley'"
                              " and datname = current_database() order by state_change desc limit 1")
         os.kill(pid, signal.SIGKILL)
-        served_again(senders, "killed backend")
+        served_again("killed backend", senders)
     senders.finish()
     senders.check(database)
 
 
-def test_the_server_stops_answering(senders, cluster, database):
+def test_the_server_stops_answering(senders, gateway, user, cluster, database):
+    """Those whose turns were being stored wait for their ends; whoever comes is told at once, and sends again."""
     stopped = cluster.processes()
     for pid in reversed(stopped):
         os.kill(pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
-        senders.skip()
-        # As long as the clients are answered; at the least each of them, and for twenty seconds.
-        senders.until("unavailable", len(senders.names))
+        late = latecomers(gateway, user)
         while time.monotonic() - began < 20:
-            senders.until("unavailable", 1)
+            late.until("unavailable", 1)
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-    served_again(senders, "stopped server")
-    print(f"the longest wait for an answer: {senders.longest:.1f} s")
-    senders.finish()
-    senders.check(database)
+    served_again("stopped server", late, senders)
+    for each in late, senders:
+        each.finish()
+        each.check(database)
 
 
 @pytest.fixture
@@ -133,13 +141,12 @@ def test_the_disk_is_full(small_disk, user):
             senders.until("ack", 20)
             ballast = small_disk / "ballast"
             subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], capture_output=True)
-            senders.skip()
-            senders.until("unavailable", len(senders.names))
+            late = latecomers(gateway, user)
             ballast.unlink()
-            served_again(senders, "full disk")
-            print(f"the longest wait for an answer: {senders.longest:.1f} s")
-            senders.finish()
-            senders.check(database)
+            served_again("full disk", late, senders)
+            for each in late, senders:
+                each.finish()
+                each.check(database)
         finally:
             senders.finish()
             gateway.remove()
@@ -164,14 +171,16 @@ def test_a_replica_takes_over(user):
             try:
                 senders.until("ack", 20)
                 primary.stop("immediate")
-                senders.until("unavailable", 1)
+                late = latecomers(gateway, user)
                 follower.promote()
-                served_again(senders, "promoted replica")
+                served_again("promoted replica", late, senders)
+                late.finish()
                 senders.finish()
                 promoted = Database.__new__(Database)
                 promoted.__dict__.update(vars(database), _connection=None)
                 promoted.admin_url = database.admin_url.replace(database.host, follower.socket)
-                senders.check(promoted)
+                for each in late, senders:
+                    each.check(promoted)
             finally:
                 senders.finish()
                 gateway.remove()

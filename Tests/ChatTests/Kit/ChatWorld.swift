@@ -55,6 +55,15 @@ final class ChatWorld {
         return (thread, try #require(agent.started.last))
     }
 
+    /// A turn that another process stored, and that it died before it ran.
+    func strand(_ content: String, id: String, in threadID: Identifier? = nil) throws {
+        let other = Session(userID: "anna", environment: environment)
+        let client = FakeClient()
+        other.attach(client, expiresAt: 0)
+        other.send(content, to: threadID.map(ThreadReference.known), policy: .enqueue, id: id, from: client)
+        try #require(store.take(.accept)).commit()
+    }
+
     /// A whole turn that says `text`.
     @discardableResult
     func turn(

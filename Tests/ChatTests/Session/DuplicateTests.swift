@@ -88,24 +88,15 @@ struct DuplicateTests {
         world.check(second)
     }
 
-    @Test("a committed message whose answer got lost is adopted: its run runs once")
+    @Test("a message that another process stored and did not run is adopted: its run runs once")
     func adopted() throws {
         let world = ChatWorld()
         let first = world.connect()
-        world.send(first, id: "k")
-        let call = try #require(world.store.take(.accept))
-        call.commit()
-        // The gateway gives up asking.
-        call.fail(.unknown)
-        for _ in 0..<20 {
-            world.environment.advance(2_000)
-            while world.store.fail(.accept, .unknown) {}
-        }
-        #expect(first.summary == ["error unavailable"])
+        try world.strand("hello", id: "k")
         #expect(world.agent.started.isEmpty)
         world.send(first, "hello", id: "k")
         world.store.releaseAll()
-        #expect(first.summary.dropFirst().first == "ack duplicate")
+        #expect(first.summary.first == "ack duplicate")
         let work = try #require(world.agent.started.first)
         work.run.text("late")
         work.run.finish(nil)
@@ -120,14 +111,7 @@ struct DuplicateTests {
     func adoptedWithoutSocket() throws {
         let world = ChatWorld()
         let client = world.connect()
-        world.send(client, id: "k")
-        let call = try #require(world.store.take(.accept))
-        call.commit()
-        call.fail(.unknown)
-        for _ in 0..<20 {
-            world.environment.advance(2_000)
-            while world.store.fail(.accept, .unknown) {}
-        }
+        try world.strand("hello", id: "k")
         world.send(client, id: "k")
         world.detach(client)
         world.store.releaseAll()
@@ -144,14 +128,7 @@ struct DuplicateTests {
         let world = ChatWorld()
         let client = world.connect()
         let thread = try world.turn(client, id: "c1")
-        world.send(client, "first", id: "k", to: thread)
-        let call = try #require(world.store.take(.accept))
-        call.commit()
-        call.fail(.unknown)
-        for _ in 0..<20 {
-            world.environment.advance(2_000)
-            while world.store.fail(.accept, .unknown) {}
-        }
+        try world.strand("first", id: "k", in: thread)
         world.send(client, "first", id: "k", to: thread)
         world.send(client, "second", id: "l", to: thread)
         world.store.releaseAll()
@@ -262,14 +239,7 @@ struct DuplicateAcrossThreadsTests {
         let world = ChatWorld()
         let client = world.connect()
         let thread = try world.turn(client, id: "0")
-        world.send(client, "lost", id: "k", to: thread)
-        let lost = try #require(world.store.take(.accept))
-        lost.commit()
-        lost.fail(.unknown)
-        for _ in 0..<20 {
-            world.environment.advance(2_000)
-            while world.store.fail(.accept, .unknown) {}
-        }
+        try world.strand("lost", id: "k", in: thread)
         // The database holds it as running; it must not refuse the next, so here it was queued.
         world.store.runs[try #require(world.store.clientIDs["anna/k"])]?.status = .queued
         world.send(client, "later", id: "l", to: thread)

@@ -29,20 +29,56 @@ struct StoreFailureTests {
         world.check(client)
     }
 
-    @Test("unknown on accept is asked again, and the message stored once", arguments: [false, true])
-    func acceptUnknown(committed: Bool) throws {
+    @Test(
+        "unknown on accept: its sender hears unavailable and may send again; it is offered until it is stored, once",
+        arguments: [false, true])
+    func acceptInDoubt(committed: Bool) throws {
         let world = ChatWorld()
         let client = world.connect()
         let thread = try #require(world.send(client))
         world.store.fail(.accept, .unknown, committed: committed)
-        #expect(client.summary == [])
-        world.environment.advance(200)
+        #expect(client.summary == ["error unavailable"])
+        world.environment.advance(100)
+        // While it is not known, sent again, it is refused at once, and nothing more is stored or asked.
+        world.send(client, to: thread)
+        world.send(client)
+        #expect(client.summary == ["error unavailable", "error unavailable", "error unavailable"])
+        #expect(world.store.held.count == 1)
+        for error in [StoreError.unavailable(retryAfter: 1), .unknown] {
+            world.store.fail(.accept, error)
+            world.environment.advance(2_000)
+        }
+        client.clear()
         world.store.releaseAll()
-        #expect(client.summary.first == "ack running")
-        #expect(world.store.stored(thread).count == 1)
+        // Nobody was waiting; it is sent again, and its sender hears of it and of what it is answered.
         #expect(world.agent.started.count == 1)
+        world.send(client, to: thread)
+        #expect(client.frames(op: "ack").map { $0["status"]?.string } == ["duplicate"])
+        world.agent.started[0].run.text("reply")
         world.agent.started[0].run.finish(nil)
         world.store.releaseAll()
+        #expect(client.terminals == 1)
+        #expect(world.store.stored(thread).map(\.content) == ["hello", "reply"])
+        world.check(client)
+        world.detach(client)
+        world.environment.advance(70_000)
+        #expect(world.session.isIdle)
+        #expect(world.environment.timerCount == 0)
+    }
+
+    @Test("a cancel of a message in doubt is answered when it is known")
+    func cancelInDoubt() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let thread = try #require(world.send(client))
+        world.store.fail(.accept, .unknown, committed: true)
+        client.clear()
+        world.cancel(client, thread)
+        #expect(client.summary == [])
+        world.environment.advance(100)
+        world.store.releaseAll()
+        #expect(client.summary.last == "ack cancelled")
+        #expect(world.store.runs.values.map(\.status) == [.cancelled])
         world.check(client)
     }
 
@@ -119,6 +155,102 @@ struct StoreFailureTests {
         #expect(world.store.runs[third.input.runID]?.status == .running)
         third.run.finish(nil)
         world.store.releaseAll()
+        world.check(client)
+    }
+
+    @Test("while an end can't be stored, what waits behind it and what comes is unavailable; then all is as before")
+    func sendBehindUnstoredEnd() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let (thread, work) = try world.begin(client)
+        work.run.text("reply")
+        work.run.finish(nil)
+        world.send(client, "behind", id: "2", to: thread)
+        world.send(client, "first of two", id: "3", to: thread, .interrupt)
+        client.clear()
+        world.store.fail(.end, .unavailable(retryAfter: 1))
+        #expect(client.summary == ["error unavailable", "error unavailable"])
+        #expect(client.frames.map(\.id) == ["2", "3"])
+        #expect(client.frames.allSatisfy { $0["retryAfter"]?.integer == 1 })
+        client.clear()
+        // Before it is offered again, and while it is.
+        for id in ["4", "5"] {
+            world.send(client, "later", id: id, to: thread)
+            #expect(world.store.held(.accept).isEmpty)
+            world.store.fail(.sent, .unavailable(retryAfter: 1))
+            #expect(client.summary == ["error unavailable"])
+            client.clear()
+            world.environment.advance(100)
+            #expect(world.store.held(.end).count == 1)
+        }
+        world.store.releaseAll()
+        #expect(client.terminals == 1)
+        try world.turn(client, id: "2", in: thread)
+        #expect(world.store.stored(thread).map(\.content) == ["hello", "reply", "hello", "hi"])
+        world.check(client)
+        world.detach(client)
+        world.environment.advance(70_000)
+        #expect(world.session.isIdle)
+        #expect(world.environment.timerCount == 0)
+    }
+
+    @Test("a message that is known already is acknowledged also while an end can't be stored")
+    func duplicateBehindUnstoredEnd() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let (thread, work) = try world.begin(client)
+        work.run.finish(nil)
+        world.store.fail(.end, .unknown)
+        client.clear()
+        world.send(client, id: "c1", to: thread)
+        #expect(client.summary.first == "ack duplicate")
+        world.send(client, "other", id: "2", to: thread)
+        world.store.release(.sent)
+        #expect(client.summary.last == "error unavailable")
+        world.environment.advance(200)
+        world.store.releaseAll()
+        world.check(client)
+    }
+
+    @Test("while a withdrawal can't be stored, what waits behind it is unavailable, and the cancel is told when it is")
+    func sendBehindUnstoredWithdrawal() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let (thread, work) = try world.begin(client)
+        world.send(client, "queued", id: "2", to: thread)
+        world.store.releaseAll()
+        let queued = try #require(client.frames(op: "ack").last?.runID)
+        world.cancel(client, thread, run: queued)
+        world.send(client, "behind", id: "3", to: thread)
+        client.clear()
+        world.store.fail(.end, .unavailable(retryAfter: 1))
+        #expect(client.summary == ["error unavailable"])
+        #expect(client.frames.map(\.id) == ["3"])
+        world.environment.advance(200)
+        world.store.releaseAll()
+        #expect(client.summary.last == "ack cancelled")
+        work.run.finish(nil)
+        world.store.releaseAll()
+        #expect(world.store.stored(thread).map(\.content) == ["hello", "queued"])
+        world.check(client)
+    }
+
+    @Test("behind a message of which it isn't known whether it was stored, others are unavailable")
+    func sendBehindUnknown() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let thread = try #require(world.send(client, "a", id: "1"))
+        world.send(client, "b", id: "2", to: thread)
+        world.store.fail(.accept, .unknown, committed: true)
+        #expect(client.summary == ["error unavailable", "error unavailable"])
+        #expect(client.frames.map(\.id) == ["1", "2"])
+        world.environment.advance(200)
+        world.store.releaseAll()
+        world.agent.started[0].run.finish(nil)
+        world.store.releaseAll()
+        #expect(world.store.stored(thread).map(\.content) == ["a"])
+        try world.turn(client, id: "2", in: thread)
+        #expect(world.agent.started.count == 2)
         world.check(client)
     }
 
