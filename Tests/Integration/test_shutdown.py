@@ -113,3 +113,19 @@ def test_killed_before_the_first_token(database, user):
             assert duplicate["status"] == "duplicate" and duplicate["runId"] == ack["runId"]
     finally:
         gateway.remove()
+
+
+def test_a_gateway_that_starts_beside_another_leaves_its_runs_alone(gateway, user, database):
+    """Both were given port 0 on the same host: they have ports of their own all the same."""
+    with gateway.connect(user) as chat:
+        ack = chat.send("go")
+        chat.until({"type": "TEXT_MESSAGE_CONTENT"})
+        row = "select node, status, heartbeat_at is not null from runs where id = %s"
+        before = database.rows(row, ack["runId"])
+        other = Gateway(database, name="test_shutdown_beside", AGENT="scripted")
+        try:
+            assert database.rows(row, ack["runId"]) == before
+            assert chat.cancel(ack["threadId"])["status"] == "cancelled"
+            assert database.run_status(ack["runId"]) == "cancelled"
+        finally:
+            other.remove()

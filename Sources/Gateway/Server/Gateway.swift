@@ -51,7 +51,7 @@ package struct Gateway: Service {
         defer { certificates?.close() }
         try await checkDatabase()
         let listening = try listen()
-        let shards = try await makeShards(registry)
+        let shards = try await makeShards(registry, port: listening.port)
         let directory = ShardDirectory(configuration)
         directory.fill(shards)
         let files = openFiles()
@@ -206,11 +206,12 @@ package struct Gateway: Service {
         }
     }
 
-    private func makeShards(_ registry: MetricsRegistry) async throws -> [LoopBound<Shard>] {
+    private func makeShards(_ registry: MetricsRegistry, port: UInt16) async throws -> [LoopBound<Shard>] {
         var generator = SystemRandomNumberGenerator()
         let incarnation = String(generator.next(), radix: 36)
-        // A host name tells gateways on different machines apart, the port those on one machine.
-        let node = "\(ProcessInfo.processInfo.hostName):\(configuration.port)/\(incarnation)"
+        // A host name tells gateways on different machines apart, the port those on one machine: as it was bound, since
+        // several may have asked for any.
+        let node = "\(ProcessInfo.processInfo.hostName):\(port)/\(incarnation)"
         var shards: [LoopBound<Shard>] = []
         for index in 0..<configuration.shards {
             let loop = try EventLoop(label: "parley.shard.\(index)")

@@ -50,6 +50,8 @@ class Gateway:
         if ready:
             line = self.process.line("listening on ")
             self.port = int(line.rsplit(":", 1)[1].rstrip("/"))
+            # The same place when it is started again: by it a gateway knows what its predecessor left.
+            self.settings["HTTP_PORT"] = self.port
 
     @property
     def url(self):
