@@ -41,6 +41,7 @@ package final class EventLoop: @unchecked Sendable {
     private var participants: [any TickParticipant] = []
     private var spareBuffers: [[UInt8]] = []
     private var running = true
+    private var gathering: Gathering
     /// The wakeup's place among the tokens; no slot has this index.
     private static let wakeupToken = UInt64.max
     private static let batch: Int32 = 256
@@ -57,9 +58,15 @@ package final class EventLoop: @unchecked Sendable {
     /// Sees to it that handshakes leave time for everybody else.
     package private(set) lazy var handshakeGate = HandshakeGate(self)
 
+    /// Nanoseconds between ticks that are asked to take more at once (`gather`), unless said otherwise.
+    package static let defaultGathering: UInt64 = 200_000
+
+    /// - Parameter gathering: nanoseconds between the beginnings of ticks while `gather` is asked for; 0: it has no
+    ///   effect.
     /// - Throws: when the process has no descriptors left.
-    package init(label: String) throws(SystemError) {
+    package init(label: String, gathering: UInt64 = EventLoop.defaultGathering) throws(SystemError) {
         self.label = label
+        self.gathering = Gathering(interval: gathering)
         epoll = parley_epoll_create()
         guard epoll >= 0 else { throw SystemError("epoll_create1") }
         wakeup = parley_eventfd()
@@ -176,6 +183,15 @@ package final class EventLoop: @unchecked Sendable {
         participants.append(participant)
     }
 
+    /// Asks for a larger next tick, for peers that send on without waiting for answers: see `Gathering`. All of the loop
+    /// waits for it, for less than a millisecond.
+    package func gather() {
+        gathering.ask()
+    }
+
+    /// Whether the next tick was asked to be a larger one.
+    package var gathers: Bool { gathering.isAsked }
+
     /// An empty buffer with room, from those that the loop keeps for reuse.
     func takeBuffer() -> [UInt8] {
         spareBuffers.popLast() ?? []
@@ -231,6 +247,9 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func tick(_ ready: UnsafeMutableBufferPointer<parley_ready>) {
+        if gathering.isAsked {
+            sleepNanoseconds(gathering.pause(since: now, at: monotonicNanoseconds()))
+        }
         let count = parley_epoll_wait(epoll, ready.baseAddress, Self.batch, timeout())
         now = monotonicNanoseconds()
         if count > 0 {

@@ -69,6 +69,7 @@ package struct ListeningSocket: Sendable {
 package final class Listener: ReadinessHandler {
     private let loop: EventLoop
     private let descriptor: Int32
+    private let receiveBuffer: Int32
     private let accepted: (Int32) -> Void
     private var token: WatchToken?
     private var retry: TimerToken?
@@ -81,11 +82,21 @@ package final class Listener: ReadinessHandler {
     /// How long to leave the listener alone when descriptors or memory have run out.
     private static let backOff: UInt64 = 100_000_000
 
-    /// - Parameter accepted: gets the descriptor of each connection, non-blocking, and owns it from then on.
+    /// Bytes of a connection that the system may hold until they are read, unless said otherwise.
+    package static let defaultReceiveBuffer = 128 * 1024
+
+    /// - Parameters:
+    ///   - receiveBuffer: how many bytes of a connection the system may hold until they are read (it counts twice as
+    ///     many with its own needs); 0: as many as it likes. It is said after the handshake, so the window that the peer
+    ///     was told of is smaller, half of it by default: a burst of small messages, which take up far more than their
+    ///     bytes, does not close the window, and is acknowledged as it comes instead of by every read.
+    ///   - accepted: gets the descriptor of each connection, non-blocking, and owns it from then on.
     package init(
-        _ listening: ListeningSocket, on loop: EventLoop, accepted: @escaping (Int32) -> Void
+        _ listening: ListeningSocket, on loop: EventLoop, receiveBuffer: Int = Listener.defaultReceiveBuffer,
+        accepted: @escaping (Int32) -> Void
     ) throws(SystemError) {
         self.loop = loop
+        self.receiveBuffer = Int32(clamping: receiveBuffer)
         self.accepted = accepted
         descriptor = fcntl(listening.descriptor, F_DUPFD_CLOEXEC, 0)
         guard descriptor >= 0 else { throw SystemError("fcntl") }
@@ -105,6 +116,7 @@ package final class Listener: ReadinessHandler {
             guard token != nil else { return }
             let connection = parley_accept(descriptor, nil, nil)
             if connection >= 0 {
+                bound(connection)
                 accepted(connection)
                 continue
             }
@@ -129,6 +141,12 @@ package final class Listener: ReadinessHandler {
         Glibc.close(descriptor)
         if spare >= 0 { Glibc.close(spare) }
         spare = -1
+    }
+
+    private func bound(_ connection: Int32) {
+        guard receiveBuffer > 0 else { return }
+        var size = receiveBuffer
+        setsockopt(connection, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private func refuseOne() {

@@ -38,3 +38,11 @@ package func wallClockMicroseconds() -> Int64 {
     clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1_000
 }
+
+/// Holds the thread up for about so long, less than a second; not at all for 0.
+func sleepNanoseconds(_ count: UInt64) {
+    guard count > 0 else { return }
+    var time = timespec()
+    time.tv_nsec = Int(min(count, 999_999_999))
+    nanosleep(&time, nil)
+}

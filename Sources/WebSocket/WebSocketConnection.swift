@@ -32,6 +32,8 @@ package final class WebSocketConnection {
 
     /// Kept free in the outbound buffer, so that control frames get through when no message does.
     private static let controlReserve = 512
+    /// A peer from which one read brought so many messages does not wait for an answer before it sends more.
+    private static let streamed = 3
 
     private var machine: WebSocketConnectionMachine
     private var state = State.open
@@ -311,13 +313,17 @@ extension WebSocketConnection: SocketDelegate {
             machine.controlCredit = hub.options.maxControlFramesPerSecond
         }
         var input = bytes
+        var messageCount = 0
         while state == .open || state == .closing {
             switch machine.next(&input) {
             case .needsMore:
+                if role == .server, messageCount >= Self.streamed { hub.loop.gather() }
                 return
             case .text(let payload):
+                messageCount += 1
                 if state == .open { delegate?.webSocket(self, text: payload) }
             case .binary(let payload):
+                messageCount += 1
                 if state == .open { delegate?.webSocket(self, binary: payload) }
             case .ping(let payload):
                 answerPing(payload)

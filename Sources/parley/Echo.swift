@@ -32,6 +32,12 @@ struct Echo: AsyncParsableCommand {
     @Option(help: "Milliseconds without a sign of life.")
     var pongMs = 60_000
 
+    @Option(help: "Microseconds between looks at peers that send without waiting, 0: none.")
+    var gatherUs = 200
+
+    @Option(help: "Bytes of a connection that the system holds until they are read, 0: as many as it likes.")
+    var receiveBufferBytes = 128 << 10
+
     @Flag(inversion: .prefixedNo, help: "Offer permessage-deflate.")
     var deflate = true
 
@@ -63,6 +69,10 @@ struct Echo: AsyncParsableCommand {
         guard maxSockets > 0, maxSocketsPerAddress > 0 else { throw ValidationError("--max-sockets must be positive") }
         guard (1...3_600_000).contains(handshakeMs), (0...3_600_000).contains(pingMs), (1...7_200_000).contains(pongMs)
         else { throw ValidationError("times are in milliseconds, up to an hour") }
+        guard (0...10_000).contains(gatherUs) else { throw ValidationError("--gather-us is 0 to 10000") }
+        guard (0...(1 << 30)).contains(receiveBufferBytes) else {
+            throw ValidationError("--receive-buffer-bytes is 0 to 2^30")
+        }
         guard DeflateConfiguration.Takeover(rawValue: deflateTakeover) != nil else {
             throw ValidationError("--deflate-takeover is none, server, client or both")
         }
@@ -92,6 +102,8 @@ struct Echo: AsyncParsableCommand {
         settings.handshakeMilliseconds = handshakeMs
         settings.pingMilliseconds = pingMs
         settings.pongMilliseconds = pongMs
+        settings.gatherMicroseconds = gatherUs
+        settings.receiveBufferBytes = receiveBufferBytes
         settings.deflate.isOffered = deflate
         settings.deflate.threshold = deflateThreshold
         settings.deflate.takeover = DeflateConfiguration.Takeover(rawValue: deflateTakeover) ?? .none

@@ -24,6 +24,25 @@ struct ListenerTests {
         listening.close()
     }
 
+    @Test("what the system holds of a connection is bounded, unless it may do as it likes", arguments: [0, 40_000])
+    func receiveBuffer(_ size: Int) throws {
+        let test = try TestLoop()
+        let loop = test.loop
+        let listening = try ListeningSocket(host: "127.0.0.1", port: 0)
+        let accepted = Record<Int32>()
+        try test.run { _ = try Listener(listening, on: loop, receiveBuffer: size) { accepted.append($0) } }
+        let client = try #require(Parcel.connect(to: listening.port))
+        #expect(accepted.wait(forCount: 1))
+        var (held, usual): (Int32, Int32) = (0, 0)
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(accepted.values[0], SOL_SOCKET, SO_RCVBUF, &held, &length)
+        getsockopt(listening.descriptor, SOL_SOCKET, SO_RCVBUF, &usual, &length)
+        // The system says what it counts, which is twice as much.
+        #expect(Int(held) == (size == 0 ? Int(usual) : 2 * size))
+        for descriptor in [client] + accepted.values { close(descriptor) }
+        listening.close()
+    }
+
     @Test("a port that is taken is an error")
     func taken() throws {
         let listening = try ListeningSocket(host: "127.0.0.1", port: 0)

@@ -28,8 +28,10 @@ struct ConfigurationTests {
         let configuration = try read([
             "HTTP_PORT": "0", "SHARDS": "3", "AGENT": "scripted", "SCRIPTED_TOKENS": "7", "AUTH_COOKIE": "session",
             "ALLOWED_ORIGINS": "https://a.example, http://b.example:81", "LOG_LEVEL": "Debug",
-            "DATABASE_URL": "postgresql:///x", "AUTH_JWT_SECRET": "s",
+            "DATABASE_URL": "postgresql:///x", "AUTH_JWT_SECRET": "s", "GATHER_US": "50", "RECEIVE_BUFFER_BYTES": "0",
         ])
+        #expect(configuration.gatherMicroseconds == 50)
+        #expect(configuration.receiveBufferBytes == 0)
         #expect(configuration.port == 0)
         #expect(configuration.shards == 3)
         #expect(configuration.agent == .scripted)
@@ -49,6 +51,7 @@ struct ConfigurationTests {
             ("LOG_LEVEL", "loud"), ("MAX_MESSAGE_BYTES", "1"), ("TOKEN_PACE_MS", "1.5"), ("DATABASE_POOL_MAX", "2"),
             ("TLS_CERTIFICATE", "/a"), ("TRUSTED_PROXIES", "10.0.0.0/33"), ("TRUSTED_PROXIES", "proxy.example"),
             ("RATE_LIMIT_BURST", "0"), ("RATE_LIMIT_MESSAGES", "-1"), ("MAX_RUNS_PER_USER", "0"), ("LOG_FORMAT", "xml"),
+            ("GATHER_US", "10001"), ("RECEIVE_BUFFER_BYTES", "-1"),
         ])
     func refused(_ name: String, _ value: String) throws {
         let error = #expect(throws: ConfigurationError.self) { try read([name: value]) }

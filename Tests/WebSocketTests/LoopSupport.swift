@@ -25,6 +25,19 @@ func onLoop<Value: Sendable>(
     }
 }
 
+/// Something to do when the tick ends.
+final class TickEnd: TickParticipant {
+    private let action: () -> Void
+
+    init(_ action: @escaping () -> Void) {
+        self.action = action
+    }
+
+    func tickEnded() {
+        action()
+    }
+}
+
 /// Two sockets connected with each other.
 func socketPair(_ loop: EventLoop, outboundLimit: Int = 1 << 20) throws -> (Socket, Socket) {
     var descriptors: [Int32] = [-1, -1]

@@ -96,6 +96,40 @@ struct WebSocketConnectionTests {
         #expect(ends == [expected])
     }
 
+    @Test(
+        "the loop is to gather when one read brings three messages to a server, whatever comes between them",
+        arguments: [
+            (text("a") + text("b"), false), (text("a") + text("b") + text("c"), true),
+            (text("a") + frame(0x9) + frame(0x2, [1]) + text("c") + Array(text("d")[..<3]), true),
+            (text("a") + Array((0..<5).map { _ in frame(0x9) }.joined()) + text("b"), false),
+        ])
+    func gathers(_ bytes: [UInt8], _ expected: Bool) async throws {
+        let gathers = try await onLoop { (loop, done: @escaping (Bool) -> Void) in
+            let hub = WebSocketHub(loop: loop, options: Self.options())
+            let (near, far) = try socketPair(loop)
+            let server = Recorder()
+            _ = WebSocketConnection(far, hub: hub, delegate: server)
+            server.onMessage = { _ in loop.atEndOfTick(TickEnd { done(loop.gathers) }) }
+            RawPeer(near).socket.write(bytes)
+        }
+        #expect(gathers == expected)
+    }
+
+    @Test("a client waits for nobody: its loop does not gather")
+    func clientDoesNotGather() async throws {
+        let (gathers, count) = try await onLoop { (loop, done: @escaping ((Bool, Int)) -> Void) in
+            let hub = WebSocketHub(loop: loop, options: Self.options())
+            let (near, far) = try socketPair(loop)
+            let client = Recorder()
+            let server = WebSocketConnection(far, hub: hub, delegate: Recorder())
+            _ = WebSocketConnection(near, hub: hub, role: .client, delegate: client)
+            client.onMessage = { _ in loop.atEndOfTick(TickEnd { done((loop.gathers, client.seen.count)) }) }
+            for text in ["a", "b", "c", "d"] { #expect(server.sendText(text)) }
+        }
+        #expect(count == 4)
+        #expect(!gathers)
+    }
+
     @Test("bytes that came with the handshake are taken first")
     func leftover() async throws {
         let seen = try await onLoop { (loop, done: @escaping ([Seen]) -> Void) in

@@ -52,6 +52,8 @@ extension GatewayConfiguration {
         scriptedTokens = try source.integer("scripted.tokens", 0...100_000) ?? scriptedTokens
         scriptedPaceMilliseconds = try source.integer("scripted.pace.ms", 0...60_000) ?? scriptedPaceMilliseconds
         coalescingMilliseconds = try source.integer("coalesce.ms", 0...10_000) ?? coalescingMilliseconds
+        gatherMicroseconds = try source.integer("gather.us", 0...10_000) ?? gatherMicroseconds
+        receiveBufferBytes = try source.integer("receive.buffer.bytes", 0...(1 << 30)) ?? receiveBufferBytes
         contextMessages = try source.integer("context.messages", 1...1_000) ?? contextMessages
 
         maximumMessageBytes = try source.integer("max.message.bytes", 1_024...(16 << 20)) ?? maximumMessageBytes

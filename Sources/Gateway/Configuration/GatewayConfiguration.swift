@@ -67,6 +67,11 @@ package struct GatewayConfiguration: Sendable {
     package var scriptedTokens = 20
     package var scriptedPaceMilliseconds = 0
     package var coalescingMilliseconds = 0
+    /// Microseconds between the ticks of a shard that take what peers send without waiting (`Gathering`), 0: they are not
+    /// kept apart.
+    package var gatherMicroseconds = Int(EventLoop.defaultGathering / 1_000)
+    /// See `Listener`.
+    package var receiveBufferBytes = Listener.defaultReceiveBuffer
     package var contextMessages = 10
 
     package var maximumMessageBytes = 256 * 1024

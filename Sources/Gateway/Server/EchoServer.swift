@@ -19,6 +19,10 @@ package struct EchoSettings: Sendable {
     package var handshakeMilliseconds = 10_000
     package var pingMilliseconds = 0
     package var pongMilliseconds = 60_000
+    /// Microseconds between the ticks that take what peers send without waiting, 0: they are not kept apart.
+    package var gatherMicroseconds = Int(EventLoop.defaultGathering / 1_000)
+    /// See `Listener`.
+    package var receiveBufferBytes = Listener.defaultReceiveBuffer
     package var deflate: DeflateConfiguration
     /// Over TLS when there are any.
     package var certificates: [TLSCertificateFiles] = []
@@ -54,7 +58,7 @@ package struct EchoServer: Service {
         } catch {
             throw StartError.network("cannot listen on \(settings.host):\(settings.port): \(error)")
         }
-        let loop = try EventLoop(label: "parley.echo")
+        let loop = try EventLoop(label: "parley.echo", gathering: UInt64(settings.gatherMicroseconds) * 1_000)
         loop.start()
         let settings = settings
         let server = try await loop.run {
@@ -96,7 +100,9 @@ private final class EchoShard: HTTPHandler {
             total: settings.maximumSockets, perAddress: settings.maximumSocketsPerAddress)
         let http = HTTPServer(on: loop, handler: self, settings: bounds, limiter: limiter)
         self.http = http
-        entrance = try Entrance(listening, to: http, on: loop, tls: tls, timeout: bounds.headTimeout)
+        entrance = try Entrance(
+            listening, to: http, on: loop, receiveBuffer: settings.receiveBufferBytes, tls: tls,
+            timeout: bounds.headTimeout)
     }
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {

@@ -7,12 +7,13 @@ final class Entrance {
     private let acceptor: TLSAcceptor?
 
     /// - Parameters:
+    ///   - receiveBuffer: see `Listener`.
     ///   - tls: nil: connections are plain.
     ///   - timeout: nanoseconds for TLS's handshake.
     ///   - failed: hears of handshakes that came to nothing. Anybody can bring that about.
     init(
-        _ listening: ListeningSocket, to server: HTTPServer, on loop: EventLoop, tls: TLSServerContext?,
-        timeout: UInt64, failed: @escaping (TLSFailure) -> Void = { _ in }
+        _ listening: ListeningSocket, to server: HTTPServer, on loop: EventLoop, receiveBuffer: Int,
+        tls: TLSServerContext?, timeout: UInt64, failed: @escaping (TLSFailure) -> Void = { _ in }
     ) throws(SystemError) {
         acceptor = tls.map { context in
             var limits = HandshakeLimits()
@@ -22,9 +23,9 @@ final class Entrance {
             }
         }
         if let acceptor {
-            listener = try Listener(listening, on: loop) { acceptor.accept($0) }
+            listener = try Listener(listening, on: loop, receiveBuffer: receiveBuffer) { acceptor.accept($0) }
         } else {
-            listener = try Listener(listening, on: loop) { server.accept($0) }
+            listener = try Listener(listening, on: loop, receiveBuffer: receiveBuffer) { server.accept($0) }
         }
     }
 

@@ -214,7 +214,8 @@ package struct Gateway: Service {
         let node = "\(ProcessInfo.processInfo.hostName):\(port)/\(incarnation)"
         var shards: [LoopBound<Shard>] = []
         for index in 0..<configuration.shards {
-            let loop = try EventLoop(label: "parley.shard.\(index)")
+            let loop = try EventLoop(
+                label: "parley.shard.\(index)", gathering: UInt64(configuration.gatherMicroseconds) * 1_000)
             loop.start()
             let (configuration, logger) = (configuration, logger)
             shards.append(
@@ -361,7 +362,8 @@ final class ShardServer {
         handler.shard.httpConnectionCount = { [weak server] in server?.count ?? 0 }
         let logger = handler.shard.logger
         entrance = try Entrance(
-            listening, to: server, on: handler.shard.loop, tls: tls, timeout: settings.headTimeout
+            listening, to: server, on: handler.shard.loop, receiveBuffer: configuration.receiveBufferBytes, tls: tls,
+            timeout: settings.headTimeout
         ) { logger.debug("no TLS handshake", metadata: ["cause": "\($0)"]) }
     }
 

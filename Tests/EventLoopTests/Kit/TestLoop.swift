@@ -7,8 +7,8 @@ struct Timeout: Error {}
 final class TestLoop: Sendable {
     let loop: EventLoop
 
-    init() throws {
-        loop = try EventLoop(label: "test")
+    init(gathering: UInt64 = EventLoop.defaultGathering) throws {
+        loop = try EventLoop(label: "test", gathering: gathering)
         loop.start()
     }
 
