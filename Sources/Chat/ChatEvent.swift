@@ -153,13 +153,29 @@ extension [UInt8] {
     package mutating func append(message: Message) {
         append(#"{"id":""#)
         message.id.append(to: &self)
-        append(#"","role":""#)
-        append(contentsOf: message.role.rawValue.utf8)
+        append(#"""#)
+        append(
+            messageFields: message.role, content: message.content, toolCalls: message.toolCalls,
+            toolCallID: message.toolCallID)
+        if message.status != .complete {
+            append(#","metadata":{"parley":{"status":""#)
+            append(contentsOf: message.status.rawValue.utf8)
+            append(#""}}"#)
+        }
+        append("}")
+    }
+
+    /// Appends what an AG-UI Message object holds behind its id, with the comma before it.
+    package mutating func append(
+        messageFields role: Role, content: String, toolCalls: [ToolCall], toolCallID: String?
+    ) {
+        append(#","role":""#)
+        append(contentsOf: role.rawValue.utf8)
         append(#"","content":"#)
-        append(jsonString: message.content)
-        if !message.toolCalls.isEmpty {
+        append(jsonString: content)
+        if !toolCalls.isEmpty {
             append(#","toolCalls":["#)
-            for (index, call) in message.toolCalls.enumerated() {
+            for (index, call) in toolCalls.enumerated() {
                 if index > 0 { append(",") }
                 append(#"{"id":"#)
                 append(jsonString: call.id)
@@ -171,16 +187,10 @@ extension [UInt8] {
             }
             append("]")
         }
-        if let id = message.toolCallID {
+        if let toolCallID {
             append(#","toolCallId":"#)
-            append(jsonString: id)
+            append(jsonString: toolCallID)
         }
-        if message.status != .complete {
-            append(#","metadata":{"parley":{"status":""#)
-            append(contentsOf: message.status.rawValue.utf8)
-            append(#""}}"#)
-        }
-        append("}")
     }
 
     private mutating func append(usage: Usage) {

@@ -53,28 +53,9 @@ extension [UInt8] {
     mutating func append(agui message: AGUIMessage) {
         append(#"{"id":"#)
         append(jsonString: message.id)
-        append(#","role":""#)
-        append(contentsOf: message.role.rawValue.utf8)
-        append(#"","content":"#)
-        append(jsonString: message.content)
-        if !message.toolCalls.isEmpty {
-            append(#","toolCalls":["#)
-            for (index, call) in message.toolCalls.enumerated() {
-                if index > 0 { append(",") }
-                append(#"{"id":"#)
-                append(jsonString: call.id)
-                append(#","type":"function","function":{"name":"#)
-                append(jsonString: call.name)
-                append(#","arguments":"#)
-                append(jsonString: call.arguments)
-                append("}}")
-            }
-            append("]")
-        }
-        if let id = message.toolCallID {
-            append(#","toolCallId":"#)
-            append(jsonString: id)
-        }
+        append(
+            messageFields: message.role, content: message.content, toolCalls: message.toolCalls,
+            toolCallID: message.toolCallID)
         append("}")
     }
 }
