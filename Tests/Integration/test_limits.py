@@ -6,7 +6,7 @@ from kit.chat import ChatSocket
 from kit.raw import RawConnection, RawWebSocket
 
 SETTINGS = {"MAX_SOCKETS_PER_USER": 3, "MAX_MESSAGES_PER_CONVERSATION": 4, "MAX_CONTENT_LENGTH": 100,
-            "MAX_MESSAGE_BYTES": 4096}
+            "MAX_MESSAGE_BYTES": 4096, "KEEP_ALIVE_SECONDS": 1}
 
 
 def test_too_many_sockets_of_a_user(connect, gateway, user):
@@ -61,6 +61,15 @@ def test_a_token_that_ends(gateway, user):
     assert chat.closed(timeout=40) == 4401
     assert renewed.so_far() == []
     renewed.close()
+
+
+def test_an_idle_connection(gateway):
+    """Kept for further requests as long as KEEP_ALIVE_SECONDS says; then it ends without a word."""
+    with RawConnection(gateway) as raw:
+        for _ in range(3):
+            raw.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert raw.response()[0] == 200
+        assert raw.ended() == b""
 
 
 @pytest.mark.parametrize("begin", [b"", b"GET /ws HTTP/1.1\r\nHost: x\r\n"], ids=["nothing", "half a head"])
