@@ -5,13 +5,13 @@ import EventLoop
 final class WordPacer {
     private let loop: EventLoop
     private let pace: UInt64
-    private var timer: TimerToken?
+    @exclusivity(unchecked) private var timer: TimerToken?
     /// When the next piece is due: counted from the first one, so that the lateness of timers does not add up.
-    private var due: UInt64 = 0
+    @exclusivity(unchecked) private var due: UInt64 = 0
     /// A stream that is behind by more than this goes on from the present instead of catching up, in nanoseconds.
     private static let patience: UInt64 = 1_000_000_000
     /// The one closure all timers of a stream share; it holds this object, so it goes when the stream ends.
-    private var tick: (() -> Void)?
+    @exclusivity(unchecked) private var tick: (() -> Void)?
 
     init(loop: EventLoop, pace: UInt64) {
         self.loop = loop
@@ -28,12 +28,14 @@ final class WordPacer {
             completion()
             return
         }
-        var upcoming = pieces.next()
+        // One variable is one object beside the closure, which is looked at for each piece.
+        var state = (pieces: pieces, upcoming: pieces.next())
+        state.pieces = pieces
         tick = { [self] in
             timer = nil
-            if let piece = upcoming { run.text(piece) }
-            upcoming = pieces.next()
-            if upcoming == nil {
+            if let piece = state.upcoming { run.text(piece) }
+            state.upcoming = state.pieces.next()
+            if state.upcoming == nil {
                 tick = nil
                 completion()
             } else {

@@ -34,6 +34,8 @@ package struct AgentInput: Sendable {
 package protocol AgentRun: AnyObject {
     /// Streams a piece of the answer. Empty pieces are ignored. At most 200 000 code points a run.
     func text(_ delta: String)
+    /// The same, for a piece that lies in a buffer: valid UTF-8, a whole number of characters, read during the call.
+    func text(utf8 delta: UnsafeBufferPointer<UInt8>)
     /// Closes the open text message: the next `text` opens another.
     func endText()
     /// Announces a tool call whose arguments follow, for assistants that stream them.
@@ -56,6 +58,10 @@ package protocol AgentRun: AnyObject {
 }
 
 extension AgentRun {
+    package func text(utf8 delta: UnsafeBufferPointer<UInt8>) {
+        text(String(decoding: delta, as: UTF8.self))
+    }
+
     /// The whole of a call by an assistant that has its arguments ready.
     package func call(id: String, name: String, arguments: JSONObject, completion: @escaping (ToolOutcome) -> Void) {
         toolCallStart(id: id, name: name)

@@ -35,29 +35,6 @@ package struct EventPlace: Sendable {
     }
 }
 
-/// What all text deltas of a message have in common: their JSON around the text and the position.
-package struct TextDeltaEnvelope: Sendable {
-    package let message: Identifier
-    fileprivate let head: [UInt8]
-    fileprivate let place: [UInt8]
-
-    package init(message: Identifier, threadID: Identifier, epoch: String) {
-        self.message = message
-        var head: [UInt8] = []
-        head.append(#"{"type":"TEXT_MESSAGE_CONTENT","messageId":""#)
-        message.append(to: &head)
-        head.append(#"","delta":""#)
-        var place: [UInt8] = []
-        place.append(#"","metadata":{"parley":{"threadId":""#)
-        threadID.append(to: &place)
-        place.append(#"","cursor":""#)
-        place.append(contentsOf: epoch.utf8)
-        place.append(".")
-        self.head = head
-        self.place = place
-    }
-}
-
 extension [UInt8] {
     /// Appends an event as JSON text, in the form of the AG-UI 1.0 models: camelCase, no null, no field that AG-UI
     /// does not define.
@@ -136,17 +113,6 @@ extension [UInt8] {
         append(jsonEscaped: utf8)
         append(#"""#)
         append(place: place)
-    }
-
-    /// The same with what the deltas of one message have in common prepared.
-    package mutating func append(
-        textDelta utf8: UnsafeBufferPointer<UInt8>, in envelope: TextDeltaEnvelope, endingAt position: UInt64
-    ) {
-        append(contentsOf: envelope.head)
-        append(jsonEscaped: utf8)
-        append(contentsOf: envelope.place)
-        append(decimal: position)
-        append(#""}}}"#)
     }
 
     /// Appends an AG-UI Message object.

@@ -47,13 +47,16 @@ final class ChatThread {
     var isStopping = false
     var whenStopped: [() -> Void] = []
 
-    var subscriptions: [Subscription] = []
-    var logs: [(log: RunLog, expires: UInt64)] = []
+    // What each token looks at: nothing is called while one of them is in use.
+    @exclusivity(unchecked) var subscriptions: [Subscription] = []
     /// Up to here everything was handed to the sockets that keep up.
-    var published: UInt64
+    @exclusivity(unchecked) var published: UInt64
     /// For the deltas of the message that is being streamed.
-    var envelope: TextDeltaEnvelope?
-    var coalescingTimer: UInt64?
+    @exclusivity(unchecked) var envelope: TextDeltaEnvelope?
+    @exclusivity(unchecked) var coalescingTimer: UInt64?
+    var logs: [(log: RunLog, expires: UInt64)] = []
+    /// Milliseconds, of the limits; looked at for each token.
+    let coalescingWindow: UInt64
     var logTimer: UInt64?
     private let base: UInt64
 
@@ -65,6 +68,7 @@ final class ChatThread {
         self.isNew = isNew
         self.session = session
         self.environment = environment
+        coalescingWindow = environment.limits.coalescingWindow
         base = environment.freshPosition()
         published = base
         recent = isNew ? [] : nil
@@ -78,7 +82,7 @@ final class ChatThread {
     /// Subscribers whose history is being read.
     var readers: [Reader] = []
     /// Events are being handed out; see `publish`.
-    var isPublishing = false
+    @exclusivity(unchecked) var isPublishing = false
 
     var isUsed: Bool { !subscriptions.isEmpty || !readers.isEmpty || hasWork || !logs.isEmpty }
     var hasWork: Bool { active != nil || !turns.isEmpty || isWriting || !writes.isEmpty }

@@ -25,26 +25,17 @@ extension [UInt8] {
 
     package mutating func append(jsonEscaped utf8: UnsafeBufferPointer<UInt8>) {
         var start = 0
-        for index in 0..<utf8.count {
-            let byte = utf8[index]
-            if byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") { continue }
-            append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<index]))
-            start = index + 1
-            switch byte {
-            case UInt8(ascii: "\""): append(#"\""#)
-            case UInt8(ascii: "\\"): append(#"\\"#)
-            case 0x0A: append(#"\n"#)
-            case 0x0D: append(#"\r"#)
-            case 0x09: append(#"\t"#)
-            case 0x08: append(#"\b"#)
-            case 0x0C: append(#"\f"#)
-            default:
-                append(#"\u00"#)
-                append(Self.hexDigit(byte >> 4))
-                append(Self.hexDigit(byte & 15))
+        while true {
+            let end = start + JSONEscape.plainCount(utf8, from: start)
+            append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<end]))
+            guard end < utf8.count else { return }
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: JSONEscape.mostBytes) { space in
+                guard let base = space.baseAddress else { return }
+                let count = JSONEscape.write(utf8[end], to: base)
+                append(contentsOf: UnsafeBufferPointer(start: base, count: count))
             }
+            start = end + 1
         }
-        append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start...]))
     }
 
     package mutating func append(decimal value: some FixedWidthInteger) {
@@ -92,10 +83,6 @@ extension [UInt8] {
             append(json: member.value)
         }
         append(UInt8(ascii: "}"))
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }
 

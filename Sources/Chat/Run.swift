@@ -9,12 +9,12 @@ final class Run: AgentRun {
     var cancellations: [Answer] = []
     /// The run keeps its thread, and the thread its session, until its end is stored; then it lets go, so that an
     /// assistant that still holds the run holds nothing else.
-    private var thread: ChatThread?
+    @exclusivity(unchecked) private var thread: ChatThread?
     private let environment: any SessionEnvironment
     private var work: (any AgentWork)?
     private var checkpointTimer: UInt64?
     private var checkpointed: UInt64 = 0
-    private let metrics: ChatMetrics
+    let metrics: ChatMetrics
     private var hasSpoken = false
 
     init(turn: Turn, thread: ChatThread, environment: any SessionEnvironment) {
@@ -58,10 +58,15 @@ final class Run: AgentRun {
     // MARK: AgentRun
 
     func text(_ delta: String) {
-        let outcome = machine.text(delta, newID: environment.makeIdentifier)
+        var delta = delta
+        delta.withUTF8 { text(utf8: $0) }
+    }
+
+    func text(utf8 delta: UnsafeBufferPointer<UInt8>) {
+        let outcome = machine.text(utf8: delta, newID: environment.makeIdentifier)
         if case .ignored = outcome { return }
         metrics.deltas &+= 1
-        thread?.publishText()
+        thread?.publishText(of: self)
         if !hasSpoken {
             hasSpoken = true
             if let received = turn.receivedAt { metrics.spoke(after: environment.nowNanoseconds &- received) }

@@ -64,16 +64,15 @@ package struct RunLog: Sendable {
     }
 
     /// Adds to the text of `message`, which the last `textStart` has opened.
-    package mutating func append(text: some Sequence<UInt8>, to message: Identifier) {
+    package mutating func append(text utf8: UnsafeBufferPointer<UInt8>, to message: Identifier) {
         if openMessage != message {
             closeText()
             openMessage = message
             openStart = end
         }
-        let before = openText.count
-        openText.append(contentsOf: text)
-        textBytes += openText.count - before
-        end = openStart + UInt64(openText.count)
+        openText.append(contentsOf: utf8)
+        textBytes += utf8.count
+        end += UInt64(utf8.count)
     }
 
     /// Whether a client that has everything up to `position` can be given the rest: it is not outside the log nor

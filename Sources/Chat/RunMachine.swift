@@ -135,23 +135,47 @@ package struct RunMachine: Sendable {
     }
 
     package mutating func text(_ delta: String, newID: () -> Identifier) -> TextOutcome {
-        guard state == .running, !delta.isEmpty else { return .ignored }
+        var delta = delta
+        return delta.withUTF8 { text(utf8: $0, newID: newID) }
+    }
+
+    /// - Parameter utf8: valid UTF-8, a whole number of characters.
+    package mutating func text(utf8: UnsafeBufferPointer<UInt8>, newID: () -> Identifier) -> TextOutcome {
+        guard state == .running, !utf8.isEmpty else { return .ignored }
         let message = openText ?? openMessage(newID())
-        var utf8 = delta.utf8[...]
-        codePoints += delta.unicodeScalars.count
+        var utf8 = utf8
         var outcome = TextOutcome.taken
+        var (points, hasNUL) = (0, false)
+        for byte in utf8 {
+            if byte & 0xC0 != 0x80 { points += 1 }
+            if byte == 0 { hasNUL = true }
+        }
+        codePoints += points
         if codePoints > replyLength {
-            let kept = delta.unicodeScalars.count - (codePoints - replyLength)
-            utf8 = delta.utf8[..<delta.unicodeScalars.index(delta.startIndex, offsetBy: kept)]
+            utf8 = Self.prefix(points - (codePoints - replyLength), of: utf8)
             codePoints = replyLength
             outcome = .tooLong
         }
-        if utf8.contains(0) {
-            log.append(text: Self.storable(String(decoding: utf8, as: UTF8.self)).utf8, to: message)
+        if hasNUL {
+            var clean = Self.storable(String(decoding: utf8, as: UTF8.self))
+            clean.withUTF8 { log.append(text: $0, to: message) }
         } else if !utf8.isEmpty {
             log.append(text: utf8, to: message)
         }
         return outcome
+    }
+
+    /// So many code points from the beginning.
+    private static func prefix(_ points: Int, of utf8: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        var (count, end) = (0, 0)
+        while end < utf8.count {
+            if utf8[end] & 0xC0 != 0x80 {
+                if count == points { break }
+                count += 1
+            }
+            end += 1
+        }
+        return UnsafeBufferPointer(rebasing: utf8[..<end])
     }
 
     package mutating func endText() {

@@ -134,16 +134,7 @@ extension ChatThread {
             forEachItem(after: from) { item, position in
                 if case .text = item { environment.chatMetrics.textEvents &+= 1 }
                 return encode(item, endingAt: position, replayEnd: 0, scratch: &scratch) { bytes, reached in
-                    var index = 0
-                    // Not over the indices: the list may change under the call.
-                    while index < subscriptions.count {
-                        let client = subscriptions[index].client
-                        if subscriptions[index].position == previous, client.isWritable {
-                            subscriptions[index].position = reached
-                            client.send(bytes)
-                        }
-                        index += 1
-                    }
+                    hand(bytes, from: previous, to: reached)
                     previous = reached
                     return true
                 }
@@ -151,66 +142,69 @@ extension ChatThread {
         }
     }
 
+    /// Bytes of stack in which a delta is encoded; one that may need more goes the general way.
+    private static let deltaRoom = 1_024
+
     /// Hands out a text delta when that is all that is new: the same as a round of `publish`, by the shortest way, since
     /// each token takes it.
     ///
-    /// - Returns: `false` when there is more to hand out than one delta, or a round is under way.
+    /// - Returns: `false` when there is more to hand out than one short delta, or a round is under way.
     private func publishDelta(of run: Run) -> Bool {
         guard !isPublishing, coalescingTimer == nil else { return false }
-        guard !subscriptions.isEmpty else {
-            published = newest
-            return true
-        }
         let from = published
         let reached = run.machine.log.end
-        let limit = environment.limits.mergedDelta
-        var scratch = session.takeScratch()
-        // The log is not in use any more when the sockets get the bytes: they may come back in.
-        let isDelta =
-            run.machine.log.withTail(after: from) { message, bytes in
-                guard bytes.count <= limit else { return false }
+        guard !subscriptions.isEmpty else {
+            published = reached
+            return true
+        }
+        let isDelta = withUnsafeTemporaryAllocation(byteCount: Self.deltaRoom, alignment: 1) { space in
+            let count = run.machine.log.withTail(after: from) { message, bytes in
                 if envelope?.message != message {
                     envelope = TextDeltaEnvelope(message: message, threadID: id, epoch: environment.epoch)
                 }
-                guard let envelope else { return false }
-                scratch.append(textDelta: bytes, in: envelope, endingAt: reached)
-                return true
-            } ?? false
-        if isDelta {
-            published = reached
-            isPublishing = true
-            scratch.withUnsafeBytes { bytes in
-                var index = 0
-                while index < subscriptions.count {
-                    let client = subscriptions[index].client
-                    if subscriptions[index].position == from, client.isWritable {
-                        subscriptions[index].position = reached
-                        client.send(bytes)
-                    }
-                    index += 1
-                }
+                guard let envelope, envelope.room(for: bytes.count) <= space.count else { return 0 }
+                return envelope.write(bytes, endingAt: reached, to: space)
             }
+            guard let count, count > 0 else { return false }
+            published = reached
+            run.metrics.textEvents &+= 1
+            // The log is not in use any more when the sockets get the bytes: they may come back in.
+            isPublishing = true
+            hand(UnsafeRawBufferPointer(rebasing: space[..<count]), from: from, to: reached)
             isPublishing = false
+            return true
         }
-        session.giveBack(&scratch)
         guard isDelta else { return false }
         // Somebody came back in, or cannot keep up.
         if published != newest || subscriptions.contains(where: { $0.position != published }) { publish() }
         return true
     }
 
-    /// The same for text, which may wait for the end of the coalescing window. The first piece of a message leaves at
-    /// once, with the event that opens it.
-    func publishText() {
-        let window = environment.limits.coalescingWindow
-        guard window > 0 else {
-            if let active, publishDelta(of: active) { return }
+    /// Gives an event to all that have everything before it and have room.
+    private func hand(_ event: UnsafeRawBufferPointer, from: UInt64, to reached: UInt64) {
+        var index = 0
+        // Not over the indices: the list may change under the call.
+        while index < subscriptions.count {
+            let client = subscriptions[index].client
+            if subscriptions[index].position == from, client.isWritable {
+                subscriptions[index].position = reached
+                client.send(event)
+            }
+            index += 1
+        }
+    }
+
+    /// The same as `publish` for text, which may wait for the end of the coalescing window. The first piece of a message
+    /// leaves at once, with the event that opens it.
+    func publishText(of run: Run) {
+        guard coalescingWindow > 0 else {
+            if active === run, publishDelta(of: run) { return }
             publish()
             return
         }
         guard coalescingTimer == nil else { return }
         publish()
-        coalescingTimer = environment.schedule(after: window) { [self] in
+        coalescingTimer = environment.schedule(after: coalescingWindow) { [self] in
             coalescingTimer = nil
             publish()
         }

@@ -38,8 +38,9 @@ package final class EventLoop: @unchecked Sendable {
     private var slots: [Slot] = []
     private var freeSlots: [UInt32] = []
     private var timers: TimerWheel
-    private var participants: [any TickParticipant] = []
-    private var spareBuffers: [[UInt8]] = []
+    // Looked at for each socket of a tick; nothing is called while one of them is in use.
+    @exclusivity(unchecked) private var participants: [any TickParticipant] = []
+    @exclusivity(unchecked) private var spareBuffers: [[UInt8]] = []
     private var running = true
     private var gathering: Gathering
     /// The wakeup's place among the tokens; no slot has this index.
@@ -47,11 +48,11 @@ package final class EventLoop: @unchecked Sendable {
     private static let batch: Int32 = 256
 
     /// What the loop's sockets have taken from and given to the system since the start, in bytes.
-    package internal(set) var bytesReceived = 0
-    package internal(set) var bytesSent = 0
+    @exclusivity(unchecked) package internal(set) var bytesReceived = 0
+    @exclusivity(unchecked) package internal(set) var bytesSent = 0
 
     /// Monotonic nanoseconds at the beginning of the tick.
-    package private(set) var now: UInt64
+    @exclusivity(unchecked) package private(set) var now: UInt64
 
     /// What the TLS sockets of the loop share; made for the first of them.
     private(set) lazy var tlsWire = TLSWire()
@@ -197,9 +198,15 @@ package final class EventLoop: @unchecked Sendable {
         spareBuffers.popLast() ?? []
     }
 
-    /// Gives a buffer back; small and large ones are let go, so that what is kept is bounded (64 of at most 64 KiB).
+    /// Buffers that are kept: of at most 64 KiB, and of at most 4 KiB, of which a tick may use one for each socket.
+    private static let (keptBuffers, keptSmallBuffers) = (64, 1_024)
+
+    /// Gives a buffer back; tiny and large ones are let go, so that what is kept is bounded (8 MiB).
     func recycle(_ buffer: consuming [UInt8]) {
-        guard spareBuffers.count < 64, buffer.capacity >= 256, buffer.capacity <= 1 << 16 else { return }
+        let capacity = buffer.capacity
+        guard capacity >= 256, capacity <= 1 << 16,
+            spareBuffers.count < (capacity <= 1 << 12 ? Self.keptSmallBuffers : Self.keptBuffers)
+        else { return }
         buffer.removeAll(keepingCapacity: true)
         spareBuffers.append(buffer)
     }

@@ -28,10 +28,10 @@ package final class Socket: ReadinessHandler, TickParticipant {
     package static let defaultOutboundLimit = 1 << 20
 
     package let loop: EventLoop
-    package var delegate: (any SocketDelegate)?
-    package private(set) var isOpen = true
+    @exclusivity(unchecked) package var delegate: (any SocketDelegate)?
+    @exclusivity(unchecked) package private(set) var isOpen = true
     /// The most bytes that may wait for the peer.
-    package var outboundLimit: Int
+    @exclusivity(unchecked) package var outboundLimit: Int
 
     /// What the socket's being open holds, such as a place among a bounded number: let go when it closes, or goes to
     /// another loop.
@@ -42,10 +42,11 @@ package final class Socket: ReadinessHandler, TickParticipant {
 
     let descriptor: Int32
     private var token: WatchToken?
-    private(set) var outbound: [UInt8] = []
-    var sent = 0
+    // What each write and send looks at, several times: nothing is called while one of them is in use.
+    @exclusivity(unchecked) private(set) var outbound: [UInt8] = []
+    @exclusivity(unchecked) var sent = 0
+    @exclusivity(unchecked) var flags: Flags = []
     private var interest: Interest = .read
-    var flags: Flags = []
     private var lingerTimer: TimerToken?
 
     struct Flags: OptionSet {
@@ -115,6 +116,19 @@ package final class Socket: ReadinessHandler, TickParticipant {
         guard isOpen, !flags.contains(.lingering), outboundCount + bytes.count <= outboundLimit else { return false }
         prepareOutbound()
         outbound.append(contentsOf: bytes)
+        enlist()
+        return true
+    }
+
+    /// The same for what lies in two places: both or neither.
+    @discardableResult
+    package func write(_ bytes: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer) -> Bool {
+        guard isOpen, !flags.contains(.lingering), outboundCount + bytes.count + more.count <= outboundLimit else {
+            return false
+        }
+        prepareOutbound()
+        outbound.append(contentsOf: bytes)
+        outbound.append(contentsOf: more)
         enlist()
         return true
     }

@@ -236,17 +236,16 @@ package final class WebSocketConnection {
             return false
         }
         var space: (UInt64, UInt64) = (0, 0)
-        let taken = withUnsafeMutableBytes(of: &space) { space in
+        return withUnsafeMutableBytes(of: &space) { space in
             header.write(to: space)
-            return socket.write(UnsafeRawBufferPointer(rebasing: space[..<header.count]))
-        }
-        guard taken else { return false }
-        if let key = header.maskingKey {
+            let head = UnsafeRawBufferPointer(rebasing: space[..<header.count])
+            guard let key = header.maskingKey else { return socket.write(head, payload) }
             var masked = [UInt8](payload)
-            masked.withUnsafeMutableBytes { _ = Masking.apply(key, to: $0) }
-            return socket.write(masked)
+            return masked.withUnsafeMutableBytes { bytes in
+                Masking.apply(key, to: bytes)
+                return socket.write(head, UnsafeRawBufferPointer(bytes))
+            }
         }
-        return payload.isEmpty || socket.write(payload)
     }
 
     /// A client's keys must be unpredictable (RFC 6455 section 10.3).

@@ -11,13 +11,13 @@ struct RunLogTests {
         var log = RunLog(runID: Self.message, start: 100)
         log.append(.runStarted(runID: Self.message, message: Message(id: Self.other, role: .user, content: "x")))
         log.append(.textStart(Self.message))
-        log.append(text: "aé".utf8, to: Self.message)
-        log.append(text: "漢".utf8, to: Self.message)
+        log.append(text: "aé", to: Self.message)
+        log.append(text: "漢", to: Self.message)
         log.append(.toolCallEnd(id: "t"))
-        log.append(text: "😀".utf8, to: Self.message)
+        log.append(text: "😀", to: Self.message)
         log.append(.textEnd(Self.message))
         log.append(.textStart(Self.other))
-        log.append(text: "open".utf8, to: Self.other)
+        log.append(text: "open", to: Self.other)
         return log
     }
 
@@ -58,7 +58,7 @@ struct RunLogTests {
         log.trim()
         #expect(log.complete == 10 && log.drops == 0, "90 bytes are within it")
         log.append(.textStart(Self.message))
-        log.append(text: String(repeating: "t", count: 30).utf8, to: Self.message)
+        log.append(text: String(repeating: "t", count: 30), to: Self.message)
         let end = log.end
         log.trim()
         #expect(log.complete == end && log.drops == 1)
@@ -73,7 +73,7 @@ struct RunLogTests {
         log.trim()
         #expect(log.drops == 1, "nothing is left that would help")
         log.append(.toolCallResult(message: Self.other, id: "b", content: "done"))
-        log.append(text: String(repeating: "u", count: 200).utf8, to: Self.message)
+        log.append(text: String(repeating: "u", count: 200), to: Self.message)
         log.trim()
         #expect(log.drops == 2)
         #expect(log.text(of: Self.message).count == 230)
@@ -83,9 +83,9 @@ struct RunLogTests {
     func textInParts() {
         var log = RunLog(runID: Self.message, start: 0)
         log.append(.textStart(Self.message))
-        log.append(text: "one ".utf8, to: Self.message)
+        log.append(text: "one ", to: Self.message)
         log.append(.toolCallEnd(id: "t"))
-        log.append(text: "two".utf8, to: Self.message)
+        log.append(text: "two", to: Self.message)
         #expect(log.text(of: Self.message) == "one two")
     }
 
@@ -128,5 +128,12 @@ struct RunLogTests {
         #expect(!log.canResume(after: 6))
         #expect(!log.canResume(after: 8))
         #expect(rest(log, after: 7).isEmpty)
+    }
+}
+
+extension RunLog {
+    fileprivate mutating func append(text: String, to message: Identifier) {
+        var text = text
+        text.withUTF8 { append(text: $0, to: message) }
     }
 }

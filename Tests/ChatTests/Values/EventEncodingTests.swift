@@ -57,6 +57,32 @@ struct EventEncodingTests {
         }
     }
 
+    @Test("the short way of a text delta writes what the general one does")
+    func envelope() {
+        let envelope = TextDeltaEnvelope(message: Self.b, threadID: Self.a, epoch: "epoch")
+        let texts = ["", "word ", Self.nasty, "\u{0}\u{1F}\u{7F}", "漢😀", String(repeating: "\u{1}", count: 300)]
+        let positions = (0..<20).flatMap { power in
+            let ten = (0..<power).reduce(UInt64(1)) { value, _ in value * 10 }
+            return [ten - 1, ten, ten + 1]
+        }
+        for var text in texts {
+            text.withUTF8 { utf8 in
+                let room = envelope.room(for: utf8.count)
+                for position in positions + [.max] {
+                    var expected: [UInt8] = []
+                    expected.append(
+                        textDelta: utf8, of: Self.b,
+                        at: EventPlace(threadID: Self.a, epoch: "epoch", position: position, isReplay: false))
+                    var written = [UInt8](repeating: 0, count: room)
+                    let count = written.withUnsafeMutableBytes { envelope.write(utf8, endingAt: position, to: $0) }
+                    #expect(Array(written[..<count]) == expected)
+                }
+                var small = [UInt8](repeating: 0, count: room - 1)
+                #expect(small.withUnsafeMutableBytes { envelope.write(utf8, endingAt: 1, to: $0) } == 0)
+            }
+        }
+    }
+
     @Test("a text delta")
     func delta() throws {
         var bytes: [UInt8] = []

@@ -20,6 +20,21 @@ struct JSONWritingTests {
         #expect(value.description == text)
     }
 
+    @Test("every byte at every place of a text that is looked at eight bytes at a time")
+    func places() {
+        for byte in UInt8(0)..<0x80 {
+            var alone: [UInt8] = []
+            alone.append(jsonEscaped: String(Unicode.Scalar(byte)))
+            for place in 0..<20 {
+                let before = String(repeating: "é", count: place / 2) + (place % 2 == 0 ? "" : "a")
+                let after = String(repeating: "~", count: 20 - place)
+                var bytes: [UInt8] = []
+                bytes.append(jsonEscaped: before + String(Unicode.Scalar(byte)) + after + String(Unicode.Scalar(byte)))
+                #expect(bytes == Array(before.utf8) + alone + Array(after.utf8) + alone)
+            }
+        }
+    }
+
     @Test("what is written is read again, for every character below U+0800 and some above")
     func roundTrip() throws {
         for value in Array(0..<UInt32(0x800)) + [0xD7FF, 0xE000, 0xFFFD, 0xFFFF, 0x10000, 0x10FFFF] {
