@@ -44,11 +44,46 @@ struct HTTPChunkedDecoder {
                 state = size == remaining ? .dataCarriageReturn : .data(remaining: remaining - size)
                 return .body(input.consume(size))
             }
+            if takeLine(&input, limits) { continue }
             guard let byte = input.first else { return .incomplete }
             _ = input.consume(1)
             if let refusal = step(byte, limits) { return .refused(refusal) }
             if case .finished = state { return .end }
         }
+    }
+
+    /// Most digits of a size that is read at once: nothing that overflows.
+    private static let shortDigits = 7
+
+    /// The line that ends a chunk's data, or the one with the next chunk's size, in one go, if all of it is there and has
+    /// nothing but what must be. `false`: nothing was taken, byte by byte it goes.
+    private mutating func takeLine(_ input: inout UnsafeRawBufferPointer, _ limits: HTTPLimits) -> Bool {
+        switch state {
+        case .dataCarriageReturn:
+            guard Self.endsLine(input, at: 0) else { return false }
+            _ = input.consume(2)
+            state = .size(digits: 0, value: 0)
+            return true
+        case .size(digits: 0, value: 0):
+            var (position, size) = (0, 0)
+            while position < min(input.count, Self.shortDigits), let digit = HTTPByte.hexValue(input[position]) {
+                size = size * 16 + digit
+                position += 1
+            }
+            guard size > 0, size <= limits.bodyBytes - bodyBytes, Self.endsLine(input, at: position) else {
+                return false
+            }
+            _ = input.consume(position + 2)
+            bodyBytes += size
+            state = .data(remaining: size)
+            return true
+        default: return false
+        }
+    }
+
+    private static func endsLine(_ input: UnsafeRawBufferPointer, at position: Int) -> Bool {
+        position + 2 <= input.count && input[position] == HTTPByte.carriageReturn
+            && input[position + 1] == HTTPByte.lineFeed
     }
 
     private mutating func step(_ byte: UInt8, _ limits: HTTPLimits) -> HTTPRefusal? {

@@ -49,9 +49,10 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
     private let transport: any AgentTransport
     private let report: (String) -> Void
     /// `nil` once the turn is over.
-    private var run: (any AgentRun)?
+    @exclusivity(unchecked) private var run: (any AgentRun)?
     private var request: ChatCompletionsRequest
-    private var assembler: ChatCompletionsAssembler
+    /// It calls nobody.
+    @exclusivity(unchecked) private var assembler: ChatCompletionsAssembler
     private var stream: (any AgentStream)?
     private var steps = 0
     /// What the steps before this one counted.
@@ -102,6 +103,11 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
             stream?.reject(ChatCompletionsAssembler.failure(data))
             return
         }
+        if let text = assembler.takeText(data) {
+            commit()
+            run?.text(utf8: text)
+            return
+        }
         actions.removeAll(keepingCapacity: true)
         do {
             try assembler.take(data, into: &actions)
@@ -139,12 +145,16 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
 
     // MARK: Inside
 
+    /// Something is shown: from here the request is not sent again.
+    private func commit() {
+        guard !hasCommitted else { return }
+        hasCommitted = true
+        stream?.commit()
+    }
+
     private func show(_ actions: [ChatCompletionsAssembler.Action]) {
         guard !actions.isEmpty else { return }
-        if !hasCommitted {
-            hasCommitted = true
-            stream?.commit()
-        }
+        commit()
         for action in actions {
             switch action {
             case .text(let text): run?.text(text)

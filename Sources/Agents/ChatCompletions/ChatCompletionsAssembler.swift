@@ -27,7 +27,8 @@ package struct ChatCompletionsAssembler: Sendable {
         case truncated
     }
 
-    package private(set) var text = ""
+    /// The text so far, as UTF-8.
+    private var utf8: [UInt8] = []
     package private(set) var calls = ToolCallAssembly()
     /// What the server counted, of which the last word is taken: some send a running sum in every chunk.
     package private(set) var usage: Usage?
@@ -37,15 +38,29 @@ package struct ChatCompletionsAssembler: Sendable {
     /// A chunk with usage and no choices, which only comes at the end.
     private var hasClosingUsage = false
     package private(set) var ids: CallIDs
+    private var form = TextChunkForm()
 
     /// - Parameter ids: those that the run has used so far.
     package init(ids: CallIDs) {
         self.ids = ids
     }
 
+    /// The text so far.
+    package var text: String { String(decoding: utf8, as: UTF8.self) }
+
     /// Whether something says that the reply is whole.
     package var isWhole: Bool {
-        isDone || finishReason != nil || (hasClosingUsage && !(text.isEmpty && calls.isEmpty))
+        isDone || finishReason != nil || (hasClosingUsage && !(utf8.isEmpty && calls.isEmpty))
+    }
+
+    /// The data of one event, if it is the next piece of text in the form of the piece before: the usual case, which
+    /// costs a comparison.
+    ///
+    /// - Returns: the text, valid UTF-8, where it lies in the data. `nil`: nothing was taken; `take` reads it.
+    package mutating func takeText(_ data: UnsafeRawBufferPointer) -> UnsafeBufferPointer<UInt8>? {
+        guard !isDone, let piece = form.text(of: data) else { return nil }
+        utf8.append(contentsOf: piece)
+        return piece
     }
 
     /// The data of one event.
@@ -59,7 +74,8 @@ package struct ChatCompletionsAssembler: Sendable {
             isDone = true
             return
         }
-        if let piece = TextChunk.text(data) {
+        if let (piece, range) = TextChunk.read(data) {
+            form.learn(data, textAt: range)
             take(content: .string(piece), into: &actions)
         } else {
             try takeWhole(data, into: &actions)
@@ -119,7 +135,7 @@ package struct ChatCompletionsAssembler: Sendable {
         switch content {
         case .string(let piece):
             guard !piece.isEmpty else { return }
-            text += piece
+            utf8.append(contentsOf: piece.utf8)
             actions.append(.text(piece))
         case .array(let parts):
             for part in parts where part["type"]?.string ?? "text" == "text" {

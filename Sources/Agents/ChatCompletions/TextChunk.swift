@@ -6,12 +6,19 @@ package struct TextChunk {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
     private var text: String?
+    /// Where the text stands, as it does in the JSON.
+    private var textRange = 0..<0
 
     /// - Returns: the text, which may be empty; `nil`: the chunk is of another form.
     package static func text(_ bytes: UnsafeRawBufferPointer) -> String? {
+        read(bytes)?.text
+    }
+
+    /// - Returns: the text and where it stands between its quotes.
+    package static func read(_ bytes: UnsafeRawBufferPointer) -> (text: String, range: Range<Int>)? {
         var chunk = TextChunk(bytes: bytes)
-        guard chunk.readChunk(), chunk.position == bytes.count else { return nil }
-        return chunk.text
+        guard chunk.readChunk(), chunk.position == bytes.count, let text = chunk.text else { return nil }
+        return (text, chunk.textRange)
     }
 
     private init(bytes: UnsafeRawBufferPointer) {
@@ -137,6 +144,7 @@ package struct TextChunk {
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
                 let slice = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+                textRange = start..<position
                 position += 1
                 return escapes == 0
                     ? String(validating: slice.bindMemory(to: UInt8.self), as: UTF8.self)

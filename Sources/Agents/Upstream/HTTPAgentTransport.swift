@@ -52,7 +52,7 @@ private final class UpstreamBridge: AgentStream, UpstreamReceiver {
     }
 
     func upstream(_ call: UpstreamCall, event: ServerSentEvent) {
-        receiver?.event(event.data, isError: event.event.elementsEqual("error".utf8))
+        receiver?.event(event.data, isError: !event.event.isEmpty && event.event.elementsEqual("error".utf8))
     }
 
     func upstreamRestarts(_ call: UpstreamCall) {

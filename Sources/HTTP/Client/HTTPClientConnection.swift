@@ -7,8 +7,9 @@ final class HTTPClientConnection: SocketDelegate {
     /// Ends before its connections when it is let go: the loop still tells them that their sockets are closed.
     private weak var client: HTTPClient?
     private let limits: HTTPResponseLimits
-    private var parser: HTTPResponseParser
-    private var exchange: HTTPExchange?
+    /// It calls nobody.
+    @exclusivity(unchecked) private var parser: HTTPResponseParser
+    @exclusivity(unchecked) private var exchange: HTTPExchange?
     /// It has served before: its peer may have closed it meanwhile.
     private var isReused = false
     private var keepsAlive = false

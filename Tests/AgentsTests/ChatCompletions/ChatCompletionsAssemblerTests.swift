@@ -155,6 +155,68 @@ private struct Reading {
         #expect(Array(row.chunk.utf8).withUnsafeBytes { TextChunk.text($0) } == row.text)
     }
 
+    /// What is read by comparing it with a chunk before, the reader of whole chunks reads in the same way: every event of
+    /// every dialect as the one before, every other one of it behind that, with each byte changed.
+    @Test(arguments: Dialect.all)
+    func theFormAgrees(_ dialect: Dialect) {
+        var parser = ServerSentEventParser()
+        var events: [[UInt8]] = []
+        Array(dialect.stream.utf8).withUnsafeBytes { bytes in
+            _ = parser.feed(bytes) { event in
+                events.append(Array(event.data))
+                return true
+            }
+        }
+        for teacher in events {
+            guard let range = teacher.withUnsafeBytes({ TextChunk.read($0)?.range }) else { continue }
+            var form = TextChunkForm()
+            teacher.withUnsafeBytes { form.learn($0, textAt: range) }
+            for var event in events + [teacher] {
+                for position in event.indices {
+                    let byte = event[position]
+                    for changed in [byte, 0x00, 0x22, 0x5C, 0x41, 0x7F, 0xC3] as [UInt8] {
+                        event[position] = changed
+                        event.withUnsafeBytes { chunk in
+                            guard let text = form.text(of: chunk) else { return }
+                            #expect(TextChunk.text(chunk) == String(decoding: text, as: UTF8.self))
+                        }
+                    }
+                    event[position] = byte
+                }
+            }
+        }
+    }
+
+    /// A stream's second chunk on is read by comparing, whatever characters it has; what is escaped or no text is not.
+    @Test func theFormIsLearnt() {
+        let (head, tail) = (#"{"id":"c","choices":[{"index":0,"delta":{"content":""#, #""},"finish_reason":null}]}"#)
+        var assembler = ChatCompletionsAssembler(ids: CallIDs(seed: 1))
+        func read(_ text: [UInt8], tail: String = tail) -> String? {
+            (Array(head.utf8) + text + Array(tail.utf8)).withUnsafeBytes { chunk in
+                if let text = assembler.takeText(chunk) { return String(decoding: text, as: UTF8.self) }
+                var actions: [ChatCompletionsAssembler.Action] = []
+                try? assembler.take(chunk, into: &actions)
+                return nil
+            }
+        }
+        #expect(read(Array("one".utf8)) == nil)
+        for text in ["two", " ", "é漢😀", "}", String(repeating: "x", count: 5_000)] {
+            #expect(read(Array(text.utf8)) == text)
+        }
+        for text in [[], Array(#"\n"#.utf8), [0x0A], [0xC3], [0xED, 0xA0, 0x80], Array(#"","x":""#.utf8)] as [[UInt8]] {
+            #expect(read(text) == nil)
+        }
+        #expect(assembler.text == "onetwo é漢😀}" + String(repeating: "x", count: 5_000) + "\n")
+        // Another form is learnt, but not for ever; the last of the chunks above was one.
+        for number in 1...10 {
+            let other = #""},"finish_reason":null}],"created":\#(number)}"#
+            #expect(read(Array("a".utf8), tail: other) == nil)
+            #expect(read(Array("b".utf8), tail: other) == (number + 1 < TextChunkForm.mostLessons ? "b" : nil))
+        }
+        #expect(read(Array("end".utf8), tail: #""},"finish_reason":"stop"}]}"#) == nil)
+        #expect(assembler.isWhole)
+    }
+
     @Test func tooManyCallsAreAnError() {
         let chunk = (0...ToolCallAssembly.callLimit).map { #"{"index":\#($0),"id":"c\#($0)","function":{"name":"x"}}"# }
         let stream = #"data: {"choices":[{"delta":{"tool_calls":[\#(chunk.joined(separator: ","))]}}]}"# + "\n\n"
