@@ -3,19 +3,21 @@
 /// It is what the assistant speaks to; each call goes to the machine, and what that adds to the log is published to
 /// the thread's sockets.
 final class Run: AgentRun {
+    // First what each piece of text looks at, with the machine's own behind it.
+
+    /// The run keeps its thread, and the thread its session, until its end is stored; then it lets go, so that an
+    /// assistant that still holds the run holds nothing else.
+    @exclusivity(unchecked) private var thread: ChatThread?
+    let metrics: ChatMetrics
+    private let environment: any SessionEnvironment
+    private var hasSpoken = false
+    private var checkpointTimer: UInt64?
     var machine: RunMachine
     let turn: Turn
     /// Who asked for it to be cancelled, and is answered when the end is durable.
     var cancellations: [Answer] = []
-    /// The run keeps its thread, and the thread its session, until its end is stored; then it lets go, so that an
-    /// assistant that still holds the run holds nothing else.
-    @exclusivity(unchecked) private var thread: ChatThread?
-    private let environment: any SessionEnvironment
     private var work: (any AgentWork)?
-    private var checkpointTimer: UInt64?
     private var checkpointed: UInt64 = 0
-    let metrics: ChatMetrics
-    private var hasSpoken = false
 
     init(turn: Turn, thread: ChatThread, environment: any SessionEnvironment) {
         self.turn = turn

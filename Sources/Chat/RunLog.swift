@@ -27,23 +27,24 @@ package struct RunLog: Sendable {
         var content: Content
     }
 
+    // What each delta looks at stands together.
+    package private(set) var end: UInt64
+    /// The text that is growing, kept apart from the entries so that it grows in place.
+    private var openText: [UInt8] = []
+    private var openMessage: Identifier?
+    private var openStart: UInt64 = 0
+    /// Bytes of the text, and of the tool calls' arguments and results.
+    private var textBytes = 0
+    private var callBytes = 0
     package let runID: Identifier
     package let start: UInt64
-    package private(set) var end: UInt64
     /// From here on nothing is missing. It moves when the log passes its bound and lets the events of answered tool
     /// calls go: who left off before it gets a snapshot, and of this run the text.
     package private(set) var complete: UInt64
     /// How often that has happened.
     package private(set) var drops = 0
     private let bound: Int
-    /// Bytes of the text, and of the tool calls' arguments and results.
-    private var textBytes = 0
-    private var callBytes = 0
     private var entries: [Entry] = []
-    /// The text that is growing, kept apart from the entries so that it grows in place.
-    private var openText: [UInt8] = []
-    private var openMessage: Identifier?
-    private var openStart: UInt64 = 0
 
     /// - Parameters:
     ///   - start: the thread's position before the run's first event.

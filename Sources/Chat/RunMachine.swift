@@ -24,6 +24,10 @@ package struct RunMachine: Sendable {
     /// The first event, which the log will share: it holds the user's message.
     private let opening: ChatEvent
     package private(set) var state: State = .queued
+    // What each piece of text looks at stands together.
+    private var openText: Identifier?
+    private var codePoints = 0
+    private let replyLength: Int
     package private(set) var log: RunLog
     package private(set) var usage: Usage?
     package private(set) var failure: RunFailure?
@@ -47,13 +51,10 @@ package struct RunMachine: Sendable {
 
     private var drafts: [Draft] = []
     private var calls: [Call] = []
-    private var openText: Identifier?
     /// The assistant message that further tool calls of this step join.
     private var step: Int?
     private var operations = 0
-    private var codePoints = 0
     private var callBytes = 0
-    private let replyLength: Int
 
     package init(runID: Identifier, message: Message, position: UInt64, replyLength: Int, logBytes: Int = 1 << 20) {
         self.runID = runID

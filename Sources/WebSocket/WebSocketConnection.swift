@@ -35,13 +35,14 @@ package final class WebSocketConnection {
     /// A peer from which one read brought so many messages does not wait for an answer before it sends more.
     private static let streamed = 3
 
-    private var machine: WebSocketConnectionMachine
-    private var state = State.open
+    // What each message looks at, before what is large.
+    @exclusivity(unchecked) private var state = State.open
     private let role: Role
     /// What this end compresses with; 0 when permessage-deflate was not agreed on.
     private let windowBits: UInt8
     /// What messages are compressed with; nil when permessage-deflate was not agreed on.
     private let codec: DeflateCodec?
+    private var machine: WebSocketConnectionMachine
     /// The newest ping that could not be answered because the peer took nothing.
     private var owedPong: [UInt8]?
     private var lastReceived: UInt64
