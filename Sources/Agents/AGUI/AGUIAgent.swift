@@ -26,54 +26,35 @@ package final class AGUIAgent: Agent {
     }
 }
 
-private final class AGUITurn: AgentWork, AgentStreamReceiver {
-    private let input: AgentInput
+private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private let maximumSteps: Int
-    private let transport: any AgentTransport
-    private let report: (String) -> Void
-    /// `nil` once the turn is over.
-    private var run: (any AgentRun)?
     private var request: AGUIRequest
     private var reader = AGUIReader()
-    private var stream: (any AgentStream)?
-    private var steps = 0
-    private var usage: Usage?
     /// Calls of earlier runs that have no result yet.
     private var unanswered: Set<String> = []
-    private var hasCommitted = false
     private var actions: [AGUIReader.Action] = []
 
     init(
         _ input: AgentInput, _ run: any AgentRun, _ maximumSteps: Int, _ transport: any AgentTransport,
         _ report: @escaping (String) -> Void
     ) {
-        self.input = input
-        self.run = run
         self.maximumSteps = maximumSteps
-        self.transport = transport
-        self.report = report
         request = AGUIRequest(
             threadID: input.threadID.description, runID: input.runID.description,
             messages: (input.history + [input.message]).map { AGUIMessage($0) })
+        super.init(input, run, transport, report)
     }
 
     func step() {
-        steps += 1
-        if steps > 1 {
-            request.parentRunID = request.runID
-            request.runID = "\(input.runID)-\(steps)"
-        }
-        request.offersTools = steps < maximumSteps
-        hasCommitted = false
         reader = AGUIReader(state: request.state, earlier: unanswered)
-        stream = transport.open(request.body, user: input.userID, self)
-    }
-
-    func cancel() {
-        run = nil
-        let stream = stream
-        self.stream = nil
-        stream?.cancel()
+        ask(self) {
+            if steps > 1 {
+                request.parentRunID = request.runID
+                request.runID = "\(input.runID)-\(steps)"
+            }
+            request.offersTools = steps < maximumSteps
+            return request.body
+        }
     }
 
     // MARK: AgentStreamReceiver
@@ -91,9 +72,7 @@ private final class AGUITurn: AgentWork, AgentStreamReceiver {
         }
         show(actions)
         guard run != nil, reader.isWhole else { return }
-        let stream = stream
-        self.stream = nil
-        stream?.finish()
+        letGoOfStream(finish: true)
         settle()
     }
 
@@ -107,7 +86,7 @@ private final class AGUITurn: AgentWork, AgentStreamReceiver {
     }
 
     func failed(_ failure: AgentFailure) {
-        stream = nil
+        letGoOfStream()
         if run != nil { fail(failure) }
     }
 
@@ -115,10 +94,7 @@ private final class AGUITurn: AgentWork, AgentStreamReceiver {
 
     private func show(_ actions: [AGUIReader.Action]) {
         guard !actions.isEmpty else { return }
-        if !hasCommitted {
-            hasCommitted = true
-            stream?.commit()
-        }
+        commit()
         for action in actions {
             switch action {
             case .text(let text): run?.text(text)
@@ -132,8 +108,7 @@ private final class AGUITurn: AgentWork, AgentStreamReceiver {
     }
 
     private func settle() {
-        usage = TokenCount.sum(usage, reader.usage)
-        if let usage { run?.count(usage) }
+        count(reader.usage)
         switch reader.end {
         case .finished(.success):
             if reader.pending.isEmpty { finish() } else { goOn(declining: []) }
@@ -171,23 +146,5 @@ private final class AGUITurn: AgentWork, AgentStreamReceiver {
                 toolCallID: call.id)
             carryOut(calls.dropFirst(), answers + [answer], declined)
         }
-    }
-
-    private static func arguments(_ text: String) -> JSON {
-        if text.utf8.allSatisfy({ $0 <= 0x20 }) { return .object([:]) }
-        return (try? JSON(parsing: text)) ?? .string(text)
-    }
-
-    private func finish() {
-        let run = run
-        self.run = nil
-        run?.finish(usage)
-    }
-
-    private func fail(_ failure: AgentFailure) {
-        report(failure.report(of: input.runID))
-        let run = run
-        self.run = nil
-        run?.fail(failure.code, failure.message)
     }
 }

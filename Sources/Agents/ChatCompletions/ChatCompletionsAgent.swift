@@ -43,56 +43,34 @@ package final class ChatCompletionsAgent: Agent {
 }
 
 /// One turn: asks, shows what comes, carries out what is called, and asks again with the results.
-private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
-    private let input: AgentInput
+private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
     private let settings: ChatCompletionsAgent.Settings
-    private let transport: any AgentTransport
-    private let report: (String) -> Void
-    /// `nil` once the turn is over.
-    @exclusivity(unchecked) private var run: (any AgentRun)?
     private var request: ChatCompletionsRequest
     /// It calls nobody.
     @exclusivity(unchecked) private var assembler: ChatCompletionsAssembler
-    private var stream: (any AgentStream)?
-    private var steps = 0
-    /// What the steps before this one counted.
-    private var usage: Usage?
     /// The ids that the steps before this one used, for a step that is asked for again.
     private var ids: CallIDs
-    private var hasCommitted = false
     private var actions: [ChatCompletionsAssembler.Action] = []
 
     init(
         _ input: AgentInput, _ run: any AgentRun, _ settings: ChatCompletionsAgent.Settings,
         _ transport: any AgentTransport, _ report: @escaping (String) -> Void
     ) {
-        self.input = input
-        self.run = run
         self.settings = settings
-        self.transport = transport
-        self.report = report
         request = ChatCompletionsRequest(
             model: settings.model, instructions: settings.instructions, history: input.history,
             message: input.message)
         ids = CallIDs(seed: input.runID.low)
         for message in input.history { for call in message.toolCalls { ids.use(call.id) } }
         assembler = ChatCompletionsAssembler(ids: ids)
+        super.init(input, run, transport, report)
     }
 
     private var mayCall: Bool { steps < settings.maximumSteps }
 
     func step() {
-        steps += 1
-        hasCommitted = false
         assembler = ChatCompletionsAssembler(ids: ids)
-        stream = transport.open(request.body(mayCall: mayCall), user: input.userID, self)
-    }
-
-    func cancel() {
-        run = nil
-        let stream = stream
-        self.stream = nil
-        stream?.cancel()
+        ask(self) { request.body(mayCall: mayCall) }
     }
 
     // MARK: AgentStreamReceiver
@@ -118,9 +96,7 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
         }
         show(actions)
         guard run != nil, assembler.isDone else { return }
-        let stream = stream
-        self.stream = nil
-        stream?.finish()
+        letGoOfStream(finish: true)
         settle()
     }
 
@@ -131,26 +107,19 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
     func ended() -> Bool {
         guard run != nil else { return true }
         guard assembler.isWhole else { return false }
-        stream = nil
+        letGoOfStream()
         settle()
         return true
     }
 
     func failed(_ failure: AgentFailure) {
-        stream = nil
+        letGoOfStream()
         guard run != nil else { return }
         // The reply was there; only what says goodbye is missing.
         if assembler.isWhole, hasCommitted { settle() } else { fail(failure) }
     }
 
     // MARK: Inside
-
-    /// Something is shown: from here the request is not sent again.
-    private func commit() {
-        guard !hasCommitted else { return }
-        hasCommitted = true
-        stream?.commit()
-    }
 
     private func show(_ actions: [ChatCompletionsAssembler.Action]) {
         guard !actions.isEmpty else { return }
@@ -169,8 +138,7 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
     private func settle() {
         actions.removeAll(keepingCapacity: true)
         let ending = assembler.end(into: &actions)
-        usage = TokenCount.sum(usage, assembler.usage)
-        if let usage { run?.count(usage) }
+        count(assembler.usage)
         switch ending {
         case .complete: break
         case .cut:
@@ -192,9 +160,7 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
         }
         show(actions)
         if assembler.calls.isEmpty {
-            let run = run
-            self.run = nil
-            run?.finish(usage)
+            finish()
         } else {
             ids = assembler.ids
             carryOut(assembler.calls.calls[...], [])
@@ -212,18 +178,5 @@ private final class ChatCompletionsTurn: AgentWork, AgentStreamReceiver {
         run.perform(id: call.id, name: call.name, arguments: Self.arguments(call.arguments)) { [self] outcome in
             carryOut(calls.dropFirst(), results + [outcome])
         }
-    }
-
-    /// What is no JSON stays what it is, a text, which no tool takes: the operation fails and says so.
-    private static func arguments(_ text: String) -> JSON {
-        if text.utf8.allSatisfy({ $0 <= 0x20 }) { return .object([:]) }
-        return (try? JSON(parsing: text)) ?? .string(text)
-    }
-
-    private func fail(_ failure: AgentFailure) {
-        report(failure.report(of: input.runID))
-        let run = run
-        self.run = nil
-        run?.fail(failure.code, failure.message)
     }
 }

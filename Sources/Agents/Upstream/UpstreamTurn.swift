@@ -1,0 +1,80 @@
+import Chat
+
+/// What a turn has in common whatever its upstream speaks: the run it shows, the stream it reads, and how both end.
+class UpstreamTurn: AgentWork {
+    let input: AgentInput
+    private let transport: any AgentTransport
+    private let report: (String) -> Void
+    /// `nil` once the turn is over.
+    @exclusivity(unchecked) private(set) final var run: (any AgentRun)?
+    private(set) final var stream: (any AgentStream)?
+    /// Requests made so far.
+    private(set) final var steps = 0
+    /// What all steps counted, as far as they are settled.
+    private(set) final var usage: Usage?
+    /// Something of this step is shown: its request is not sent again.
+    private(set) final var hasCommitted = false
+
+    /// - Parameter report: takes one line for the operator about a turn that failed.
+    init(
+        _ input: AgentInput, _ run: any AgentRun, _ transport: any AgentTransport, _ report: @escaping (String) -> Void
+    ) {
+        self.input = input
+        self.run = run
+        self.transport = transport
+        self.report = report
+    }
+
+    /// Makes the next request; what `body` gives may depend on `steps`, in which it is counted already.
+    final func ask(_ receiver: any AgentStreamReceiver, _ body: () -> [UInt8]) {
+        steps += 1
+        hasCommitted = false
+        stream = transport.open(body(), user: input.userID, receiver)
+    }
+
+    final func commit() {
+        guard !hasCommitted else { return }
+        hasCommitted = true
+        stream?.commit()
+    }
+
+    /// The stream is at its end, or has nothing more to say.
+    final func letGoOfStream(finish: Bool = false) {
+        let stream = stream
+        self.stream = nil
+        if finish { stream?.finish() }
+    }
+
+    final func count(_ more: Usage?) {
+        usage = TokenCount.sum(usage, more)
+        if let usage { run?.count(usage) }
+    }
+
+    /// What is no JSON stays what it is, a text, which no tool takes: the operation fails and says so.
+    static func arguments(_ text: String) -> JSON {
+        if text.utf8.allSatisfy({ $0 <= 0x20 }) { return .object([:]) }
+        return (try? JSON(parsing: text)) ?? .string(text)
+    }
+
+    // MARK: The end
+
+    final func finish() {
+        let run = run
+        self.run = nil
+        run?.finish(usage)
+    }
+
+    final func fail(_ failure: AgentFailure) {
+        report(failure.report(of: input.runID))
+        let run = run
+        self.run = nil
+        run?.fail(failure.code, failure.message)
+    }
+
+    final func cancel() {
+        run = nil
+        let stream = stream
+        self.stream = nil
+        stream?.cancel()
+    }
+}
