@@ -60,7 +60,7 @@ package final class EventLoop: @unchecked Sendable {
     package private(set) lazy var handshakeGate = HandshakeGate(self)
 
     /// Nanoseconds between ticks that are asked to take more at once (`gather`), unless said otherwise.
-    package static let defaultGathering: UInt64 = 200_000
+    package static let defaultGathering: UInt64 = 300_000
 
     /// - Parameter gathering: nanoseconds between the beginnings of ticks while `gather` is asked for; 0: it has no
     ///   effect.

@@ -33,7 +33,7 @@ struct Echo: AsyncParsableCommand {
     var pongMs = 60_000
 
     @Option(help: "Microseconds between looks at peers that send without waiting, 0: none.")
-    var gatherUs = 200
+    var gatherUs = 300
 
     @Option(help: "Bytes of a connection that the system holds until they are read, 0: as many as it likes.")
     var receiveBufferBytes = 128 << 10

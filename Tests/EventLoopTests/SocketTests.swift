@@ -40,6 +40,25 @@ struct SocketTests {
         pair.close()
     }
 
+    @Test("two parts are taken in their order or not at all")
+    func parts() throws {
+        let test = try TestLoop()
+        let pair = try Pair()
+        let owned = try Owned(pair.near, on: test, limit: 10)
+        let taken = try test.run {
+            [("ab", "cdefghijk"), ("ab", "cdef"), ("gh", "ijk"), ("gh", ""), ("", "i"), ("j", "k"), ("", "j")].map {
+                (head: String, body: String) in
+                let (head, body) = (Array(head.utf8), Array(body.utf8))
+                return head.withUnsafeBytes { head in body.withUnsafeBytes { owned.socket.value.write(head, $0) } }
+            }
+        }
+        #expect(taken == [false, true, false, true, true, false, true])
+        #expect(pair.receive() == "abcdefghij")
+        try test.run { owned.socket.value.close() }
+        #expect(try test.run { [1].withUnsafeBytes { owned.socket.value.write($0, $0) } } == false)
+        pair.close()
+    }
+
     @Test("what the kernel does not take waits within the bound, leaves in order, and then it is drained, once")
     func drained() throws {
         let test = try TestLoop()
