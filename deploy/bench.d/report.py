@@ -15,6 +15,7 @@ COLUMNS = {
     "idle": ["opened in s", "KiB/socket", "resident MiB", "server %", "connect p50 ms", "connect p99 ms"],
     "scale": ["turns/s", "CPU µs/turn", "KiB/socket", "turn p50 ms", "turn p99 ms", "all back in s", "runs under way", "server %"],
 }
+TITLES = {"floor": "the least C program"}
 PLOTTED = {"turns": "CPU µs/turn", "paced": "CPU µs/token", "idle": "KiB/socket", "scale": "CPU µs/turn"}
 
 
@@ -131,7 +132,7 @@ def main():
         if "unavailable" in report:
             rounds.setdefault((name, count), []).append(report)
         else:
-            row = {"server": name, "sockets": int(count), "values": values(scenario, report), "report": report}
+            row = {"server": TITLES.get(name, name), "sockets": int(count), "values": values(scenario, report), "report": report}
             rounds.setdefault((name, count), []).append(row)
     for found in rounds.values():
         rows.append(found[0] if "unavailable" in found[0] else medians(found))

@@ -47,6 +47,17 @@ start_parley() {
     return 1
 }
 
+# The least C program: the system calls of a stream and nothing else.
+have_floor() {
+    need_packages gcc libc6-dev libssl-dev >/dev/null || { echo "a C compiler can't be installed" && return 1; }
+    cc -O2 -o "$data/floor" "$top/deploy/bench.d/floor.c" -lcrypto || { echo "floor.c does not compile" && return 1; }
+}
+
+start_floor() {
+    launch floor "$data/floor" --port $((++port)) --tokens "$tokens" --pace "$pace"
+    wait_port "$port"
+}
+
 # The Python servers' packages, in an environment of their own.
 have_python() {
     [[ -e $peers/$1 ]] || { echo "there is no $peers/$1" && return 1; }

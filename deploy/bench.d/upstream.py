@@ -86,14 +86,16 @@ class Setup:
         self.upstream.end()
         self.figures = json.loads(self.upstream.log.read_text().splitlines()[-1])
 
+    def processes(self, options):
+        return {"server": self.gateway.child.pid, "postgres": options.postgres, "upstream": self.upstream.child.pid}
 
-def load(options, setup, name, *arguments):
+
+def load(options, port, name, *arguments, watched):
     report = options.data / f"upstream-{name}.report.json"
     report.unlink(missing_ok=True)
     done = subprocess.run(
-        [options.parley, "load", "paced", "--url", f"ws://127.0.0.1:{setup.port}/ws", "--json", report, "--verify", "20",
-         "--watch", f"server={setup.gateway.child.pid}", "--watch", f"postgres={options.postgres}",
-         "--watch", f"upstream={setup.upstream.child.pid}", *map(str, arguments)],
+        [options.parley, "load", "paced", "--url", f"ws://127.0.0.1:{port}/ws", "--json", report, *map(str, arguments),
+         *(f"--watch={name}={process}" for name, process in watched.items())],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if not report.exists():
         raise RuntimeError(f"the load failed ({done.returncode}): {done.stderr.strip()[-300:]}")
@@ -184,8 +186,9 @@ def latency(options, results):
 
 def relay(options, results, reports):
     with Setup(options, "relay") as setup:
-        report = load(options, setup, "relay", "--sockets", options.streams, "--seconds", options.seconds, "--warm-up", 5,
-                      "--stream-tokens", 500, "--pace", 20)
+        report = load(options, setup.port, "relay", "--verify", 20, "--sockets", options.streams, "--seconds",
+                      options.seconds, "--warm-up", 5, "--stream-tokens", 500, "--pace", 20,
+                      watched=setup.processes(options))
     reports["relay"] = report | {"upstream": setup.figures}
     server = report["processes"]["server"]
     results["CPU µs/relayed token"] = server["cpuMicrosecondsPerToken"]
@@ -195,10 +198,30 @@ def relay(options, results, reports):
     results["late p99 ms"] = report["latencyMicroseconds"]["lateness"]["p99"] / 1000
 
 
+def floor(options, results, reports):
+    """The same work for a program that does nothing but receive and send."""
+    upstream = Process([options.data / "upstream"], options.data / "upstream-floor.log", "listening on ", "1")
+    try:
+        least = Process(
+            [options.data / "floor", "--upstream", upstream.address, "--tokens", 500, "--pace", 20],
+            options.data / "floor.log", "listening on ", "0")
+        try:
+            report = load(options, int(least.address), "floor", "--peer", "--sockets", options.streams, "--seconds",
+                          options.seconds, "--warm-up", 5, "--stream-tokens", 500, "--pace", 20,
+                          watched={"server": least.child.pid, "upstream": upstream.child.pid})
+        finally:
+            least.end()
+    finally:
+        upstream.end()
+    reports["floor"] = report
+    results["the least C program: CPU µs/relayed token"] = report["processes"]["server"]["cpuMicrosecondsPerToken"]
+
+
 def hold(options, results, reports):
     with Setup(options, "held") as setup:
-        report = load(options, setup, "held", "--sockets", options.held, "--seconds", options.seconds, "--warm-up", 8,
-                      "--stream-tokens", 600, "--pace", 200)
+        report = load(options, setup.port, "held", "--verify", 20, "--sockets", options.held, "--seconds",
+                      options.seconds, "--warm-up", 8, "--stream-tokens", 600, "--pace", 200,
+                      watched=setup.processes(options))
     reports["held"] = report | {"upstream": setup.figures}
     server = report["processes"]["server"]
     # Every token is five bytes of text; those before the measurement began are counted by the pace.
@@ -248,6 +271,7 @@ def main():
     for title, step in (
         ("one stream at a time", lambda: latency(options, results)),
         (f"{options.streams} streams, 50 tokens/s each", lambda: relay(options, results, reports)),
+        (f"{options.streams} streams, the least C program", lambda: floor(options, results, reports)),
         (f"{options.held} streams, 5 tokens/s each", lambda: hold(options, results, reports)),
     ):
         print(f"==> {title}", flush=True)

@@ -5,8 +5,9 @@
 
 # bench_upstream STREAMS HELD SECONDS
 bench_upstream() {
-    need_packages gcc libc6-dev 9>&-
+    need_packages gcc libc6-dev libssl-dev 9>&-
     cc -O2 -o "$data/upstream" "$top/deploy/bench.d/upstream.c" || die "the upstream does not compile" 70
+    cc -O2 -o "$data/floor" "$top/deploy/bench.d/floor.c" -lcrypto || die "floor.c does not compile" 70
     cluster_sql "$place" postgres -c "drop database if exists bench with (force)" 9>&-
     cluster_database "$place" bench 9>&-
     DATABASE_URL=$(cluster_url "$place" bench)
