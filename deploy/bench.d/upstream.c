@@ -4,8 +4,8 @@
 //     upstream [--port N]      listens on 127.0.0.1 (0: a free port) and prints "listening on PORT"
 //
 // The last "!tokens N MS" in a request's body says what to stream (20 tokens, 0 ms apart, without it); "!stamps N MS" the
-// same with the CLOCK_MONOTONIC nanoseconds of its sending as the text of each token. At SIGTERM it prints its figures as
-// JSON. Not a general server: it understands what the gateway sends.
+// same with the CLOCK_MONOTONIC nanoseconds of its sending as the text of each token. At SIGUSR1 and SIGTERM it prints its
+// figures as JSON. Not a general server: it understands what the gateway sends.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +50,7 @@ typedef struct {
 static line lines[16];
 static int line_count;
 static int epoll;
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, asked;
 static long requests, tokens, running, peak, broken;
 
 static uint64_t now(void) {
@@ -288,8 +288,14 @@ static int turn(void) {
 }
 
 static void stop(int number) {
-    (void)number;
-    ended = 1;
+    if (number == SIGUSR1) asked = 1;
+    else ended = 1;
+}
+
+static void tell(void) {
+    printf("{\"requests\": %ld, \"tokens\": %ld, \"peakStreams\": %ld, \"runningStreams\": %ld, \"brokenStreams\": %ld}\n",
+           requests, tokens, peak, running, broken);
+    fflush(stdout);
 }
 
 int main(int count, char **arguments) {
@@ -301,6 +307,7 @@ int main(int count, char **arguments) {
     struct sigaction action = {.sa_handler = stop};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
     prepare();
     for (int i = 0; i < 16; i++) lines[i].pace = UINT64_MAX;
 
@@ -326,8 +333,11 @@ int main(int count, char **arguments) {
             if (events[i].data.ptr) receive(events[i].data.ptr);
             else accept_all(listener);
         }
+        if (asked) {
+            asked = 0;
+            tell();
+        }
     }
-    printf("{\"requests\": %ld, \"tokens\": %ld, \"peakStreams\": %ld, \"brokenStreams\": %ld}\n", requests, tokens, peak,
-           broken);
+    tell();
     return 0;
 }
