@@ -29,8 +29,8 @@ final class WordPacer {
             return
         }
         // One variable is one object beside the closure, which is looked at for each piece.
-        var state = (pieces: pieces, upcoming: pieces.next())
-        state.pieces = pieces
+        let first = pieces.next()
+        var state = (pieces: pieces, upcoming: first)
         tick = { [self] in
             timer = nil
             if let piece = state.upcoming { run.text(piece) }

@@ -53,7 +53,8 @@ def senders(gateway, user):
 def latecomers(gateway, user):
     """Clients that come while the server is away, each refused. Of the others every one may wait for a reply's end."""
     late = Senders(gateway, f"{user}-late")
-    late.until("unavailable", len(late.names))
+    while len(late.refused) < len(late.names):
+        late.until("unavailable", 1)
     return late
 
 

@@ -16,6 +16,7 @@ class Senders:
         self.answers = queue.Queue()
         self.kept, self.codes, self.failures = {}, collections.Counter(), []
         self.longest = 0
+        self.refused = set()
         self._stop = threading.Event()
         self._gateway, self._patience, self._content = gateway, patience, content
         self.names = [f"{user}-{n}" for n in range(count)]
@@ -44,6 +45,7 @@ class Senders:
                 if answer["op"] == "ack":
                     break
                 self.codes[answer["code"]] += 1
+                self.refused.add(name)
                 self.answers.put(answer["code"])
                 if self._stop.is_set():
                     return
