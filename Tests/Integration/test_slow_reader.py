@@ -176,7 +176,8 @@ def test_one_that_never_reads_is_closed_when_answers_pass_the_hard_limit(gateway
     for n in range(24):  # each answer is a snapshot of 450 KB and more
         behind.post(op="subscribe", id=f"s{n}", threadId=thread)
     assert quick.turn("!tokens 10 0", thread=thread).end["outcome"] == {"type": "success"}
-    assert behind.close_code() == 4408
+    # The answers are read from the database: reading as they come, it might keep up.
     assert grown(gateway, counts, "parley_slow_socket_closes_total", 1) == 1
+    assert behind.close_code() == 4408
     assert resident(gateway) - before < 32
     assert quick.turn("!tokens 10 0", thread=thread).end["outcome"] == {"type": "success"}
