@@ -136,7 +136,7 @@ def main():
             rounds.setdefault((name, count), []).append(row)
     for found in rounds.values():
         rows.append(found[0] if "unavailable" in found[0] else medians(found))
-    order = ["slope", "storm"] if scenario == "scale" else ["parley"]
+    order = ["slope", "first", "storm"] if scenario == "scale" else ["parley"]
     key = (lambda row: (row["server"] not in order, row["server"], row["sockets"])) if scenario == "scale" else (
         lambda row: (row["sockets"], row["server"] not in order, row["server"]))
     rows.sort(key=key)

@@ -6,7 +6,9 @@ bench_scale() {
     local round count largest=${sockets##* }
     for ((round = 1; round <= repeats; round++)); do
         for count in $sockets; do
-            measure slope parley "$count" "$round" turns --rate 2000 --seconds "$seconds"
+            # With every socket's first turn behind it, and with them: those make a conversation too.
+            measure slope parley "$count" "$round" turns --rate 2000 --seconds "$seconds" --warm-up $((count / 2000 + 2))
+            measure first parley "$count" "$round" turns --rate 2000 --seconds "$seconds"
         done
     done
     measure storm parley "$largest" 1 storm --streams 500 --stream-tokens 500 --pace 20 --seconds 25

@@ -175,9 +175,27 @@ struct ContentTests {
             (String(repeating: "ab ", count: 30), String(repeating: "ab ", count: 19) + "ab…"),
             (String(repeating: "a", count: 60) + " b", String(repeating: "a", count: 59) + "…"),
             (String(repeating: "漢", count: 100), String(repeating: "漢", count: 59) + "…"),
+            ("e\u{301}\u{301} x", "e\u{301}\u{301} x"), ("add\nbuy 漢", "add"),
+            (" \u{2003}\u{2029} add", "add"), ("a" + String(repeating: " ", count: 600) + "b", "a"),
         ] as [(String, String?)])
     func title(content: String, title: String?) {
         #expect(ConversationTitle.make(from: content) == title)
+    }
+
+    @Test("ASCII is given the title that it gets by the rules of Unicode")
+    func titlesOfASCII() {
+        let alphabet = Array("abcdefghijklmnopq~   \t\n\u{B}\u{C}".unicodeScalars) + ["\r"]
+        var state: UInt64 = 1
+        func next(below bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        for _ in 0..<20_000 {
+            var content = ""
+            for _ in 0..<next(below: 90) { content.unicodeScalars.append(alphabet[next(below: alphabet.count)]) }
+            // A space that is not ASCII leads, which changes nothing else.
+            #expect(ConversationTitle.make(from: content) == ConversationTitle.make(from: "\u{2003}" + content))
+        }
     }
 
     @Test("a title fits its column, whatever the characters are made of")
