@@ -190,6 +190,12 @@ package struct PoolMachine {
         }
     }
 
+    /// A server has stopped answering: what is idle may be as silent, and whoever got it would wait as long again.
+    package mutating func distrustIdle(at now: UInt64) {
+        while let entry = idle.popFirst() { shut(entry.connection) }
+        fill(now)
+    }
+
     package mutating func tick(at now: UInt64) {
         while let first = waiters.first, first.deadline <= now {
             waiters.removeFirst()

@@ -311,9 +311,14 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
 
     // MARK: closing
 
-    /// Drops the connection when an answer is due and nothing was heard for `limit` nanoseconds.
-    package func dropIfSilent(for limit: UInt64) {
-        guard case .ended = state, loop.now &- lastHeard >= limit, loop.now > lastHeard else { return }
+    /// Whether an answer is due and nothing was heard for `limit` nanoseconds.
+    package func isSilent(for limit: UInt64) -> Bool {
+        guard case .ended = state else { return false }
+        return loop.now > lastHeard && loop.now &- lastHeard >= limit
+    }
+
+    /// Drops the connection, from which nothing more is expected.
+    package func dropAsSilent() {
         lose(PostgresError(kind: .connection, message: "the server has stopped answering"))
     }
 

@@ -202,7 +202,13 @@ package final class PostgresPool {
     private func scheduleWatchdog() {
         watchdog = loop.schedule(after: 1_000_000_000) { [weak self] in
             guard let self else { return }
-            for connection in Array(connections.values) { connection.dropIfSilent(for: settings.silenceLimit) }
+            let silent = connections.values.filter { $0.isSilent(for: settings.silenceLimit) }
+            if !silent.isEmpty {
+                // Before those are told whose answers are lost: they ask again at once.
+                machine.distrustIdle(at: loop.now)
+                act()
+                for connection in silent { connection.dropAsSilent() }
+            }
             scheduleWatchdog()
         }
     }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct PoolMachineTests {
     enum Event: Sendable {
-        case start, lease(Int), release(Int), opened(Int), openFailed(Int), lost(Int), tick, close
+        case start, lease(Int), release(Int), opened(Int), openFailed(Int), lost(Int), distrustIdle, tick, close
         /// Moves the clock, in milliseconds.
         case wait(UInt64)
         /// What is to be done since the last time.
@@ -111,6 +111,21 @@ import Testing
                 .lease(1), .opened(2), .expect([.grant(connection: 2, waiter: 1)]),
             ]),
         Story(
+            description: "after a silent one nobody is given what was idle meanwhile",
+            settings: settings(minimum: 3, maximum: 3),
+            events: [
+                .start, .opened(1), .opened(2), .opened(3), .lease(1), .wait(11_000),
+                .expect([
+                    .open(connection: 1), .open(connection: 2), .open(connection: 3), .grant(connection: 3, waiter: 1),
+                ]),
+                .distrustIdle, .lost(3), .lease(2),
+                .expect([
+                    .close(connection: 1), .close(connection: 2), .open(connection: 4), .open(connection: 5),
+                    .open(connection: 6),
+                ]),
+                .opened(4), .expect([.grant(connection: 4, waiter: 2)]),
+            ]),
+        Story(
             description: "one that dies at once is like a failed attempt", settings: settings(),
             events: [
                 .start, .opened(1), .expect([.open(connection: 1)]), .wait(10),
@@ -152,6 +167,7 @@ import Testing
             case .opened(let connection): machine.opened(connection, at: now)
             case .openFailed(let connection): machine.openFailed(connection, at: now, random: 0.5)
             case .lost(let connection): machine.lost(connection, at: now, random: 0.5)
+            case .distrustIdle: machine.distrustIdle(at: now)
             case .tick: machine.tick(at: now)
             case .close: machine.close()
             case .wait(let milliseconds): now += milliseconds * 1_000_000
