@@ -50,11 +50,14 @@ def senders(gateway, user):
     senders.finish()
 
 
-def latecomers(gateway, user):
-    """Clients that come while the server is away, each refused. Of the others every one may wait for a reply's end."""
+def latecomers(gateway, user, has_room=False):
+    """Clients that come while the server is away, each refused. Of the others every one may wait for a reply's end.
+
+    Where it still has room for some rows, those who got it wait for the end of their reply instead.
+    """
     late = Senders(gateway, f"{user}-late")
-    while len(late.refused) < len(late.names):
-        late.until("unavailable", 1)
+    while len(late.answered if has_room else late.refused) < len(late.names):
+        late.until(None, 1)
     return late
 
 
@@ -142,7 +145,7 @@ def test_the_disk_is_full(small_disk, user):
             senders.until("ack", 20)
             ballast = small_disk / "ballast"
             subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], capture_output=True)
-            late = latecomers(gateway, user)
+            late = latecomers(gateway, user, has_room=True)
             ballast.unlink()
             served_again("full disk", late, senders)
             for each in late, senders:

@@ -16,7 +16,7 @@ class Senders:
         self.answers = queue.Queue()
         self.kept, self.codes, self.failures = {}, collections.Counter(), []
         self.longest = 0
-        self.refused = set()
+        self.answered, self.refused = set(), set()
         self._stop = threading.Event()
         self._gateway, self._patience, self._content = gateway, patience, content
         self.names = [f"{user}-{n}" for n in range(count)]
@@ -42,6 +42,7 @@ class Senders:
                 asked = time.monotonic()
                 answer = chat.until(lambda frame: frame.get("id") == id, timeout=self._patience)
                 self.longest = max(self.longest, time.monotonic() - asked)
+                self.answered.add(name)
                 if answer["op"] == "ack":
                     break
                 self.codes[answer["code"]] += 1
@@ -61,13 +62,13 @@ class Senders:
                 chat.end_of(answer["runId"], timeout=self._patience)
 
     def until(self, kind, count, timeout=60):
-        """Waits for that many more answers of a kind; returns how many answers came."""
+        """Waits for that many more answers of a kind, or of any; returns how many answers came."""
         deadline, seen = time.monotonic() + timeout, 0
         while count > 0:
             assert not self.failures, self.failures
             got = self.answers.get(timeout=max(deadline - time.monotonic(), 0.01))
             seen += 1
-            count -= got == kind
+            count -= kind in (got, None)
         return seen
 
     def skip(self):
