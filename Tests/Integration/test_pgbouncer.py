@@ -1,5 +1,6 @@
 """The gateway behind PgBouncer in transaction mode, which it finds out by itself: nothing is kept in a server's session."""
 
+import base64
 import concurrent.futures
 
 import pytest
@@ -57,6 +58,27 @@ def test_history_and_lists(gateway, chat, connect):
     late.subscribe(turn.thread)
     snapshot = next(frame for frame in late.frames if frame.get("op") == "snapshot")
     assert snapshot["messages"][0]["content"] == "add buy milk"
+
+
+def test_contents_are_sealed(admin_url, bouncer, user):
+    database = Database(admin_url)
+    try:
+        gateway = Gateway(database, name="test_pgbouncer_sealed", DATABASE_URL=bouncer.url(database.name),
+                          CONTENT_KEYS="k1:" + base64.b64encode(bytes(32)).decode())
+        try:
+            with gateway.connect(user) as chat:
+                turn = chat.turn("add buy eggs")
+            contents = [content for _, _, content, _ in database.messages(turn.thread)]
+            assert contents and not any("eggs" in content for content in contents)
+            with gateway.connect(user) as late:
+                late.subscribe(turn.thread)
+                snapshot = next(frame for frame in late.frames if frame.get("op") == "snapshot")
+            said = snapshot["messages"]
+            assert (said[0]["content"], said[-1]["content"]) == ("add buy eggs", turn.text)
+        finally:
+            gateway.remove()
+    finally:
+        database.remove()
 
 
 def test_a_killed_gateway_recovers(bouncer, database, user):

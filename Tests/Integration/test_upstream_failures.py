@@ -5,6 +5,7 @@ import time
 import pytest
 
 from kit.chat import PATIENCE
+from kit.figures import counted
 from kit.gateway import Gateway
 from kit.upstream import KEY, LLM, Delay, Fail, SlowFirstToken, StreamFault, calls, closed_port, says
 
@@ -44,11 +45,20 @@ def failed(turn, code):
     assert turn.end["message"] and KEY not in turn.end["message"]
 
 
-def goes_on(chat, llm, thread):
+def failing_turn(gateway, chat, code):
+    """A turn that fails with the code, its call counted."""
+    with counted(gateway, "parley_upstream_calls_total", outcome=code.removeprefix("upstream_")):
+        turn = chat.turn("hello")
+    failed(turn, code)
+    return turn
+
+
+def goes_on(gateway, chat, llm, thread):
     """The conversation is usable at once."""
     llm.reset()
     llm.script(says("back again"))
-    assert chat.turn("still there?", thread=thread).text == "back again"
+    with counted(gateway, "parley_upstream_calls_total", outcome="completed"):
+        assert chat.turn("still there?", thread=thread).text == "back again"
 
 
 STATUSES = [(400, "upstream_error"), (401, "upstream_error"), (403, "upstream_error"), (404, "upstream_error"),
@@ -57,16 +67,15 @@ STATUSES = [(400, "upstream_error"), (401, "upstream_error"), (403, "upstream_er
 
 
 @pytest.mark.parametrize("status, code", STATUSES)
-def test_an_error_status(chat, llm, database, status, code):
+def test_an_error_status(gateway, chat, llm, database, status, code):
     secret = f"what the provider says, with {KEY} in it"
     llm.script(Fail(status, message=secret, retry_after=30 if status == 429 else None))
-    turn = chat.turn("hello")
-    failed(turn, code)
+    turn = failing_turn(gateway, chat, code)
     assert "provider says" not in turn.end["message"]
     assert database.run_status(turn.run) == "failed"
     assert [role for _, role, _, _ in database.messages(turn.thread)] == ["user"]
     assert len(llm.requests(1)) == 1
-    goes_on(chat, llm, turn.thread)
+    goes_on(gateway, chat, llm, turn.thread)
 
 
 STREAM_FAULTS = [("disconnect", "upstream_truncated"), ("truncate", "upstream_truncated"),
@@ -74,33 +83,31 @@ STREAM_FAULTS = [("disconnect", "upstream_truncated"), ("truncate", "upstream_tr
 
 
 @pytest.mark.parametrize("kind, code", STREAM_FAULTS)
-def test_a_fault_in_mid_stream(chat, llm, database, kind, code):
+def test_a_fault_in_mid_stream(gateway, chat, llm, database, kind, code):
     llm.script(says("one two three four five"), StreamFault(kind, after_chunks=3, stall_seconds=30))
-    turn = chat.turn("hello")
-    failed(turn, code)
+    turn = failing_turn(gateway, chat, code)
     assert turn.text == "one two ", "the first chunk has no text"
     stored = [(content, status) for _, role, content, status in database.messages(turn.thread) if role == "assistant"]
     assert stored == [("one two ", "failed")]
     [request] = llm.requests(1)
     assert not request.completed or kind == "malformed"
-    goes_on(chat, llm, turn.thread)
+    goes_on(gateway, chat, llm, turn.thread)
 
 
 @pytest.mark.parametrize("kind", ["disconnect", "truncate"])
-def test_a_call_that_was_cut_is_not_carried_out(chat, llm, database, user, kind):
+def test_a_call_that_was_cut_is_not_carried_out(gateway, chat, llm, database, user, kind):
     # Role, the call's name, and then its arguments in pieces: the cut is behind the whole of them.
     llm.script(calls(("add_task", {"title": "x"})), StreamFault(kind, after_chunks=4))
     turn = chat.turn("add x")
     failed(turn, "upstream_truncated")
     assert not database.tasks(user)
-    goes_on(chat, llm, turn.thread)
+    goes_on(gateway, chat, llm, turn.thread)
 
 
-def test_no_first_byte(chat, llm):
+def test_no_first_byte(gateway, chat, llm):
     llm.script(Delay(4))
-    turn = chat.turn("hello")
-    failed(turn, "upstream_timeout")
-    goes_on(chat, llm, turn.thread)
+    turn = failing_turn(gateway, chat, "upstream_timeout")
+    goes_on(gateway, chat, llm, turn.thread)
 
 
 UNREACHABLE = [("refused", lambda: f"http://127.0.0.1:{closed_port()}/v1"),
