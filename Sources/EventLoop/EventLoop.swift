@@ -16,6 +16,8 @@ package final class EventLoop: @unchecked Sendable {
     package let label: String
     /// Reads of all sockets of the loop go here, one at a time: an idle socket keeps no buffer.
     let readBuffer: UnsafeMutableRawBufferPointer
+    /// Where what the sockets could not send yet lies.
+    let blocks = BlockPool()
 
     private struct Slot {
         var handler: (any ReadinessHandler)?
@@ -40,22 +42,32 @@ package final class EventLoop: @unchecked Sendable {
     private var timers: TimerWheel
     // Looked at for each socket of a tick; nothing is called while one of them is in use.
     @exclusivity(unchecked) private var participants: [any TickParticipant] = []
-    @exclusivity(unchecked) private var spareBuffers: [[UInt8]] = []
+    @exclusivity(unchecked) private var senders: [Socket] = []
     private var running = true
     private var gathering: Gathering
     /// The wakeup's place among the tokens; no slot has this index.
     private static let wakeupToken = UInt64.max
     private static let batch: Int32 = 256
+    /// Sockets that have something to send before it is sent, in the middle of a tick: few enough that what the kernel and
+    /// this program know of each is still in the processor's cache.
+    package static let sendersAtOnce = 16
 
     /// What the loop's sockets have taken from and given to the system since the start, in bytes.
     @exclusivity(unchecked) package internal(set) var bytesReceived = 0
     @exclusivity(unchecked) package internal(set) var bytesSent = 0
 
     /// Monotonic nanoseconds at the beginning of the tick.
-    @exclusivity(unchecked) package private(set) var now: UInt64
+    package var now: UInt64 { time }
+    @exclusivity(unchecked) private var time: UInt64
 
     /// What the TLS sockets of the loop share; made for the first of them.
-    private(set) lazy var tlsWire = TLSWire()
+    var tlsWire: TLSWire {
+        if let wire { return wire }
+        let wire = TLSWire()
+        self.wire = wire
+        return wire
+    }
+    @exclusivity(unchecked) private var wire: TLSWire?
     /// Sees to it that handshakes leave time for everybody else.
     package private(set) lazy var handshakeGate = HandshakeGate(self)
 
@@ -86,8 +98,8 @@ package final class EventLoop: @unchecked Sendable {
         }
         queue = DispatchQueue(label: label, qos: .userInitiated)
         readBuffer = .allocate(byteCount: 1 << 16, alignment: 64)
-        now = monotonicNanoseconds()
-        timers = TimerWheel(now: now / 1_000_000)
+        time = monotonicNanoseconds()
+        timers = TimerWheel(now: time / 1_000_000)
     }
 
     deinit {
@@ -193,22 +205,9 @@ package final class EventLoop: @unchecked Sendable {
     /// Whether the next tick was asked to be a larger one.
     package var gathers: Bool { gathering.isAsked }
 
-    /// An empty buffer with room, from those that the loop keeps for reuse.
-    func takeBuffer() -> [UInt8] {
-        spareBuffers.popLast() ?? []
-    }
-
-    /// Buffers that are kept: of at most 64 KiB, and of at most 4 KiB, of which a tick may use one for each socket.
-    private static let (keptBuffers, keptSmallBuffers) = (64, 1_024)
-
-    /// Gives a buffer back; tiny and large ones are let go, so that what is kept is bounded (8 MiB).
-    func recycle(_ buffer: consuming [UInt8]) {
-        let capacity = buffer.capacity
-        guard capacity >= 256, capacity <= 1 << 16,
-            spareBuffers.count < (capacity <= 1 << 12 ? Self.keptSmallBuffers : Self.keptBuffers)
-        else { return }
-        buffer.removeAll(keepingCapacity: true)
-        spareBuffers.append(buffer)
+    /// Calls the socket's `sendNow` once, at the end of the tick or earlier. It keeps its own note of being enlisted.
+    func enlist(_ socket: Socket) {
+        senders.append(socket)
     }
 
     package func assertCurrent() {
@@ -250,7 +249,9 @@ package final class EventLoop: @unchecked Sendable {
         swap(&timers, &self.timers)
         var participants: [any TickParticipant] = []
         swap(&participants, &self.participants)
-        spareBuffers.removeAll()
+        var senders: [Socket] = []
+        swap(&senders, &self.senders)
+        blocks.clear()
     }
 
     private func tick(_ ready: UnsafeMutableBufferPointer<parley_ready>) {
@@ -258,7 +259,7 @@ package final class EventLoop: @unchecked Sendable {
             sleepNanoseconds(gathering.pause(since: now, at: monotonicNanoseconds()))
         }
         let count = parley_epoll_wait(epoll, ready.baseAddress, Self.batch, timeout())
-        now = monotonicNanoseconds()
+        time = monotonicNanoseconds()
         if count > 0 {
             for position in 0..<Int(count) {
                 let event = ready[position]
@@ -270,6 +271,7 @@ package final class EventLoop: @unchecked Sendable {
                 guard let index = index(of: WatchToken(packed: event.token)) else { continue }
                 let handler = slots[index].handler
                 handler?.ready(Readiness(epollEvents: event.events))
+                if senders.count >= Self.sendersAtOnce { send() }
             }
         }
         runJobs()
@@ -298,6 +300,7 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func endTick() {
+        send()
         while !participants.isEmpty {
             var current: [any TickParticipant] = []
             swap(&current, &participants)
@@ -305,6 +308,19 @@ package final class EventLoop: @unchecked Sendable {
             if participants.isEmpty {
                 current.removeAll(keepingCapacity: true)
                 swap(&current, &participants)
+            }
+            send()
+        }
+    }
+
+    private func send() {
+        while !senders.isEmpty {
+            var current: [Socket] = []
+            swap(&current, &senders)
+            for socket in current { socket.sendNow() }
+            if senders.isEmpty {
+                current.removeAll(keepingCapacity: true)
+                swap(&current, &senders)
             }
         }
     }

@@ -16,9 +16,9 @@ package protocol SocketDelegate: AnyObject {
 
 /// A connected stream socket on a loop: non-blocking, without Nagle's delay, plain or over TLS.
 ///
-/// What a tick writes is collected and leaves in one `send` when the tick ends. The outbound buffer is bounded: a
-/// write that would pass the bound takes nothing and says so. While it is open the loop keeps the socket alive and
-/// the socket its delegate.
+/// What a tick writes is collected and leaves in one `send` when the tick ends, or when enough sockets have something to
+/// send (`EventLoop.sendersAtOnce`). The outbound buffer is bounded: a write that would pass the bound takes nothing and
+/// says so. While it is open the loop keeps the socket alive and the socket its delegate.
 ///
 /// Over TLS all of this is the same: bytes are counted and bounded before they are encrypted, which happens when they
 /// can be sent; and the end of the stream is the peer's close_notify. A stream that ends without it was cut, and is
@@ -31,7 +31,11 @@ package final class Socket: ReadinessHandler, TickParticipant {
     @exclusivity(unchecked) package var delegate: (any SocketDelegate)?
     @exclusivity(unchecked) package private(set) var isOpen = true
     /// The most bytes that may wait for the peer.
-    @exclusivity(unchecked) package var outboundLimit: Int
+    package var outboundLimit: Int {
+        get { limit }
+        set { limit = newValue }
+    }
+    @exclusivity(unchecked) private var limit: Int
 
     /// What the socket's being open holds, such as a place among a bounded number: let go when it closes, or goes to
     /// another loop.
@@ -43,8 +47,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
     let descriptor: Int32
     private var token: WatchToken?
     // What each write and send looks at, several times: nothing is called while one of them is in use.
-    @exclusivity(unchecked) private(set) var outbound: [UInt8] = []
-    @exclusivity(unchecked) var sent = 0
+    @exclusivity(unchecked) var outbound = ByteQueue()
     @exclusivity(unchecked) var flags: Flags = []
     private var interest: Interest = .read
     private var lingerTimer: TimerToken?
@@ -83,7 +86,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
         guard let state = detached.take() else { throw SystemError("attach", code: EBADF) }
         try self.init(state.descriptor, tls: state.tls, on: loop, outboundLimit: outboundLimit)
         state.tls?.engine?.move(to: loop.tlsWire)
-        outbound = state.unsent
+        state.unsent.withUnsafeBytes { outbound.append($0, loop.blocks) }
         if outboundCount > 0 || state.tls?.hasRecords == true { enlist() }
     }
 
@@ -91,7 +94,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
         self.loop = loop
         self.descriptor = descriptor
         self.tls = tls
-        self.outboundLimit = outboundLimit
+        limit = outboundLimit
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
         do {
@@ -104,18 +107,17 @@ package final class Socket: ReadinessHandler, TickParticipant {
     }
 
     /// Bytes that wait for the peer.
-    package var outboundCount: Int { outbound.count - sent }
+    package var outboundCount: Int { outbound.count }
 
     /// Whether the kernel took less than it was given last time.
     package var isBlocked: Bool { flags.contains(.blocked) }
 
-    /// Takes bytes to be sent at the end of the tick. `false`: the bound would be passed or the socket is closing,
-    /// and nothing was taken.
+    /// Takes bytes to be sent in this tick. `false`: the bound would be passed or the socket is closing, and nothing was
+    /// taken.
     @discardableResult
     package func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard isOpen, !flags.contains(.lingering), outboundCount + bytes.count <= outboundLimit else { return false }
-        prepareOutbound()
-        outbound.append(contentsOf: bytes)
+        outbound.append(bytes, loop.blocks)
         enlist()
         return true
     }
@@ -126,9 +128,8 @@ package final class Socket: ReadinessHandler, TickParticipant {
         guard isOpen, !flags.contains(.lingering), outboundCount + bytes.count + more.count <= outboundLimit else {
             return false
         }
-        prepareOutbound()
-        outbound.append(contentsOf: bytes)
-        outbound.append(contentsOf: more)
+        outbound.append(bytes, loop.blocks)
+        outbound.append(more, loop.blocks)
         enlist()
         return true
     }
@@ -195,7 +196,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
         if !outbound.isEmpty { flush() }
         if let tls, !tls.isOpen { close() }
         guard isOpen else { return nil }
-        let unsent = Array(outbound[sent...])
+        let unsent = Array(outbound.bytes)
         letGo()
         delegate = nil
         return DetachedSocket(descriptor: descriptor, tls: tls, unsent: unsent)
@@ -254,15 +255,21 @@ package final class Socket: ReadinessHandler, TickParticipant {
         }
     }
 
-    package func tickEnded() {
+    /// Sends what was written since the socket enlisted.
+    func sendNow() {
         flags.remove(.enlisted)
         if isOpen, !flags.contains(.blocked) { flush() }
         if flags.contains(.announceClosed) {
             flags.remove(.announceClosed)
-            let owner = delegate
-            delegate = nil
-            owner?.socketClosed(self)
+            loop.atEndOfTick(self)
         }
+    }
+
+    /// It was closed in this tick.
+    package func tickEnded() {
+        let owner = delegate
+        delegate = nil
+        owner?.socketClosed(self)
     }
 
     /// A socket with much to say gets the loop's buffer this often before others have their turn.
@@ -321,14 +328,11 @@ package final class Socket: ReadinessHandler, TickParticipant {
 
     /// `false`: not all has left, or the socket is closed.
     private func sendPlain() -> Bool {
-        while sent < outbound.count {
-            let count = outbound.withUnsafeBytes { bytes in
-                retrying {
-                    send(descriptor, bytes.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL))
-                }
-            }
+        while !outbound.isEmpty {
+            let bytes = outbound.bytes
+            let count = retrying { send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
             if count >= 0 {
-                sent += count
+                outbound.drop(count)
                 loop.bytesSent &+= count
             } else if errno == EAGAIN {
                 block()
@@ -350,7 +354,7 @@ package final class Socket: ReadinessHandler, TickParticipant {
     /// Everything has left.
     private func left() {
         let wasBlocked = flags.contains(.blocked)
-        if !outbound.isEmpty { releaseOutbound() }
+        outbound.release(to: loop.blocks)
         if wasBlocked {
             flags.remove(.blocked)
             updateInterest()
@@ -368,26 +372,11 @@ package final class Socket: ReadinessHandler, TickParticipant {
         }
     }
 
+    /// Sees to it that `sendNow` is called in this tick.
     func enlist() {
         guard !flags.contains(.enlisted) else { return }
         flags.insert(.enlisted)
-        loop.atEndOfTick(self)
-    }
-
-    private func prepareOutbound() {
-        if outbound.isEmpty {
-            outbound = loop.takeBuffer()
-        } else if sent > 1 << 16, sent > outbound.count / 2 {
-            outbound.removeFirst(sent)
-            sent = 0
-        }
-    }
-
-    private func releaseOutbound() {
-        var buffer: [UInt8] = []
-        swap(&buffer, &outbound)
-        sent = 0
-        loop.recycle(buffer)
+        loop.enlist(self)
     }
 
     func updateInterest() {
@@ -407,6 +396,6 @@ package final class Socket: ReadinessHandler, TickParticipant {
         if let lingerTimer { loop.cancel(lingerTimer) }
         lingerTimer = nil
         place = nil
-        releaseOutbound()
+        outbound.release(to: loop.blocks)
     }
 }

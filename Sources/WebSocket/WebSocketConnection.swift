@@ -19,7 +19,7 @@ package protocol WebSocketDelegate: AnyObject {
 package final class WebSocketConnection {
     package let socket: Socket
     package let hub: WebSocketHub
-    package var delegate: (any WebSocketDelegate)?
+    @exclusivity(unchecked) package var delegate: (any WebSocketDelegate)?
 
     private enum State: UInt8 {
         case open
@@ -42,11 +42,12 @@ package final class WebSocketConnection {
     private let windowBits: UInt8
     /// What messages are compressed with; nil when permessage-deflate was not agreed on.
     private let codec: DeflateCodec?
-    private var machine: WebSocketConnectionMachine
+    /// It calls nobody, and its events are handled when it has returned.
+    @exclusivity(unchecked) private var machine: WebSocketConnectionMachine
     /// The newest ping that could not be answered because the peer took nothing.
     private var owedPong: [UInt8]?
-    private var lastReceived: UInt64
-    private var creditSince: UInt64
+    @exclusivity(unchecked) private var lastReceived: UInt64
+    @exclusivity(unchecked) private var creditSince: UInt64
     var nextPing: UInt64 = 0
     var links = DeadlineQueue.Links()
 

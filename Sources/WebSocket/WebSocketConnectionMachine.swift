@@ -104,6 +104,8 @@ package struct WebSocketConnectionMachine: ~Copyable {
         case .inflated: codec?.releaseInflated()
         }
         handedOut = .nothing
+        // A frame without payload has been taken with its header.
+        guard !input.isEmpty else { return .needsMore }
 
         while true {
             switch phase {

@@ -25,6 +25,47 @@ struct SocketTests {
         try test.run { owned.socket.value.close() }
     }
 
+    @Test("of many sockets that write in one tick the first have sent while the others are read, each once")
+    func sendsWithinTick() throws {
+        let test = try TestLoop()
+        let atOnce = EventLoop.sendersAtOnce
+        let pairs = try (0...(2 * atOnce)).map { _ in try Pair(kind: SOCK_SEQPACKET) }
+        let owned = try pairs.map { try Owned($0.near, on: test) }
+        let (order, sent, closed) = (Record<Int>(), Record<Int>(), Record<Int>())
+        try test.run {
+            for (index, pair) in pairs.enumerated() {
+                owned[index].owner?.onReceive = { socket in
+                    order.append(index)
+                    socket.write(Array("one ".utf8))
+                    socket.write(Array("two".utf8))
+                    let order = order.values
+                    if order.count == 1 { socket.close() }
+                    guard order.count == pairs.count else { return }
+                    var byte: UInt8 = 0
+                    for place in order where recv(pairs[place].far, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0 {
+                        sent.append(place)
+                    }
+                    for place in order where owned[place].heard.values.contains(.closed) { closed.append(place) }
+                }
+                // The loop has not looked yet, so that it finds all of them at once.
+                pair.send("x")
+            }
+        }
+        #expect(owned[0].heard.wait(forCount: 1))
+        try test.turn()
+        #expect(order.values.count == pairs.count)
+        #expect(sent.values == Array(order.values[1..<(2 * atOnce)]))
+        // That a socket is closed is heard at the end of the tick all the same.
+        #expect(closed.values == [])
+        let first = try #require(order.values.first)
+        #expect(owned[first].heard.values == [.received("x"), .closed])
+        for (index, pair) in pairs.enumerated() {
+            #expect(pair.receive() == (index == first ? "" : "one two"))
+            try test.run { owned[index].socket.value.close() }
+            pair.close()
+        }
+    }
+
     @Test("a write that would pass the bound takes nothing")
     func bound() throws {
         let test = try TestLoop()

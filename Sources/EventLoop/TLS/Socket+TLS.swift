@@ -122,19 +122,16 @@ extension Socket {
     func sendSealed(_ tls: TLSLayer) -> Bool {
         guard tls.isOpen, let engine = tls.engine else { return sendRecords(tls) }
         while true {
-            if tls.sealedCount == 0, sent < outbound.count {
-                let count = min(outbound.count - sent, TLSWire.sealLimit)
-                let isSealed = outbound.withUnsafeBytes { bytes in
-                    engine.seal(UnsafeRawBufferPointer(rebasing: bytes[sent..<(sent + count)]))
-                }
-                guard isSealed else {
+            if tls.sealedCount == 0, !outbound.isEmpty {
+                let count = min(outbound.count, TLSWire.sealLimit)
+                guard engine.seal(UnsafeRawBufferPointer(rebasing: outbound.bytes[..<count])) else {
                     fail(tls, .record("can't be encrypted"))
                     return false
                 }
                 tls.sealedCount = count
             }
             guard sendRecords(tls) else { return false }
-            if sent >= outbound.count { return true }
+            if outbound.isEmpty { return true }
         }
     }
 
@@ -143,23 +140,28 @@ extension Socket {
         let wire = loop.tlsWire
         if !tls.hasRecords, !wire.output.isEmpty {
             // The usual case: nothing waited, and the kernel takes all of what was made just now.
-            let count = send(wire.output[...])
+            let count = send(wire.output)
             if count < wire.output.count {
                 let code = errno
-                tls.records.append(contentsOf: wire.output[max(count, 0)...])
+                tls.records.append(contentsOf: wire.output.dropFirst(max(count, 0)))
                 wire.clearOutput()
                 return refused(tls, count < 0 ? code : EAGAIN)
             }
             wire.clearOutput()
         }
+        if tls.records.isEmpty, wire.output.isEmpty {
+            outbound.drop(tls.sealedCount)
+            tls.sealedCount = 0
+            return true
+        }
         tls.collect(wire)
         while tls.hasRecords {
-            let count = send(tls.records[tls.sentRecords...])
+            let count = tls.records.withUnsafeBytes { send(UnsafeRawBufferPointer(rebasing: $0[tls.sentRecords...])) }
             if count < 0 { return refused(tls, errno) }
             tls.sentRecords += count
         }
         tls.releaseRecords()
-        sent += tls.sealedCount
+        outbound.drop(tls.sealedCount)
         tls.sealedCount = 0
         return true
     }
@@ -176,10 +178,8 @@ extension Socket {
         return false
     }
 
-    private func send(_ bytes: ArraySlice<UInt8>) -> Int {
-        let count = bytes.withUnsafeBytes { bytes in
-            retrying { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
-        }
+    private func send(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let count = retrying { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
         loop.bytesSent &+= max(count, 0)
         return count
     }
@@ -199,11 +199,13 @@ extension Socket {
             tls.owner = nil
             return
         }
-        guard tls.isOpen, !flags.contains(.shutDown), !flags.contains(.blocked), sent == outbound.count else { return }
+        guard tls.isOpen, !flags.contains(.shutDown), !flags.contains(.blocked), outbound.isEmpty else { return }
         tls.engine?.sealEnd()
         let wire = loop.tlsWire
         tls.collect(wire)
-        if tls.hasRecords { _ = send(tls.records[tls.sentRecords...]) }
+        if tls.hasRecords {
+            _ = tls.records.withUnsafeBytes { send(UnsafeRawBufferPointer(rebasing: $0[tls.sentRecords...])) }
+        }
         tls.releaseRecords()
     }
 }

@@ -46,8 +46,8 @@ package final class TLSAcceptor {
             let socket = try? Socket(descriptor, tls: layer, on: loop, outboundLimit: Socket.defaultOutboundLimit)
         else { return }
         handshake.socket = socket
-        handshake.timer = loop.schedule(after: limits.timeout) { [weak socket] in
-            if let socket, let tls = socket.tls { socket.fail(tls, .timedOut) }
+        handshake.timer = loop.schedule(after: limits.timeout) { [weak handshake] in
+            if let socket = handshake?.socket, let tls = socket.tls { socket.fail(tls, .timedOut) }
         }
         queue.append(handshake)
         if queue.count > limits.concurrent, let oldest = queue.first?.socket, let tls = oldest.tls {
@@ -72,7 +72,8 @@ package final class TLSAcceptor {
     fileprivate final class Handshake: HandshakeOwner {
         private weak var acceptor: TLSAcceptor?
         let since: UInt64
-        weak var socket: Socket?
+        /// It keeps this. Not weak: that would make every retain of the socket a slow one for as long as it lives.
+        unowned var socket: Socket?
         var timer: TimerToken?
         /// Its neighbours in the queue, which it leaves before it goes.
         unowned(unsafe) var previous: Handshake?

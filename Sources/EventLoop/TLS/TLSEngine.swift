@@ -22,16 +22,17 @@ package final class TLSEngine {
     }
 
     /// Whether the handshake is done.
-    package private(set) var isOpen = false
+    @exclusivity(unchecked) package private(set) var isOpen = false
 
     private let ssl: OpaquePointer
     private let bio: OpaquePointer
-    private var wire: TLSWire
+    @exclusivity(unchecked) private var wire: TLSWire
     private let isServer: Bool
     /// Nothing may be written any more: close_notify is out, or OpenSSL has given up.
-    private var isMute = false
+    @exclusivity(unchecked) private var isMute = false
     private var handshakeBytes = 0
-    private var messages = Messages()
+    // OpenSSL's callback counts while SSL_read or SSL_write is called, when nobody looks.
+    @exclusivity(unchecked) private var messages = Messages()
 
     /// TLS's own messages after the handshake. Nobody needs many of them, and each costs more than its bytes: key
     /// updates and requests for a renegotiation, which is refused.
@@ -114,10 +115,10 @@ package final class TLSEngine {
     package func seal(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard isOpen, !isMute else { return false }
         guard !bytes.isEmpty else { return true }
-        OpenSSLErrors.clear()
         let result = SSL_write(ssl, bytes.baseAddress, Int32(clamping: bytes.count))
         guard result == Int32(clamping: bytes.count) else {
             isMute = true
+            OpenSSLErrors.clear()
             return false
         }
         return true

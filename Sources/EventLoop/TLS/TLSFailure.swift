@@ -46,7 +46,11 @@ package struct TLSConfigurationError: Error, Sendable, Equatable, CustomStringCo
 /// The queue in which OpenSSL leaves the errors of a thread. It is emptied before an operation whose outcome is asked
 /// for, since `SSL_get_error` looks at it too.
 enum OpenSSLErrors {
-    static func clear() { ERR_clear_error() }
+    /// Empties the thread's queue of errors, which SSL_get_error looks at. It is mostly empty, and OpenSSL walks through all
+    /// of it nevertheless.
+    static func clear() {
+        if ERR_peek_error() != 0 { ERR_clear_error() }
+    }
 
     /// The oldest error's reason in words, "unknown" where there is none.
     static var reason: String {

@@ -6,16 +6,17 @@ protocol HandshakeOwner: AnyObject {
     func handshakeFailed(_ socket: Socket, _ failure: TLSFailure)
 }
 
-/// What a socket over TLS has beside a plain one.
+/// What a socket over TLS has beside a plain one. Each message looks at it several times, and nothing is called while it
+/// does.
 final class TLSLayer {
     /// Nil until the first byte has come: a client that connects and says nothing costs little.
-    private(set) var engine: TLSEngine?
+    @exclusivity(unchecked) private(set) var engine: TLSEngine?
     /// Records that were made and that the kernel has not taken yet.
-    var records: [UInt8] = []
-    var sentRecords = 0
+    @exclusivity(unchecked) var records: [UInt8] = []
+    @exclusivity(unchecked) var sentRecords = 0
     /// Bytes of the socket's outbound that are in `records`: they still count as waiting.
-    var sealedCount = 0
-    var owner: (any HandshakeOwner)?
+    @exclusivity(unchecked) var sealedCount = 0
+    @exclusivity(unchecked) var owner: (any HandshakeOwner)?
     var failure: TLSFailure?
 
     /// A server's, as long as there is no engine.

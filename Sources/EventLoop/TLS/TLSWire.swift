@@ -5,9 +5,12 @@ import COpenSSL
 /// `recv` takes many records at once, its `send` sends many, and an idle socket keeps no buffer.
 package final class TLSWire {
     /// What came and has not been taken by OpenSSL.
-    var input = UnsafeRawBufferPointer(start: nil, count: 0)
-    /// What OpenSSL wants to be sent.
-    package var output: [UInt8] = []
+    @exclusivity(unchecked) var input = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// What OpenSSL wants to be sent; valid until it writes again.
+    package var output: UnsafeRawBufferPointer { made.bytes }
+    // OpenSSL changes this and `input` while it is called, when nobody else uses them.
+    @exclusivity(unchecked) private var made = ByteQueue()
+    private let blocks = BlockPool()
     /// Decrypted bytes, valid until the next call.
     package let plain: UnsafeMutableRawBufferPointer
 
@@ -19,13 +22,12 @@ package final class TLSWire {
 
     package init() {
         plain = .allocate(byteCount: Self.readLimit + 2 * (16 << 10), alignment: 64)
-        output.reserveCapacity(Self.sealLimit + 1024)
     }
 
     deinit { plain.deallocate() }
 
     /// Takes what has been written since the last time, keeping the room.
-    package func clearOutput() { output.removeAll(keepingCapacity: true) }
+    package func clearOutput() { made.clear() }
 
     // MARK: The BIO
 
@@ -62,7 +64,7 @@ package final class TLSWire {
         BIO_meth_set_write(method) { bio, bytes, count in
             guard let bio, let bytes, count > 0, let data = BIO_get_data(bio) else { return 0 }
             Unmanaged<TLSWire>.fromOpaque(data)._withUnsafeGuaranteedRef { wire in
-                wire.output.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+                wire.made.append(UnsafeRawBufferPointer(start: bytes, count: Int(count)), wire.blocks)
             }
             return count
         }

@@ -58,7 +58,7 @@ final class EnginePair {
 
     /// Takes what a side wants to be sent.
     static func take(_ wire: TLSWire) -> [UInt8] {
-        let bytes = wire.output
+        let bytes = Array(wire.output)
         wire.clearOutput()
         return bytes
     }

@@ -1,3 +1,4 @@
+import COpenSSL
 import EventLoop
 import Testing
 
@@ -48,6 +49,26 @@ struct TLSEngineTests {
             pair.exchange(first: first % 24 + 1)
             #expect(pair.serverRead == [7, 8, 9], "cut after \(first)")
         }
+    }
+
+    @Test("what others on the thread left in OpenSSL's queue of errors is not taken for a failure of this connection")
+    func othersErrors() throws {
+        let pair = try EnginePair(context, trusting)
+        pair.exchange()
+        #expect(BIO_new_file("/nowhere/at/all", "r") == nil)
+        #expect(ERR_peek_error() != 0)
+        #expect(pair.write([1, 2, 3]))
+        // Each piece but the last ends in the middle of a record.
+        pair.exchange(piece: 1)
+        #expect(pair.serverRead == [1, 2, 3])
+        #expect(pair.serverEvent == .needsMore)
+        #expect(BIO_new_file("/nowhere/at/all", "r") == nil)
+        pair.give([UInt8](repeating: 22, count: 30), toServer: true)
+        guard case .failed(.record(let reason)) = pair.serverEvent else {
+            Issue.record("\(pair.serverEvent)")
+            return
+        }
+        #expect(reason.contains("version") || reason.contains("record"), "\(reason)")
     }
 
     @Test("whom a client does not believe")
