@@ -32,10 +32,11 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Strings", swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "HTTP",
-            dependencies: ["EventLoop", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: ["EventLoop", "Strings", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .target(
             name: "WebSocket",
@@ -49,16 +50,18 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "Chat", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            name: "Chat", dependencies: ["Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings),
         .target(
             name: "Agents",
-            dependencies: ["Chat", "EventLoop", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "Chat", "EventLoop", "HTTP", "Strings", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .target(
             name: "Store",
             dependencies: [
-                "Chat", "EventLoop", "Postgres", "COpenSSL",
+                "Chat", "EventLoop", "Postgres", "Strings", "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -66,7 +69,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store", "COpenSSL",
+                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store", "Strings", "COpenSSL",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -88,6 +91,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "StringsTests", dependencies: ["Strings"], swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
         .testTarget(
             name: "HTTPTests",
@@ -100,9 +104,10 @@ let package = Package(
             path: "Fuzz/Targets", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
-        .testTarget(name: "ChatTests", dependencies: ["Chat"], swiftSettings: settings),
+        .testTarget(name: "ChatTests", dependencies: ["Chat", "Strings"], swiftSettings: settings),
         .testTarget(
-            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP"], swiftSettings: settings),
+            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP", "Strings"],
+            swiftSettings: settings),
         .testTarget(
             name: "StoreTests",
             dependencies: [
@@ -112,7 +117,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Chat",
+                "Gateway", "Chat", "Strings",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "JWTKit", package: "jwt-kit"),

@@ -17,9 +17,11 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+        .target(name: "Strings", swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(
-            name: "HTTP", dependencies: ["EventLoop", .product(name: "HTTPTypes", package: "swift-http-types")],
+            name: "HTTP",
+            dependencies: ["EventLoop", "Strings", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .target(
             name: "WebSocket", dependencies: ["EventLoop", "HTTP", "CZlib", "COpenSSL"], swiftSettings: settings),

@@ -1,3 +1,5 @@
+import Strings
+
 /// A conversation that is held in memory because somebody is subscribed to it or something is under way in it.
 ///
 /// What it writes to the database it writes one after the other: a turn is accepted, or a run's end stored, only
@@ -94,7 +96,9 @@ final class ChatThread {
     }
 
     func runID(ofClientID key: String) -> (message: Identifier, run: Identifier)? {
-        let turn = active?.turn.clientID == key ? active?.turn : turns.first { $0.clientID == key }
+        let turn =
+            active?.turn.clientID.isExactly(key) == true
+            ? active?.turn : turns.first { $0.clientID.isExactly(key) }
         return turn.map { ($0.message.id, $0.runID) }
     }
 

@@ -1,5 +1,7 @@
+import Strings
+
 /// A JSON value (RFC 8259). Objects keep the order of their members, so what an assistant wrote is shown as it wrote it.
-package enum JSON: Sendable, Equatable {
+package enum JSON: Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -31,7 +33,7 @@ package enum JSON: Sendable, Equatable {
 
 /// The members of a JSON object in their order. Of a repeated name the last one counts, as in most readers.
 package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
-    package struct Member: Sendable, Equatable {
+    package struct Member: Sendable {
         package var key: String
         package var value: JSON
 
@@ -52,11 +54,33 @@ package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     package subscript(_ key: String) -> JSON? {
-        get { members.last { $0.key == key }?.value }
+        get { members.last { $0.key.isExactly(key) }?.value }
         set {
-            members.removeAll { $0.key == key }
+            members.removeAll { $0.key.isExactly(key) }
             if let newValue { members.append(Member(key: key, value: newValue)) }
         }
+    }
+}
+
+extension JSON: Equatable {
+    /// Strings are equal to the byte (RFC 8259 section 8.3), and whole numbers only to whole numbers.
+    package static func == (left: Self, right: Self) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.integer(let left), .integer(let right)): left == right
+        case (.number(let left), .number(let right)): left == right
+        case (.string(let left), .string(let right)): left.isExactly(right)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): left == right
+        default: false
+        }
+    }
+}
+
+extension JSONObject.Member: Equatable {
+    package static func == (left: Self, right: Self) -> Bool {
+        left.key.isExactly(right.key) && left.value == right.value
     }
 }
 

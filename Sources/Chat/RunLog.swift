@@ -1,3 +1,5 @@
+import Strings
+
 /// What a run has said so far, in merged form: one growing text per message instead of its deltas, so that a log
 /// costs its text and little more, and "everything after this cursor" is one operation for a live socket, a reconnect,
 /// a second tab, a slow reader and the coalescing window.
@@ -148,15 +150,15 @@ package struct RunLog: Sendable {
     /// it has been handed out.
     package mutating func trim() {
         guard textBytes + callBytes > bound, callBytes > 0 else { return }
-        var answered: Set<String> = []
+        var answered: Set<ExactString> = []
         for entry in entries {
-            if case .event(.toolCallResult(_, let id, _)) = entry.content { answered.insert(id) }
+            if case .event(.toolCallResult(_, let id, _)) = entry.content { answered.insert(ExactString(id)) }
         }
         guard !answered.isEmpty else { return }
         callBytes = 0
         entries.removeAll { entry in
             guard case .event(let event) = entry.content, let id = event.toolCallID else { return false }
-            if answered.contains(id) { return true }
+            if answered.contains(ExactString(id)) { return true }
             callBytes += event.callBytes
             return false
         }

@@ -1,3 +1,5 @@
+import Strings
+
 /// One run of the assistant as a machine: what the assistant, the tools, the user and the store say comes in, the run
 /// log and the messages to be stored come out. No clock, no randomness (ids are inputs), no I/O.
 ///
@@ -189,7 +191,9 @@ package struct RunMachine: Sendable {
     package mutating func toolCallStart(id: String, name: String, newID: () -> Identifier) -> TextOutcome {
         let id = Self.storable(id)
         let name = Self.storable(name)
-        guard state == .running, !calls.contains(where: { $0.id == id && $0.phase != .done }) else { return .ignored }
+        guard state == .running, !calls.contains(where: { $0.id.isExactly(id) && $0.phase != .done }) else {
+            return .ignored
+        }
         guard calls.count < Self.callLimit, takeCallBytes(id.utf8.count + name.utf8.count) else { return .tooLong }
         closeText()
         let draft = step ?? newStep(newID())
@@ -353,7 +357,7 @@ package struct RunMachine: Sendable {
     }
 
     private func index(of id: String, in phase: Call.Phase) -> Int? {
-        calls.lastIndex { $0.id == id && $0.phase == phase }
+        calls.lastIndex { $0.id.isExactly(id) && $0.phase == phase }
     }
 
     private mutating func answer(_ index: Int, content: String, messageID: Identifier) {
@@ -374,7 +378,7 @@ package struct RunMachine: Sendable {
         for index in calls.indices.reversed() where calls[index].phase == .announced {
             let call = calls[index]
             if case .assistant(let id, var list) = drafts[call.draft] {
-                list.removeAll { $0.id == call.id }
+                list.removeAll { $0.id.isExactly(call.id) }
                 drafts[call.draft] = .assistant(id, calls: list)
             }
         }

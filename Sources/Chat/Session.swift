@@ -1,3 +1,5 @@
+import Strings
+
 /// All that a user has under way: one for every authenticated user, whatever number of sockets.
 ///
 /// It lives on the user's shard and is entered there only. It has no socket, clock or database of its own: clients,
@@ -14,7 +16,7 @@ package final class Session {
     var unaddressed: [UnaddressedSend] = []
     var opened: Identifier?
     /// Sends whose message is on its way to the database, by the client's id.
-    private var pending: [String: Turn] = [:]
+    private var pending: [ExactString: Turn] = [:]
     private var isDraining = false
     private var scratch: [UInt8] = []
     /// Called when nothing is left that needs the session.
@@ -112,7 +114,7 @@ package final class Session {
         if isDraining {
             throw ClientError(.unavailable, "The server is about to restart. Please send again.", retryAfter: 2)
         }
-        if let key = answer.id, let turn = pending[key] {
+        if let key = answer.id, let turn = pending[ExactString(key)] {
             // The same message again while it is being stored: one message, and everyone hears of it.
             guard turn.answers.count < environment.limits.waitingAnswers else { throw ChatThread.tooManyRequests }
             guard !turn.isInDoubt else { throw ChatThread.notStored(retryAfter: 2) }
@@ -144,7 +146,7 @@ package final class Session {
             return thread.id
         }
         turn.receivedAt = environment.nowNanoseconds
-        if let key = answer.id { pending[key] = turn }
+        if let key = answer.id { pending[ExactString(key)] = turn }
         do throws(ClientError) {
             try checkRuns(beside: thread)
             try thread.send(turn, policy: policy)
@@ -200,7 +202,8 @@ package final class Session {
     }
 
     func settled(_ turn: Turn) {
-        if let key = turn.clientID, pending[key] === turn { pending[key] = nil }
+        guard let key = turn.clientID.map({ ExactString($0) }), pending[key] === turn else { return }
+        pending[key] = nil
     }
 
     /// The id was used before: the sender hears of the original, and of what its run says.

@@ -1,6 +1,7 @@
 import Dispatch
 package import EventLoop
 package import HTTPTypes
+import Strings
 import Synchronization
 
 /// Serves the files of one directory: GET and HEAD, strong ETags, nothing outside the directory and nothing hidden.
@@ -40,7 +41,7 @@ package final class StaticFiles: Sendable {
     }
 
     private struct Cache {
-        var files: [String: Cached] = [:]
+        var files: [ExactString: Cached] = [:]
         var bytes = 0
     }
 
@@ -131,22 +132,26 @@ package final class StaticFiles: Sendable {
 
     private func cached(_ path: String, now: UInt64) -> File? {
         cache.withLock { cache in
-            guard let entry = cache.files[path], now < entry.checkedAt + settings.revalidateAfter else { return nil }
-            cache.files[path]?.usedAt = now
+            guard let entry = cache.files[ExactString(path)], now < entry.checkedAt + settings.revalidateAfter else {
+                return nil
+            }
+            cache.files[ExactString(path)]?.usedAt = now
             return entry.file
         }
     }
 
     private func load(_ path: String, now: UInt64) -> File? {
-        let known = cache.withLock { $0.files[path]?.file }
+        let known = cache.withLock { $0.files[ExactString(path)]?.file }
         let file = root.read(path, limit: settings.fileBytes, unlessStampIs: known?.stamp)
         switch file {
         case .unchanged:
-            cache.withLock { $0.files[path]?.checkedAt = now }
+            cache.withLock { $0.files[ExactString(path)]?.checkedAt = now }
             return known
         case .none:
             cache.withLock { cache in
-                if let gone = cache.files.removeValue(forKey: path) { cache.bytes -= gone.file.content.count }
+                if let gone = cache.files.removeValue(forKey: ExactString(path)) {
+                    cache.bytes -= gone.file.content.count
+                }
             }
             return nil
         case .read(let content, let stamp):
@@ -160,7 +165,7 @@ package final class StaticFiles: Sendable {
 
     private func store(_ file: File, _ path: String, _ now: UInt64) {
         cache.withLock { cache in
-            if let old = cache.files.removeValue(forKey: path) { cache.bytes -= old.file.content.count }
+            if let old = cache.files.removeValue(forKey: ExactString(path)) { cache.bytes -= old.file.content.count }
             guard file.content.count <= settings.cacheBytes, settings.cacheFiles > 0 else { return }
             while cache.files.count >= settings.cacheFiles
                 || cache.bytes + file.content.count > settings.cacheBytes
@@ -169,7 +174,7 @@ package final class StaticFiles: Sendable {
                 cache.files[oldest.key] = nil
                 cache.bytes -= oldest.value.file.content.count
             }
-            cache.files[path] = Cached(file: file, checkedAt: now, usedAt: now)
+            cache.files[ExactString(path)] = Cached(file: file, checkedAt: now, usedAt: now)
             cache.bytes += file.content.count
         }
     }

@@ -2,6 +2,7 @@ import Chat
 import EventLoop
 import Logging
 import Postgres
+import Strings
 
 /// Group commit: rows that arrive while a commit is under way go with the next one, a lone row at the end of the tick
 /// in which it came. One transaction at a time on each of a few connections. Confined to the loop.
@@ -13,7 +14,7 @@ final class BatchWriter: TickParticipant {
     private let settings: StoreSettings
     private let logger: Logger
     private var machine: BatchMachine<BatchRow>
-    private var users: [String: UserRecord] = [:]
+    private var users: [ExactString: UserRecord] = [:]
     private var checkpoints: [Identifier: StoredCheckpoint] = [:]
     private var checkpointBytes = 0
     /// The first keeps its connection, the others have one while they fly.
@@ -84,9 +85,10 @@ final class BatchWriter: TickParticipant {
     }
 
     func add(_ user: UserRecord) {
-        guard users[user.id] != nil || users.count < settings.pendingUsers else { return }
+        let key = ExactString(user.id)
+        guard users[key] != nil || users.count < settings.pendingUsers else { return }
         guard !user.id.isEmpty, user.id.unicodeScalars.count <= 255, StorableText.isClean(user.id) else { return }
-        users[user.id] = UserRecord(
+        users[key] = UserRecord(
             id: user.id, email: Self.bounded(user.email, 320), name: Self.bounded(user.name, 255))
         enlist()
     }
@@ -356,7 +358,10 @@ final class BatchWriter: TickParticipant {
 
     /// Puts users back that were not stored; who was seen again meanwhile is newer.
     private func remember(_ records: [UserRecord]) {
-        for user in records where users[user.id] == nil { users[user.id] = user }
+        for user in records {
+            let key = ExactString(user.id)
+            if users[key] == nil { users[key] = user }
+        }
     }
 
     private func unreadable() -> StoreError {

@@ -1,6 +1,7 @@
 package import Chat
 import COpenSSL
 package import Postgres
+import Strings
 
 /// A key of `CONTENT_KEYS` that can't be used, in one line that does not show it.
 package struct ContentKeyError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -48,7 +49,7 @@ package struct ContentCipher: Sendable, Equatable {
             guard let bytes = Base64.decode(Array(String(encoded).utf8)), bytes.count == 32 else {
                 throw ContentKeyError(description: "\(place) (\(id)) is not 32 bytes in Base64")
             }
-            guard !keys.contains(where: { $0.id == id }) else {
+            guard !keys.contains(where: { $0.id.isExactly(id) }) else {
                 throw ContentKeyError(description: "CONTENT_KEYS: the id \(id) is there twice")
             }
             keys.append(Key(id: id, bytes: bytes))
@@ -96,7 +97,7 @@ package struct ContentCipher: Sendable, Equatable {
         _ text: String, key: String?, _ kind: Kind, thread: Identifier, id: Identifier
     ) throws(PostgresError) -> String {
         guard let name = key else { return text }
-        guard let key = keys.first(where: { $0.id == name }) else {
+        guard let key = keys.first(where: { $0.id.isExactly(name) }) else {
             throw PostgresError(
                 kind: .usage, message: "a text is sealed with the key \(name), which is not in CONTENT_KEYS")
         }
@@ -118,14 +119,14 @@ package struct ContentCipher: Sendable, Equatable {
 
     /// A known text sealed with one of the keys.
     package func canary(of name: String) -> String? {
-        keys.first { $0.id == name }.flatMap {
+        keys.first { $0.id.isExactly(name) }.flatMap {
             Self.seal("parley", with: $0, bound: Self.binding(.canary, Self.nowhere, Self.nowhere))
         }
     }
 
     /// Whether the key of that name is the one that made the canary.
     package func opens(canary: String, of name: String) -> Bool {
-        guard let key = keys.first(where: { $0.id == name }) else { return false }
+        guard let key = keys.first(where: { $0.id.isExactly(name) }) else { return false }
         return Self.open(canary, with: key, bound: Self.binding(.canary, Self.nowhere, Self.nowhere)) == "parley"
     }
 

@@ -1,4 +1,5 @@
 package import Postgres
+import Strings
 
 /// Whether the keys of `CONTENT_KEYS` are those that the database is sealed with, asked before anything is read or
 /// written. Waits for the database: not to be used on a loop.
@@ -47,7 +48,7 @@ package struct ContentKeyRing {
     private func firstError(_ rows: [[String?]]) -> String? {
         for row in rows {
             guard row.count == 2, let name = row[0], let canary = row[1] else { continue }
-            guard contents.keyIDs.contains(name) else {
+            guard contents.keyIDs.contains(where: name.isExactly) else {
                 return "CONTENT_KEYS: the database is encrypted with the key \(name), which is missing here"
             }
             guard contents.opens(canary: canary, of: name) else {

@@ -1,5 +1,6 @@
 import Chat
 package import Postgres
+import Strings
 
 /// Brings every stored text under the key that seals now, or to plain text where none does. Waits for the database:
 /// not to be used on a loop. Needs the login that owns the schema, since messages are append-only for everybody else.
@@ -52,7 +53,7 @@ package struct Reencryption {
             if isComplete { break }
         }
         for row in try connection.query("select id from parley.content_keys order by id") {
-            guard let name = row.first ?? nil, name != contents.sealingKey else { continue }
+            guard let name = row.first ?? nil, !name.isExactly(contents.sealingKey) else { continue }
             if try retire(name, connection) { report.retired.append(name) } else { report.inUse.append(name) }
         }
         return report

@@ -1,3 +1,5 @@
+import Strings
+
 /// Which of a user's reads a replica may answer: those that are sure to see the user's own last write. Pure.
 ///
 /// Where a write lies in the WAL is not known when it commits, and asking would cost a round trip. So a write only
@@ -21,7 +23,7 @@ package struct ReplicaGate {
 
     /// Users that are remembered; beyond that all are treated as if each had just written.
     private let capacity: Int
-    private var marks: [String: Mark] = [:]
+    private var marks: [ExactString: Mark] = [:]
     /// Counts writes.
     private var stamp: UInt64 = 0
     /// Holds for users without a mark; `nil`: not known yet.
@@ -34,6 +36,7 @@ package struct ReplicaGate {
 
     /// A write of that user was committed, or may have been.
     package mutating func wrote(_ user: String) {
+        let user = ExactString(user)
         stamp += 1
         if marks.count >= capacity, marks[user] == nil {
             marks.removeAll(keepingCapacity: true)
@@ -44,7 +47,7 @@ package struct ReplicaGate {
     }
 
     package func route(_ user: String) -> Route {
-        switch marks[user] {
+        switch marks[ExactString(user)] {
         case .known(let position): return .replica(from: position)
         case .written: return .primary(stamp: stamp)
         case nil:
@@ -59,6 +62,7 @@ package struct ReplicaGate {
     package mutating func primaryAnswered(_ user: String, at position: Int64?, stamp: UInt64) {
         guard let position else { return }
         if floor == nil, stamp >= floorStamp { floor = position }
+        let user = ExactString(user)
         if case .written(let written) = marks[user], written <= stamp { marks[user] = .known(position) }
     }
 }

@@ -1,6 +1,7 @@
 import Configuration
 import Gateway
 import Logging
+import Strings
 import Testing
 
 @Suite("Configuration")

@@ -121,6 +121,9 @@ struct AddressTests {
             testDescription: "what the client wrote itself is not read", peer: "10.0.0.1",
             forwarded: ["127.0.0.1, 192.0.2.1"], client: "192.0.2.1"),
         Hop(
+            testDescription: "a stranger can't glue itself to the comma behind it", peer: "10.0.0.1",
+            forwarded: ["6.6.6.6\u{600}, 192.0.2.1"], client: "192.0.2.1"),
+        Hop(
             testDescription: "two proxies, two fields", peer: "10.0.0.1",
             forwarded: ["6.6.6.6, 192.0.2.1", "10.0.0.2"],
             client: "192.0.2.1"),

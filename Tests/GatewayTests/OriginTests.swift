@@ -1,4 +1,5 @@
 import Gateway
+import Strings
 import Testing
 
 @Suite("Origins")
@@ -15,12 +16,16 @@ struct OriginTests {
             ("https://app.example", "127.0.0.1:8080", .allowed),
             ("https://app.example.evil.example", "127.0.0.1:8080", .refused),
             ("http://app.example", "127.0.0.1:8080", .refused),
+            ("https://app.\u{212A}.example", "127.0.0.1:8080", .refused),
+            ("https://\u{212A}.example", "k.example", .refused),
+            ("https://jos\u{E9}.example", "jose\u{301}.example", .refused),
+            ("https://app.K.example", "127.0.0.1:8080", .allowed),
             ("null", "127.0.0.1:8080", .refused),
             ("", "", .refused),
             ("http://", "", .refused),
         ] as [(String?, String, OriginRules.Verdict)])
     func judge(_ origin: String?, _ host: String, _ verdict: OriginRules.Verdict) {
-        let rules = OriginRules(allowed: ["https://app.example"])
+        let rules = OriginRules(allowed: ["https://app.example", "https://app.k.example"])
         #expect(rules.judge(origin: origin, host: host) == verdict)
     }
 }

@@ -47,6 +47,12 @@ struct TokenTests {
         Case("iat in the future", Claims(sub: "u", exp: now + 99, iat: now + 31), error: .notYetValid),
         Case("issuer", Claims(sub: "u", exp: now + 9, iss: "me"), issuer: "me"),
         Case("wrong issuer", Claims(sub: "u", exp: now + 9, iss: "you"), issuer: "me", error: .wrongIssuer),
+        Case(
+            "issuer that only looks alike", Claims(sub: "u", exp: now + 9, iss: "\u{212A}"), issuer: "K",
+            error: .wrongIssuer),
+        Case(
+            "audience that only looks alike", Claims(sub: "u", exp: now + 9, aud: AudienceClaim(value: ["e\u{301}"])),
+            audience: "\u{E9}", error: .wrongAudience),
         Case("no issuer", Claims(sub: "u", exp: now + 9), issuer: "me", error: .wrongIssuer),
         Case("audience", Claims(sub: "u", exp: now + 9, aud: AudienceClaim(value: ["a", "b"])), audience: "b"),
         Case(

@@ -42,6 +42,18 @@ final class Directory {
         file.map { String(decoding: $0.content, as: UTF8.self) }
     }
 
+    @Test func namesThatOnlyLookAlike() throws {
+        let directory = try Directory()
+        try directory.write("public/\u{212A}.txt", "kelvin")
+        try directory.write("public/K.txt", "k")
+        let files = try StaticFiles(directory: directory.path + "/public")
+        // From the disk, then from the cache.
+        for _ in 0..<2 {
+            #expect(Self.text(files.file(["\u{212A}.txt"], now: 1)) == "kelvin")
+            #expect(Self.text(files.file(["K.txt"], now: 1)) == "k")
+        }
+    }
+
     @Test(arguments: [
         ("/", "<p>index"), ("/index.html", "<p>index"), ("/app.js", "app"), ("/docs/", "docs"), ("/in.txt", "app"),
         ("/with%20space.txt", "space"), ("/app.js?v=1", "app"),

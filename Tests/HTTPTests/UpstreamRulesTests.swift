@@ -157,6 +157,11 @@ private let second: UInt64 = 1_000_000_000
         #expect(queue.leave() == nil)
         #expect(queue.leave() == nil)
         #expect(queue.inUse == 0)
+        // Users whose ids only look alike have a line each.
+        var alike = FairQueue(limit: 1, waiting: 6, waitLimit: 10)
+        _ = alike.enter(1, user: "K", at: 0)
+        for (number, user) in [(2, "K"), (3, "K"), (4, "\u{212A}")] { _ = alike.enter(number, user: user, at: 0) }
+        #expect((0..<3).map { _ in alike.leave() } == [2, 4, 3])
     }
 
     @Test func queueLetsGo() {

@@ -31,6 +31,15 @@ struct AuditMachineTests {
         #expect(machine.next(at: 70_000_000).count == 1)
     }
 
+    @Test("actors whose ids only look alike are two")
+    func equivalent() {
+        var machine = AuditMachine()
+        for actor in ["K", "\u{212A}", "K"] {
+            machine.record(AuditEntry(.refused, by: actor, from: nil, allowed: false, at: 1))
+        }
+        #expect(machine.next(at: 1).map { Array($0.actor.utf8).count } == [1, 3])
+    }
+
     @Test("a flood from everywhere is bounded in memory and in rows")
     func flood() {
         var machine = AuditMachine()

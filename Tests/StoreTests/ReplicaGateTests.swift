@@ -27,6 +27,16 @@ import Testing
         #expect(gate.route("bob") == .replica(from: 100))
     }
 
+    @Test func usersWhoseIDsOnlyLookAlike() {
+        var gate = ReplicaGate(capacity: 10)
+        gate.primaryAnswered("jos\u{E9}", at: 100, stamp: 0)
+        gate.wrote("jos\u{E9}")
+        #expect(gate.route("jose\u{301}") == .replica(from: 100))
+        gate.wrote("jose\u{301}")
+        gate.primaryAnswered("jos\u{E9}", at: 200, stamp: 2)
+        #expect(gate.route("jose\u{301}") == .primary(stamp: 2))
+    }
+
     @Test func aPositionFromBeforeTheWriteIsNotItsOwn() {
         var gate = ReplicaGate(capacity: 10)
         gate.wrote("ann")

@@ -1,4 +1,5 @@
 package import Chat
+import Strings
 
 /// An assistant behind any AG-UI 1.0 agent. One for a shard; on the shard's loop.
 ///
@@ -31,7 +32,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private var request: AGUIRequest
     private var reader = AGUIReader()
     /// Calls of earlier runs that have no result yet.
-    private var unanswered: Set<String> = []
+    private var unanswered: Set<ExactString> = []
     private var actions: [AGUIReader.Action] = []
 
     init(
@@ -130,7 +131,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private func carryOut(_ calls: ArraySlice<ToolCall>, _ answers: [AGUIMessage], _ declined: [String]) {
         guard let run else { return }
         guard let call = calls.first else {
-            let answered = Set(answers.compactMap(\.toolCallID))
+            let answered = Set(answers.lazy.compactMap(\.toolCallID).map { ExactString($0) })
             // An interrupted call stays in the conversation without a result: its answer is the interrupt's.
             request.messages += reader.messages(answered: answered, keepingAll: !declined.isEmpty)
             request.messages += answers

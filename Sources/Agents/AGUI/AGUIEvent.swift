@@ -1,4 +1,5 @@
 package import Chat
+import Strings
 
 /// An event of an AG-UI 1.0 upstream, with what is used of it. Null counts as absent, since producers before 1.0 wrote
 /// it; everything else must be as the specification has it.
@@ -47,7 +48,7 @@ package enum AGUIEvent: Sendable, Equatable {
         do { json = try JSON(parsing: data) } catch { throw .malformed }
         guard let object = json.object, let type = object["type"]?.string else { throw .malformed }
         let fields = AGUIFields(object)
-        switch type {
+        switch ExactString(type) {
         case "RUN_STARTED":
             _ = try fields.text("threadId")
             self = .runStarted(runID: try fields.text("runId"))

@@ -1,4 +1,5 @@
 package import Chat
+package import Strings
 
 /// Reads the events of one upstream run: checks their order, turns chunks into what they stand for, and says what is to
 /// be shown. No clock, no randomness, no I/O.
@@ -62,9 +63,9 @@ package struct AGUIReader: Sendable {
     private var items = 0
     private var hasShown = false
     /// Calls of earlier runs of the turn that have no result yet.
-    private var earlier: Set<String>
+    private var earlier: Set<ExactString>
 
-    package init(state: JSON? = nil, earlier: Set<String> = []) {
+    package init(state: JSON? = nil, earlier: Set<ExactString> = []) {
         self.state = state
         self.earlier = earlier
     }
@@ -85,24 +86,25 @@ package struct AGUIReader: Sendable {
         default: return []
         }
         return calls.filter { call in
-            guard call.result == nil, !interrupted.contains(call.id) else { return false }
-            return named?.contains(call.id) ?? (ToolName(rawValue: call.name) != nil)
+            guard call.result == nil, !interrupted.contains(where: call.id.isExactly) else { return false }
+            return named?.contains(where: call.id.isExactly) ?? (ToolName(rawValue: call.name) != nil)
         }.map { ToolCall(id: $0.id, name: $0.name, arguments: $0.arguments) }
     }
 
     /// The calls that have no result yet, of this run and of those before it.
-    package var unanswered: Set<String> {
-        earlier.union(calls.filter { $0.result == nil }.map(\.id))
+    package var unanswered: Set<ExactString> {
+        earlier.union(calls.lazy.filter { $0.result == nil }.map { ExactString($0.id) })
     }
 
     /// The messages of this run for the next one. Calls that got no result, and are not in `answered`, are left out,
     /// unless all are to be kept.
-    package func messages(answered: Set<String>, keepingAll: Bool = false) -> [AGUIMessage] {
+    package func messages(answered: Set<ExactString>, keepingAll: Bool = false) -> [AGUIMessage] {
         transcript.compactMap { message in
             if keepingAll { return message }
             var message = message
             message.toolCalls.removeAll { call in
-                !answered.contains(call.id) && !calls.contains { $0.id == call.id && $0.result != nil }
+                !answered.contains(ExactString(call.id))
+                    && !calls.contains { $0.id.isExactly(call.id) && $0.result != nil }
             }
             if message.role == .assistant, message.content.isEmpty, message.toolCalls.isEmpty { return nil }
             return message
@@ -153,7 +155,7 @@ package struct AGUIReader: Sendable {
             if let patched = JSONPatch.apply(patch, to: state ?? .object([:])) { keep(state: patched) }
         case .messages(let messages): snapshot = messages
         case .runFinished(let id, let outcome, let counted):
-            guard id == runID else { throw Self.disorder("RUN_FINISHED of another run") }
+            guard id.isExactly(runID) else { throw Self.disorder("RUN_FINISHED of another run") }
             guard texts.allSatisfy(\.isEnded), !calls.contains(where: \.isOpen) else {
                 throw Self.disorder("RUN_FINISHED with open items")
             }
@@ -167,7 +169,9 @@ package struct AGUIReader: Sendable {
     // MARK: Text
 
     private mutating func startText(_ id: String, _ isAssistant: Bool) throws(AgentFailure) {
-        guard !texts.contains(where: { $0.id == id && !$0.isEnded }) else { throw Self.disorder("TEXT_MESSAGE_START") }
+        guard !texts.contains(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
+            throw Self.disorder("TEXT_MESSAGE_START")
+        }
         try count()
         texts.append(OpenText(id: id, isAssistant: isAssistant))
     }
@@ -175,7 +179,7 @@ package struct AGUIReader: Sendable {
     private mutating func addText(
         _ id: String, _ delta: String, into actions: inout [Action]
     ) throws(AgentFailure) {
-        guard let index = texts.firstIndex(where: { $0.id == id && !$0.isEnded }) else {
+        guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
             throw Self.disorder("TEXT_MESSAGE_CONTENT")
         }
         // What speaks as somebody else is no part of the answer.
@@ -190,7 +194,7 @@ package struct AGUIReader: Sendable {
     }
 
     private mutating func endText(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
-        guard let index = texts.firstIndex(where: { $0.id == id && !$0.isEnded }) else {
+        guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
             throw Self.disorder("TEXT_MESSAGE_END")
         }
         texts[index].isEnded = true
@@ -213,7 +217,7 @@ package struct AGUIReader: Sendable {
 
     /// The place of an assistant's message in the transcript.
     private mutating func message(_ id: String) -> Int {
-        if let place = transcript.lastIndex(where: { $0.id == id && $0.role == .assistant }) { return place }
+        if let place = transcript.lastIndex(where: { $0.id.isExactly(id) && $0.role == .assistant }) { return place }
         transcript.append(AGUIMessage(id: id, role: .assistant, content: ""))
         return transcript.count - 1
     }
@@ -223,12 +227,12 @@ package struct AGUIReader: Sendable {
     private mutating func startCall(
         _ id: String, _ name: String, _ parent: String?, into actions: inout [Action]
     ) throws(AgentFailure) {
-        guard !calls.contains(where: { $0.id == id }) else { throw Self.disorder("TOOL_CALL_START") }
+        guard !calls.contains(where: { $0.id.isExactly(id) }) else { throw Self.disorder("TOOL_CALL_START") }
         try count()
         hasShown = true
         calls.append(Call(id: id, name: name))
         actions.append(.callStart(id: id, name: name))
-        earlier.remove(id)
+        earlier.remove(ExactString(id))
         let place = message(parent ?? "message-of-\(id)")
         transcript[place].toolCalls.append(ToolCall(id: id, name: name, arguments: ""))
     }
@@ -236,7 +240,7 @@ package struct AGUIReader: Sendable {
     private mutating func addArguments(
         _ id: String, _ delta: String, into actions: inout [Action]
     ) throws(AgentFailure) {
-        guard let index = calls.firstIndex(where: { $0.id == id && $0.isOpen }) else {
+        guard let index = calls.firstIndex(where: { $0.id.isExactly(id) && $0.isOpen }) else {
             throw Self.disorder("TOOL_CALL_ARGS")
         }
         guard !delta.isEmpty else { return }
@@ -245,13 +249,13 @@ package struct AGUIReader: Sendable {
     }
 
     private mutating func endCall(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
-        guard let index = calls.firstIndex(where: { $0.id == id && $0.isOpen }) else {
+        guard let index = calls.firstIndex(where: { $0.id.isExactly(id) && $0.isOpen }) else {
             throw Self.disorder("TOOL_CALL_END")
         }
         calls[index].isOpen = false
         actions.append(.callEnd(id: id))
         for place in transcript.indices {
-            guard let call = transcript[place].toolCalls.firstIndex(where: { $0.id == id }) else { continue }
+            guard let call = transcript[place].toolCalls.firstIndex(where: { $0.id.isExactly(id) }) else { continue }
             transcript[place].toolCalls[call].arguments = calls[index].arguments
         }
     }
@@ -260,8 +264,8 @@ package struct AGUIReader: Sendable {
     private mutating func takeResult(
         _ messageID: String, _ callID: String, _ content: String, into actions: inout [Action]
     ) {
-        guard let index = calls.firstIndex(where: { $0.id == callID && $0.result == nil }) else {
-            guard earlier.remove(callID) != nil else { return }
+        guard let index = calls.firstIndex(where: { $0.id.isExactly(callID) && $0.result == nil }) else {
+            guard earlier.remove(ExactString(callID)) != nil else { return }
             actions.append(.callResult(id: callID, content: content))
             transcript.append(AGUIMessage(id: messageID, role: .tool, content: content, toolCallID: callID))
             return
@@ -279,7 +283,7 @@ package struct AGUIReader: Sendable {
     ) throws(AgentFailure) {
         var current: String?
         if case .text(let open) = chunk { current = open }
-        if current == nil || (id != nil && id != current) {
+        if current == nil || (id != nil && !id.isExactly(current)) {
             try endChunk(into: &actions)
             guard let id else { throw Self.disorder("TEXT_MESSAGE_CHUNK") }
             try startText(id, isAssistant)
@@ -294,7 +298,7 @@ package struct AGUIReader: Sendable {
     ) throws(AgentFailure) {
         var current: String?
         if case .call(let open) = chunk { current = open }
-        if current == nil || (id != nil && id != current) {
+        if current == nil || (id != nil && !id.isExactly(current)) {
             try endChunk(into: &actions)
             guard let id, let name else { throw Self.disorder("TOOL_CALL_CHUNK") }
             try startCall(id, name, parent, into: &actions)

@@ -38,10 +38,28 @@ package enum JSONPatch {
     private static func pointer(_ value: JSON?) -> [String]? {
         guard let text = value?.string else { return nil }
         if text.isEmpty { return [] }
-        guard text.hasPrefix("/") else { return nil }
-        let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        // By code points: a slash with a combining mark behind it is one character to Swift, and a slash to others.
+        guard text.unicodeScalars.first == "/" else { return nil }
+        let parts = text.unicodeScalars.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= JSON.maximumDepth else { return nil }
-        return parts.map { String($0).replacing("~1", with: "/").replacing("~0", with: "~") }
+        return parts.map(unescaped)
+    }
+
+    private static func unescaped(_ token: Substring.UnicodeScalarView) -> String {
+        var text = String.UnicodeScalarView()
+        var isEscaped = false
+        for scalar in token {
+            switch (isEscaped, scalar) {
+            case (true, "0"): text.append("~")
+            case (true, "1"): text.append("/")
+            case (true, _): text.append(contentsOf: ["~", scalar])
+            case (false, "~"): break
+            case (false, _): text.append(scalar)
+            }
+            isEscaped = !isEscaped && scalar == "~"
+        }
+        if isEscaped { text.append("~") }
+        return String(text)
     }
 
     private static func index(_ token: String, count: Int) -> Int? {

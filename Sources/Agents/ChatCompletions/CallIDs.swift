@@ -1,10 +1,12 @@
+import Strings
+
 /// The ids of a run's tool calls: the upstream's own where they are there and not used yet, made ones otherwise. Some
 /// servers give none, and some count from the beginning in every step.
 package struct CallIDs: Sendable {
     /// Bytes of an id of the upstream's that is taken over; a longer one is replaced.
     package static let lengthLimit = 128
 
-    private var used: Set<String> = []
+    private var used: Set<ExactString> = []
     private var made: UInt64 = 0
     private let seed: UInt64
 
@@ -15,15 +17,17 @@ package struct CallIDs: Sendable {
 
     /// An id that stands in the conversation already.
     package mutating func use(_ id: String) {
-        used.insert(id)
+        used.insert(ExactString(id))
     }
 
     package mutating func next(_ own: String?) -> String {
-        if let own, !own.isEmpty, own.utf8.count <= Self.lengthLimit, used.insert(own).inserted { return own }
+        if let own, !own.isEmpty, own.utf8.count <= Self.lengthLimit, used.insert(ExactString(own)).inserted {
+            return own
+        }
         while true {
             made += 1
             let id = Self.text(seed, made)
-            if used.insert(id).inserted { return id }
+            if used.insert(ExactString(id)).inserted { return id }
         }
     }
 

@@ -1,4 +1,5 @@
 package import Chat
+import Strings
 
 /// Puts the tool calls of one reply together from their deltas, by index and by id, since servers differ:
 ///
@@ -50,7 +51,7 @@ package struct ToolCallAssembly: Sendable {
             place = calls.count - 1
         }
         if let extra = delta["extra_content"], !extra.isNull { calls[place].extra = extra }
-        if !calls[place].isAnnounced, !name.isEmpty, calls[place].name != name { calls[place].name += name }
+        if !calls[place].isAnnounced, !name.isEmpty, !calls[place].name.isExactly(name) { calls[place].name += name }
         if !arguments.isEmpty {
             announce(place, into: &actions)
             calls[place].arguments += arguments
@@ -70,7 +71,7 @@ package struct ToolCallAssembly: Sendable {
     /// The call that a delta goes on with; `nil`: it begins one.
     private func place(ownID: String?, index: Int64?, name: String, arguments: String) -> Int? {
         if let ownID {
-            if let known = calls.lastIndex(where: { $0.ownID == ownID }) {
+            if let known = calls.lastIndex(where: { $0.ownID.isExactly(ownID) }) {
                 // The same id for several calls, told apart by their index.
                 let isOther = index != nil && calls[known].index != nil && index != calls[known].index
                 return isOther && !name.isEmpty ? nil : known
@@ -87,7 +88,7 @@ package struct ToolCallAssembly: Sendable {
         // A name again: the call is named in every delta, or the next one begins where the one before is whole.
         let isWhole = (try? JSON(parsing: calls[candidate].arguments))?.object != nil
         if isWhole { return nil }
-        return name == calls[candidate].name || !calls[candidate].isAnnounced ? candidate : nil
+        return name.isExactly(calls[candidate].name) || !calls[candidate].isAnnounced ? candidate : nil
     }
 
     /// The last call, for deltas that do not say which one they mean.

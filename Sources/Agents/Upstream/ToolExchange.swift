@@ -1,3 +1,5 @@
+import Strings
+
 /// Upstreams want the results of a message's calls right behind it. In the history there may be text in between, where
 /// an assistant went on to speak after a call.
 enum ToolExchange {
@@ -9,7 +11,9 @@ enum ToolExchange {
         for (index, entry) in entries.enumerated() where answers(entry) == nil {
             result.append(entry)
             for id in calls(entry) {
-                let place = entries.indices[(index + 1)...].first { !taken.contains($0) && answers(entries[$0]) == id }
+                let place = entries.indices[(index + 1)...].first {
+                    !taken.contains($0) && answers(entries[$0]).isExactly(id)
+                }
                 guard let place else { continue }
                 taken.insert(place)
                 result.append(entries[place])

@@ -3,6 +3,7 @@ import EventLoop
 import HTTP
 import HTTPTypes
 import Store
+import Strings
 
 /// One request of the API by somebody who is known, and the way to answer it. Confined to the connection's loop.
 final class APICall {
@@ -33,7 +34,7 @@ final class APICall {
     var user: UserRecord { UserRecord(id: principal.userID, email: principal.email, name: principal.name) }
 
     func check(_ access: Endpoint.Access) throws(APIFailure) {
-        let isOwn = userID == principal.userID
+        let isOwn = userID.isExactly(principal.userID)
         switch access {
         case .everyone, .development, .user: return
         case .owner: if isOwn { return }
@@ -75,7 +76,7 @@ final class APICall {
     func announce(_ conversation: Conversation) {
         let userID = userID
         guard let home = handler.siblings.home(of: userID) else { return }
-        home.loop.execute { home.value.sessions[userID]?.announce(conversation) }
+        home.loop.execute { home.value.sessions[ExactString(userID)]?.announce(conversation) }
     }
 
     /// Does something in the session of a user, on his shard, and then goes on here.

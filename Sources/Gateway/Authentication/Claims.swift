@@ -1,6 +1,7 @@
 package import Chat
 import Foundation
 package import JWTKit
+import Strings
 
 /// What a token says of its bearer (PROTOCOL.md section 1).
 package struct Claims: JWTPayload, Equatable {
@@ -176,9 +177,11 @@ package struct TokenRules: Sendable {
         guard end > now else { throw .expired }
         if let start = claims.nbf, start > now + clockSkew { throw .notYetValid }
         if let issued = claims.iat, issued > now + clockSkew { throw .notYetValid }
-        if let issuer, claims.iss != issuer { throw .wrongIssuer }
+        if let issuer, !claims.iss.isExactly(issuer) { throw .wrongIssuer }
         if let audience {
-            guard let values = claims.aud?.value, values.contains(audience) else { throw .wrongAudience }
+            guard let values = claims.aud?.value, values.contains(where: audience.isExactly) else {
+                throw .wrongAudience
+            }
         }
         return Principal(
             userID: userID, isAdmin: claims.role == "admin", email: Self.usable(claims.email),

@@ -1,5 +1,6 @@
 import Foundation
 package import HTTP
+package import Strings
 
 /// Where a request's token is (PROTOCOL.md section 1): the first found counts, a wrong one is not passed over.
 package enum Credential {
@@ -23,11 +24,11 @@ package enum Credential {
         }
         guard let cookieName else { return nil }
         for value in headers.values("cookie") {
-            for pair in value.split(separator: ";") {
+            // By code points: to Swift the Greek question mark is a semicolon, and one with a mark behind it is none.
+            for pair in value.unicodeScalars.split(separator: ";") {
                 let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                if parts.count == 2, parts[0].trimmingCharacters(in: .whitespaces) == cookieName {
-                    return (parts[1].trimmingCharacters(in: .whitespaces), .cookie)
-                }
+                    .map { String($0).trimmingCharacters(in: .whitespaces) }
+                if parts.count == 2, parts[0].isExactly(cookieName) { return (parts[1], .cookie) }
             }
         }
         return nil
@@ -36,10 +37,15 @@ package enum Credential {
 
 /// Whether a browser's page may use the gateway.
 package struct OriginRules: Sendable {
-    package var allowed: Set<String>
+    package var allowed: Set<ExactString>
 
-    package init(allowed: Set<String>) {
+    package init(allowed: Set<ExactString>) {
         self.allowed = allowed
+    }
+
+    /// Whether this origin is in the list. Scheme and host are the same in both cases of ASCII.
+    package func allows(_ origin: String) -> Bool {
+        allowed.contains(ExactString(origin.asciiLowercased))
     }
 
     package enum Verdict: Sendable, Equatable {
@@ -51,9 +57,10 @@ package struct OriginRules: Sendable {
 
     /// The gateway's own origin is the one whose host and port are those of the `Host` header.
     package func judge(origin: String?, host: String?) -> Verdict {
-        guard let origin = origin?.lowercased() else { return .absent }
-        if allowed.contains(origin) { return .allowed }
-        guard let host = host?.lowercased(), !host.isEmpty else { return .refused }
-        return origin == "http://" + host || origin == "https://" + host ? .allowed : .refused
+        guard let origin = origin?.asciiLowercased else { return .absent }
+        if allows(origin) { return .allowed }
+        guard let host = host?.asciiLowercased, !host.isEmpty else { return .refused }
+        let isOwn = origin.isExactly("http://" + host) || origin.isExactly("https://" + host)
+        return isOwn ? .allowed : .refused
     }
 }

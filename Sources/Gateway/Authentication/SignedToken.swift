@@ -1,4 +1,5 @@
 package import Chat
+import Strings
 
 /// A token taken apart, not believed yet: the compact form of a JWS (RFC 7515 section 7.1), read strictly.
 ///
@@ -44,7 +45,7 @@ package struct SignedToken: Sendable {
         guard let bytes = Base64URL.decode(part), let json = try? JSON(parsing: bytes), let object = json.object else {
             throw .malformed
         }
-        let names = Set(object.members.lazy.map(\.key))
+        let names = Set(object.members.lazy.map { ExactString($0.key) })
         guard names.count == object.members.count else { throw .malformed }
         return object
     }

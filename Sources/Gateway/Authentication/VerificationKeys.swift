@@ -1,5 +1,6 @@
 import Chat
 import JWTKit
+import Strings
 
 /// Public keys of a JSON Web Key Set (RFC 7517), each bound to the one algorithm that its type allows: so a token can't
 /// choose how its signature is checked (RFC 8725 section 3.1).
@@ -47,12 +48,12 @@ package struct VerificationKeys: Sendable {
 
     /// The keys that a token of this algorithm may have been signed with; without a key id all of that algorithm.
     func candidates(_ algorithm: SignatureAlgorithm, keyID: String?) -> [Key] {
-        keys.filter { $0.algorithm == algorithm && (keyID == nil || $0.keyID == keyID) }
+        keys.filter { $0.algorithm == algorithm && (keyID == nil || $0.keyID.isExactly(keyID)) }
     }
 
     /// Whether any key, of whichever algorithm, has this id.
     func knows(keyID: String) -> Bool {
-        keys.contains { $0.keyID == keyID }
+        keys.contains { $0.keyID.isExactly(keyID) }
     }
 
     private static func key(_ object: JSONObject) async -> Key? {
@@ -67,7 +68,7 @@ package struct VerificationKeys: Sendable {
         }
         let collection = JWTKeyCollection()
         let algorithm: SignatureAlgorithm
-        switch object["kty"]?.string {
+        switch object["kty"]?.string.map({ ExactString($0) }) {
         case "OKP":
             guard object["crv"]?.string == "Ed25519", let x = coordinate(object["x"]),
                 let key = try? EdDSA.PublicKey(x: x, curve: .ed25519)

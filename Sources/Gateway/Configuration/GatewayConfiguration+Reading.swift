@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import Logging
 import Store
+import Strings
 
 extension GatewayConfiguration {
     /// Reads all settings from a reader over flags, environment and file, in that order of precedence. The key
@@ -225,15 +226,15 @@ struct SettingReader {
     }
 
     /// A list separated by commas, each with scheme and host as a browser sends it.
-    func origins(_ key: String) throws(ConfigurationError) -> Set<String> {
+    func origins(_ key: String) throws(ConfigurationError) -> Set<ExactString> {
         guard let text = text(key) else { return [] }
-        var origins: Set<String> = []
+        var origins: Set<ExactString> = []
         for part in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-            let origin = part.lowercased()
+            let origin = String(part).asciiLowercased
             guard origin.hasPrefix("http://") || origin.hasPrefix("https://"),
                 let url = URL(string: origin), url.host != nil, url.path.isEmpty, url.query == nil
             else { throw ConfigurationError("\(Self.name(key)): \"\(part)\" is no origin such as https://example.com") }
-            origins.insert(origin)
+            origins.insert(ExactString(origin))
         }
         return origins
     }

@@ -3,6 +3,7 @@ package import EventLoop
 package import HTTP
 package import Logging
 package import Store
+package import Strings
 import WebSocket
 
 /// Everything that can be configured, as a plain value (README, table of configuration). Times are in the unit that
@@ -52,7 +53,7 @@ package struct GatewayConfiguration: Sendable {
     /// The claim with the user's role or roles.
     package var roleClaim = "role"
     /// Origins beside the gateway's own, as browsers send them.
-    package var allowedOrigins: Set<String> = []
+    package var allowedOrigins: Set<ExactString> = []
 
     package var agent = AgentKind.todo
     package var upstream = UpstreamConfiguration()

@@ -20,10 +20,12 @@ package struct ClientAddress: Sendable, Equatable {
         text = peer
         isForwarded = !forwarded.isEmpty
         guard !trusted.isEmpty, !forwarded.isEmpty else { return }
-        let hops = forwarded.joined(separator: ",").split(separator: ",", omittingEmptySubsequences: false)
+        // By code points: what a stranger wrote before it must not make one character of a comma and something else.
+        let hops = forwarded.joined(separator: ",").unicodeScalars.split(
+            separator: ",", omittingEmptySubsequences: false)
         for hop in hops.reversed().prefix(Self.maximumHops) {
             guard let current = address, trusted.contains(where: { $0.contains(current) }),
-                let (next, name) = Self.parse(hop)
+                let (next, name) = Self.parse(Substring(hop))
             else { return }
             address = next
             text = name

@@ -1,3 +1,5 @@
+import Strings
+
 /// How many messages a user may send, by socket and by HTTP alike. One a shard, since a user belongs to one; it outlives
 /// the user's session, so that signing in again fills no bucket.
 struct MessageLimits {
@@ -17,6 +19,6 @@ struct MessageLimits {
     /// - Returns: seconds to wait; `nil`: go on.
     mutating func message(of userID: String, at now: UInt64) -> Int? {
         guard let rate else { return nil }
-        return table.take(UInt64(bitPattern: Int64(userID.hashValue)), rate, at: now)?.wholeSeconds
+        return table.take(UInt64(bitPattern: Int64(ExactString(userID).hashValue)), rate, at: now)?.wholeSeconds
     }
 }

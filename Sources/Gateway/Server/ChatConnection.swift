@@ -3,6 +3,7 @@ import CoreMetrics
 import EventLoop
 import Logging
 import Store
+import Strings
 import WebSocket
 
 /// What is known of a socket when its chat begins; carried to the user's shard.
@@ -161,7 +162,7 @@ final class ChatConnection: SessionClient {
         let now = wallClockMicroseconds()
         do {
             let principal = try verifier.verify(token, now: Double(now) / 1_000_000)
-            guard principal.userID == session.userID else {
+            guard principal.userID.isExactly(session.userID) else {
                 send(ServerFrame.error(id: id, ClientError(.forbidden, "The token is another user's.")))
                 return
             }

@@ -7,6 +7,7 @@ package import Logging
 import Postgres
 import ServiceLifecycle
 import Store
+import Strings
 
 /// Why the gateway could not begin; one line for the operator.
 package enum StartError: Error, CustomStringConvertible, Sendable {
@@ -267,7 +268,7 @@ package struct Gateway: Service {
                 guard let home = directory.home(of: run.userID) else { continue }
                 home.loop.execute {
                     if run.fate == .interrupted {
-                        home.value.sessions[run.userID]?.refresh(threadID: run.threadID)
+                        home.value.sessions[ExactString(run.userID)]?.refresh(threadID: run.threadID)
                     } else {
                         home.value.session(of: run.userID).adopt(
                             threadID: run.threadID, message: run.message, runID: run.runID)

@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTypes
+import Strings
 
 /// The fields that every answer gets, whoever made it (OWASP's secure headers; Fetch standard for CORS). Values that
 /// depend on the configuration alone are made once.
@@ -21,7 +22,7 @@ struct ResponseHeaders {
         self.origins = origins
         allowsCredentials = cookieName != nil
         self.isEncrypted = isEncrypted
-        let frames = origins.allowed.sorted()
+        let frames = origins.allowed.sorted().map(\.string)
         allowsFraming = !frames.isEmpty
         // The page builds its elements node by node and its styles as constructed sheets: no inline code is needed.
         contentPolicy =
@@ -46,7 +47,7 @@ struct ResponseHeaders {
         guard allowsFraming else { return }
         // The answer to one origin must not be given to another from a cache.
         response.headerFields.append(HTTPField(name: .vary, value: "Origin"))
-        guard let origin = head?.headers["origin"], origins.allowed.contains(origin.lowercased()) else { return }
+        guard let origin = head?.headers["origin"], origins.allows(origin) else { return }
         response.headerFields[.accessControlAllowOrigin] = origin
         response.headerFields[.accessControlExposeHeaders] = Self.exposed
         if allowsCredentials { response.headerFields[.accessControlAllowCredentials] = "true" }
@@ -56,7 +57,7 @@ struct ResponseHeaders {
     func options(allow: String, _ request: HTTPServerRequest) -> HTTPResponse {
         var response = HTTPResponse(status: .noContent, headerFields: [.allow: allow])
         guard request.headers["access-control-request-method"] != nil, let origin = request.headers["origin"],
-            origins.allowed.contains(origin.lowercased())
+            origins.allows(origin)
         else { return response }
         response.headerFields[.accessControlAllowMethods] = allow
         response.headerFields[.accessControlAllowHeaders] = Self.accepted

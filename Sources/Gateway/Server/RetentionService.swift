@@ -2,6 +2,7 @@ import Chat
 import EventLoop
 import Logging
 import Store
+import Strings
 
 /// The retention in the background of `serve`: a sweep every `RETENTION_INTERVAL`, a fifth of that earlier or later, so
 /// that gateways that were started together don't stay together. Of several gateways one does each batch.
@@ -56,7 +57,7 @@ private func announce(_ moved: [RetainedConversation], _ directory: ShardDirecto
     for retained in moved {
         guard let home = directory.home(of: retained.userID) else { continue }
         home.loop.execute {
-            guard let session = home.value.sessions[retained.userID] else { return }
+            guard let session = home.value.sessions[ExactString(retained.userID)] else { return }
             if retained.conversation.status == .deleted {
                 session.deleted(retained.conversation)
             } else {

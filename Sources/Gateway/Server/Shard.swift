@@ -5,6 +5,7 @@ import HTTP
 import Logging
 import Postgres
 import Store
+import Strings
 import WebSocket
 
 /// Everything of one core: its loop with sockets, sessions, assistant and database connections. A user belongs to one
@@ -25,7 +26,7 @@ package final class Shard: SessionEnvironment {
     let metrics: ShardMetrics
     private var messageLimits: MessageLimits
 
-    private(set) var sessions: [String: Session] = [:]
+    private(set) var sessions: [ExactString: Session] = [:]
     let turnClients: TurnClients
     private(set) var isDraining = false
     private var connections: [ObjectIdentifier: ChatConnection] = [:]
@@ -124,14 +125,15 @@ package final class Shard: SessionEnvironment {
     var socketCount: Int { connections.count }
 
     func session(of userID: String) -> Session {
-        if let session = sessions[userID] { return session }
+        let key = ExactString(userID)
+        if let session = sessions[key] { return session }
         let session = Session(userID: userID, environment: self)
         // The session holds both: itself through its own closure, and the shard as its environment.
         session.becameIdle = { [unowned self, unowned session] in
-            guard session.isIdle, sessions[userID] === session else { return }
-            sessions[userID] = nil
+            guard session.isIdle, sessions[key] === session else { return }
+            sessions[key] = nil
         }
-        sessions[userID] = session
+        sessions[key] = session
         return session
     }
 
@@ -150,10 +152,10 @@ package final class Shard: SessionEnvironment {
 
     /// Closes a user's sockets and forgets the session, with all that it keeps for those that come back.
     func forget(_ userID: String) {
-        for connection in Array(connections.values) where connection.userID == userID {
+        for connection in Array(connections.values) where connection.userID.isExactly(userID) {
             connection.close(CloseCode(rawValue: 4401), "the user was deleted")
         }
-        sessions[userID] = nil
+        sessions[ExactString(userID)] = nil
     }
 
     // MARK: The end
@@ -248,7 +250,7 @@ package final class Shard: SessionEnvironment {
         var metadata: Logger.Metadata = [
             "run": "\(run)", "thread": "\(threadID)", "user": "\(userID)", "status": "\(status.rawValue)",
         ]
-        if let session = sessions[userID] { metadata["session"] = "\(session.id)" }
+        if let session = sessions[ExactString(userID)] { metadata["session"] = "\(session.id)" }
         if let code { metadata["code"] = "\(code.rawValue)" }
         logger.log(level: level, "run ended", metadata: metadata)
     }

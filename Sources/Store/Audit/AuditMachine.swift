@@ -1,5 +1,6 @@
 import Chat
 import DequeModule
+import Strings
 
 /// What of the audit trail waits to be written; pure, with the time in the entries.
 ///
@@ -23,10 +24,10 @@ package struct AuditMachine: Sendable {
     }
 
     private struct Kind: Hashable {
-        var actor: String
-        var object: String?
-        var origin: String?
-        var reason: String?
+        var actor: ExactString
+        var object: ExactString?
+        var origin: ExactString?
+        var reason: ExactString?
     }
 
     private struct Gathered {
@@ -60,10 +61,12 @@ package struct AuditMachine: Sendable {
         entry.origin = entry.origin.map { clean($0) }
         guard entry.action == .refused else { return append(entry) }
         var kind = Kind(
-            actor: entry.actor, object: entry.object, origin: entry.origin, reason: entry.detail["reason"]?.string)
+            actor: ExactString(entry.actor), object: entry.object.map { ExactString($0) },
+            origin: entry.origin.map { ExactString($0) }, reason: entry.detail["reason"]?.string.map { ExactString($0) }
+        )
         if gathered[kind] == nil, gathered.count >= settings.kinds {
             kind = Kind(actor: "(many)", object: nil, origin: nil, reason: nil)
-            entry.actor = kind.actor
+            entry.actor = kind.actor.string
             entry.object = nil
             entry.origin = nil
             entry.detail = ["reason": "many"]

@@ -1,10 +1,11 @@
 import Agents
 import Chat
+import Strings
 import Testing
 
 /// Events as JSON in, what is shown out; written one a line.
 private func read(
-    _ events: [String], state: JSON? = nil, earlier: Set<String> = []
+    _ events: [String], state: JSON? = nil, earlier: Set<ExactString> = []
 ) throws(AgentFailure) -> (reader: AGUIReader, shown: [String]) {
     var reader = AGUIReader(state: state, earlier: earlier)
     var shown: [String] = []
@@ -58,6 +59,20 @@ private func result(_ id: String, _ content: String) -> String {
             "two messages",
             [textStart("a"), content("a", "1"), textEnd("a"), textStart("b"), content("b", "2"), textEnd("b")],
             ["text 1", "endText", "text 2", "endText"]
+        ),
+        (
+            "ids that only look alike",
+            [
+                textStart("K"), textStart("\u{212A}"), content("K", "1"), content("\u{212A}", "2"), textEnd("K"),
+                textEnd("\u{212A}"), callStart("\u{E9}"), callStart("e\u{301}"), arguments("\u{E9}", "1"),
+                callEnd("\u{E9}"), arguments("e\u{301}", "2"), callEnd("e\u{301}"), result("e\u{301}", "3"),
+                result("\u{E9}", "4"),
+            ],
+            [
+                "text 1", "endText", "text 2", "endText", "start \u{E9} add_task", "start e\u{301} add_task",
+                "arguments \u{E9} 1", "end \u{E9}", "arguments e\u{301} 2", "end e\u{301}", "result e\u{301} 3",
+                "result \u{E9} 4",
+            ]
         ),
         (
             "two at once: one follows the other",
@@ -268,6 +283,12 @@ private func result(_ id: String, _ content: String) -> String {
             #"{"a":[1,2,3]}"#
         ),
         (#"[{"op":"remove","path":"/a/b~1c~0d"}]"#, #"{"a":{"b/c~d":1,"e":2}}"#, #"{"a":{"e":2}}"#),
+        (
+            #"[{"op":"remove","path":"/\u0301a/\u0301b~1\u0301"}]"#, #"{"\u0301a":{"\u0301b/\u0301":1}}"#,
+            #"{"\u0301a":{}}"#
+        ),
+        (#"[{"op":"add","path":"/K","value":1}]"#, #"{"\u212a":0}"#, #"{"\u212a":0,"K":1}"#),
+        (#"[{"op":"test","path":"/a","value":"\u00e9"}]"#, #"{"a":"e\u0301"}"#, nil),
         (#"[{"op":"replace","path":"","value":[1]}]"#, "{}", "[1]"),
         (#"[{"op":"move","from":"/a","path":"/b"}]"#, #"{"a":1}"#, #"{"b":1}"#),
         (#"[{"op":"copy","from":"/a","path":"/b"}]"#, #"{"a":1}"#, #"{"a":1,"b":1}"#),

@@ -229,6 +229,7 @@ private struct Reading {
         let given = ["call_0", "call_0", "old", "", String(repeating: "x", count: 129)].map { ids.next($0) }
         #expect(given[0] == "call_0")
         #expect(Set(given).count == given.count)
+        #expect(["K", "\u{212A}"].map { Array(ids.next($0).utf8) } == [[0x4B], [0xE2, 0x84, 0xAA]])
         #expect(given[1...].allSatisfy { $0.utf8.count == 9 && $0.allSatisfy { $0.isLetter || $0.isNumber } })
     }
 }

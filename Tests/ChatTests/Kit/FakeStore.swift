@@ -1,4 +1,5 @@
 import Chat
+import Strings
 
 /// A store in memory that keeps to the contract of `ChatStore` and answers when, and in the order in which, a test
 /// says so. What a call does to the "database" and the moment its caller hears of it are two steps, as in life.
@@ -47,7 +48,7 @@ final class FakeStore: ChatStore {
     var conversations: [Identifier: (userID: String, conversation: Conversation)] = [:]
     var messages: [Identifier: [Message]] = [:]
     var runs: [Identifier: Run] = [:]
-    var clientIDs: [String: Identifier] = [:]
+    var clientIDs: [ExactString: Identifier] = [:]
     private(set) var operations: [OperationKey: ToolOutcome] = [:]
     private(set) var effects: [ToolOperation] = []
     private(set) var endings: [RunEnding] = []
@@ -142,7 +143,9 @@ final class FakeStore: ChatStore {
         userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void
     ) {
         hold(.sent, completion) {
-            guard let runID = self.clientIDs["\(userID)/\(clientID)"], let run = self.runs[runID] else { return nil }
+            guard let runID = self.clientIDs[ExactString("\(userID)/\(clientID)")], let run = self.runs[runID] else {
+                return nil
+            }
             return SentTurn(
                 threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal)
         }
@@ -188,7 +191,7 @@ final class FakeStore: ChatStore {
         {
             return .accepted(conversation, position: stored.position)
         }
-        if let key = turn.clientID, let runID = clientIDs["\(turn.userID)/\(key)"], let run = runs[runID] {
+        if let key = turn.clientID, let runID = clientIDs[ExactString("\(turn.userID)/\(key)")], let run = runs[runID] {
             return .duplicate(
                 threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal)
         }
@@ -209,7 +212,7 @@ final class FakeStore: ChatStore {
             Message(id: turn.messageID, role: .user, content: turn.content), to: turn.threadID)
         runs[turn.runID] = Run(
             threadID: turn.threadID, message: turn.messageID, status: turn.startsNow ? .running : .queued)
-        if let key = turn.clientID { clientIDs["\(turn.userID)/\(key)"] = turn.runID }
+        if let key = turn.clientID { clientIDs[ExactString("\(turn.userID)/\(key)")] = turn.runID }
         conversation.messageCount = position
         conversation.updatedAt = clock
         conversations[turn.threadID] = (turn.userID, conversation)

@@ -1,4 +1,5 @@
 import Chat
+import Strings
 import Testing
 
 @Suite("Repeated ids")
@@ -22,6 +23,21 @@ struct DuplicateTests {
         #expect(second.terminals == 1)
         #expect(world.store.turns.count == 1)
         world.check(first, second)
+    }
+
+    @Test("ids that are canonically equivalent are two, while they are stored and afterwards")
+    func equivalent() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let thread = try #require(world.send(client, "one", id: "k\u{E9}"))
+        #expect(world.send(client, "two", id: "ke\u{301}", to: thread) == thread)
+        world.store.releaseAll()
+        #expect(client.frames(op: "ack").map { $0["status"]?.string } == ["running", "queued"])
+        world.send(client, "three", id: "\u{212A}", to: thread)
+        world.send(client, "four", id: "K", to: thread)
+        world.store.releaseAll()
+        #expect(client.frames(op: "ack").map { $0["status"]?.string } == ["running", "queued", "queued", "queued"])
+        #expect(world.store.turns.count == 4)
     }
 
     @Test("the same id again on the same socket while it runs")

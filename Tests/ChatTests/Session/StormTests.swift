@@ -1,4 +1,5 @@
 import Chat
+import Strings
 import Testing
 
 /// Everything at once, in an order that a seed decides: sockets that come, go and stall, sends with old and new ids,
@@ -155,7 +156,7 @@ private final class Storm {
         for client in clients { leave(client) }
         // One message and one run for every id that was ever acknowledged, stored under the ids that were told.
         for (key, message, run) in acknowledged {
-            let runID = world.store.clientIDs["anna/\(key)"]
+            let runID = world.store.clientIDs[ExactString("anna/\(key)")]
             #expect(runID?.description == run, "\(name)")
             #expect(runID.flatMap { world.store.runs[$0]?.message.description } == message, "\(name)")
         }

@@ -32,6 +32,9 @@ struct HistoryWindowTests {
             ["1a", "2", "3", "4a", "5"]
         ),
         ([assistant(1, text: "")], 10, []),
+        // Two ids, though Swift takes the Kelvin sign for a K.
+        ([assistant(1, "K"), tool(2, "\u{212A}")], 10, []),
+        ([assistant(1, "K", "\u{212A}"), tool(2, "\u{212A}"), tool(3, "K")], 10, ["1K\u{212A}", "2", "3"]),
     ]
 
     @Test("never half of an exchange", arguments: cases)

@@ -97,6 +97,18 @@ struct JSONParsingTests {
         #expect(throws: JSONError.self) { try JSON(parsing: String(repeating: "\"", count: 100_001)) }
     }
 
+    @Test("names and strings are told apart by their bytes")
+    func equivalence() throws {
+        let object = try JSON(parsing: #"{"\u212a":1,"e\u0301":2,"x":"e\u0301"}"#)
+        #expect(object["K"] == nil && object["\u{212A}"] == 1)
+        #expect(object["\u{E9}"] == nil && object["e\u{301}"] == 2)
+        #expect(object["x"] == .string("e\u{301}") && object["x"] != .string("\u{E9}"))
+        #expect(JSON.object(["K": 1]) != .object(["\u{212A}": 1]) && JSON.array(["K"]) != .array(["\u{212A}"]))
+        var members: JSONObject = ["K": 1]
+        members["\u{212A}"] = 2
+        #expect(members.members.count == 2 && members["K"] == 1)
+    }
+
     @Test("whole numbers are whole, however they are written")
     func integers() throws {
         #expect(try JSON(parsing: "3.0").integer == 3)

@@ -1,6 +1,7 @@
 import Chat
 import EventLoop
 import Store
+import Strings
 
 /// What a turn's answer needs of the connection that waits for it. Called on the user's shard.
 struct TurnReceiver: Sendable {
@@ -216,7 +217,7 @@ extension TurnClient: TickParticipant {
 final class TurnClients {
     /// Of one user at once.
     private let limit: Int
-    private var clients: [String: [ObjectIdentifier: TurnClient]] = [:]
+    private var clients: [ExactString: [ObjectIdentifier: TurnClient]] = [:]
 
     init(limit: Int) {
         self.limit = limit
@@ -224,12 +225,14 @@ final class TurnClients {
 
     /// - Returns: false when the user has too many already.
     func add(_ client: TurnClient, of userID: String) -> Bool {
+        let userID = ExactString(userID)
         guard clients[userID, default: [:]].count < limit else { return false }
         clients[userID, default: [:]][ObjectIdentifier(client)] = client
         return true
     }
 
     func remove(_ client: TurnClient, of userID: String) {
+        let userID = ExactString(userID)
         clients[userID]?[ObjectIdentifier(client)] = nil
         if clients[userID]?.isEmpty == true { clients[userID] = nil }
     }

@@ -1,3 +1,5 @@
+import Strings
+
 /// Who goes next when more want to than may: a limit on what is under way, and behind it a queue that takes one of each
 /// user in turn, so that one who asks for much does not keep the others waiting. Bounded in length and in time. Pure.
 package struct FairQueue: Sendable {
@@ -17,9 +19,9 @@ package struct FairQueue: Sendable {
     private let waitLimit: UInt64
     package private(set) var inUse = 0
     package private(set) var waiting = 0
-    private var lines: [String: [Waiter]] = [:]
+    private var lines: [ExactString: [Waiter]] = [:]
     /// Users with a line, the one whose turn is next first.
-    private var turns: [String] = []
+    private var turns: [ExactString] = []
 
     /// - Parameters:
     ///   - limit: under way at a time.
@@ -42,6 +44,7 @@ package struct FairQueue: Sendable {
             return .go
         }
         guard waiting < waitingLimit else { return .full }
+        let user = ExactString(user)
         waiting += 1
         if lines[user] == nil { turns.append(user) }
         lines[user, default: []].append(Waiter(number: number, deadline: now &+ waitLimit))
@@ -68,6 +71,7 @@ package struct FairQueue: Sendable {
 
     /// One that waits gives up. False: it does not wait.
     package mutating func withdraw(_ number: Int, user: String) -> Bool {
+        let user = ExactString(user)
         guard var line = lines[user], let index = line.firstIndex(where: { $0.number == number }) else { return false }
         line.remove(at: index)
         waiting -= 1
@@ -88,7 +92,7 @@ package struct FairQueue: Sendable {
         return expired
     }
 
-    private mutating func keep(_ line: [Waiter], of user: String) {
+    private mutating func keep(_ line: [Waiter], of user: ExactString) {
         if line.isEmpty {
             lines[user] = nil
             turns.removeAll { $0 == user }
