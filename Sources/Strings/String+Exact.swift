@@ -3,7 +3,9 @@ import Glibc
 extension String {
     /// Whether the two are the same to the byte, which `==` does not say. Not in constant time.
     package func isExactly(_ other: String) -> Bool {
-        withExactBytes { mine in
+        // Most that differ do so in length, which is known without a look at the bytes.
+        guard utf8.count == other.utf8.count else { return false }
+        return withExactBytes { mine in
             other.withExactBytes { others in
                 guard mine.count == others.count else { return false }
                 guard let first = mine.baseAddress, let second = others.baseAddress else { return true }
