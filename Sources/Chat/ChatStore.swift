@@ -139,12 +139,17 @@ package struct SentTurn: Sendable, Equatable {
     package var messageID: Identifier
     package var runID: Identifier
     package var runEnded: Bool
+    /// It has not ended, and another process has it or had it.
+    package var isElsewhere: Bool
 
-    package init(threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool) {
+    package init(
+        threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool, isElsewhere: Bool
+    ) {
         self.threadID = threadID
         self.messageID = messageID
         self.runID = runID
         self.runEnded = runEnded
+        self.isElsewhere = isElsewhere
     }
 }
 

@@ -11,7 +11,7 @@ extension ChatThread {
     }
 
     private func writeNext() {
-        guard !isWriting, !writes.isEmpty else { return }
+        guard !isWriting, claims == 0, !writes.isEmpty else { return }
         isWriting = true
         switch writes.removeFirst() {
         case .accept(let turn): accept(turn)
@@ -23,8 +23,13 @@ extension ChatThread {
     private func written() {
         isWriting = false
         retryDelay = 0
+        goOn()
+    }
+
+    /// The write before is settled, or the run that was looked for is found or not.
+    func goOn() {
         writeNext()
-        if active == nil, !isWriting, let first = turns.first, first.isCommitted {
+        if active == nil, !isWriting, claims == 0, let first = turns.first, first.isCommitted {
             remove(first)
             begin(first)
         }
@@ -39,7 +44,8 @@ extension ChatThread {
 
     private func accept(_ turn: Turn) {
         let isNew = conversation == nil && isNew
-        let startsNow = active == nil && turns.first === turn
+        // One that is being withdrawn may have been started by the end before it.
+        let startsNow = active == nil && turns.first === turn && withdrawing.isEmpty && interruption == nil
         let newTurn = NewTurn(
             userID: session.userID, threadID: id, isNewThread: isNew,
             title: isNew ? ConversationTitle.make(from: turn.message.content) : nil, messageID: turn.message.id,
@@ -83,6 +89,7 @@ extension ChatThread {
     private func accepted(_ turn: Turn, _ conversation: Conversation, isNew: Bool, startsNow: Bool) {
         turn.isCommitted = true
         isKnown = true
+        changes += 1
         self.conversation = conversation
         if let received = turn.receivedAt {
             environment.chatMetrics.acknowledged(after: environment.nowNanoseconds &- received)
@@ -94,15 +101,17 @@ extension ChatThread {
                     id: answer.id, threadID: id, messageID: turn.message.id, runID: turn.runID,
                     status: index > 0 ? .duplicate : startsNow ? .running : .queued,
                     position: index > 0 ? nil : position))
-            if let client = answer.client { join(client) }
+            if answer.subscribes, let client = answer.client { join(client) }
         }
         turn.answers = []
         if isNew || conversation.wasAsleep { session.announce(conversation) }
         if startsNow {
             remove(turn)
             begin(turn)
-        } else if !turn.cancellations.isEmpty || interruption != nil || isStopping {
+        } else if !turn.cancellations.isEmpty || isStopping {
             withdraw(turn)
+        } else if interruption != nil {
+            remove(turn)
         }
         if isStopping { active?.stop(.cancelled) }
         if let active, active.id == turn.interrupts { active.stop(.cancelled) }
@@ -157,7 +166,7 @@ extension ChatThread {
     private func ended(_ run: Run, next: Turn?) {
         run.machine.stored()
         publish()
-        endings += 1
+        changes += 1
         keep(run.machine.log)
         envelope = nil
         active = nil
@@ -184,9 +193,7 @@ extension ChatThread {
 
     private func storeWithdrawal(of turn: Turn) {
         let ending = RunEnding(
-            userID: session.userID, threadID: id, runID: turn.runID,
-            status: turn.cancellations.isEmpty && !isStopping ? .interrupted : .cancelled, messages: [],
-            failure: turn.cancellations.isEmpty ? interruption : nil,
+            userID: session.userID, threadID: id, runID: turn.runID, status: .cancelled, messages: [],
             nextRunID: active == nil ? turns.first { $0.isCommitted }?.runID : nil)
         offer(ending, ofWithdrawn: turn)
     }
@@ -214,6 +221,10 @@ extension ChatThread {
     private func retry(_ action: @escaping () -> Void) {
         retryDelay = min(max(retryDelay * 2, 100), 2_000)
         _ = environment.schedule(after: retryDelay, action)
+        refuseWaiting()
+    }
+
+    func refuseWaiting() {
         var refused: [Turn] = []
         writes.removeAll { write in
             guard case .accept(let turn) = write else { return false }

@@ -28,8 +28,8 @@ final class ChatThread {
     var active: Run? {
         didSet { environment.chatMetrics.running += (active == nil ? 0 : 1) - (oldValue == nil ? 0 : 1) }
     }
-    /// Counts the ends of runs, so that a history read in the meantime is known to be stale.
-    var endings = 0
+    /// Counts the turns accepted and the ends of runs, so that a history read in the meantime is known to be stale.
+    var changes = 0
 
     enum Write {
         case accept(Turn)
@@ -43,7 +43,7 @@ final class ChatThread {
     var retryDelay: UInt64 = 0
     /// Turns whose withdrawal is being stored.
     var withdrawing: [Turn] = []
-    /// The gateway goes down: what would begin ends with this.
+    /// The gateway goes down, and nothing begins any more: with this what runs has ended.
     var interruption: RunFailure?
     /// The conversation is about to be deleted: turns end as soon as they are stored.
     var isStopping = false
@@ -83,10 +83,19 @@ final class ChatThread {
     var isKnown = false
     /// Subscribers whose history is being read.
     var readers: [Reader] = []
+    /// Runs that are stored and not here, while the database is asked whose they are: until it is known, nothing else
+    /// begins.
+    var claims = 0
+    /// The database did not say so far: what comes meanwhile is refused.
+    var isClaimLate = false
+    /// Runs of other gateways whose end is waited for.
+    var watched: Set<Identifier> = []
     /// Events are being handed out; see `publish`.
     @exclusivity(unchecked) var isPublishing = false
 
-    var isUsed: Bool { !subscriptions.isEmpty || !readers.isEmpty || hasWork || !logs.isEmpty }
+    var isUsed: Bool {
+        !subscriptions.isEmpty || !readers.isEmpty || hasWork || !logs.isEmpty || claims > 0 || !watched.isEmpty
+    }
     var hasWork: Bool { active != nil || !turns.isEmpty || isWriting || !writes.isEmpty }
 
     /// Whether a run is in memory here, also one that has just ended.
@@ -108,7 +117,7 @@ final class ChatThread {
     private var waiting: Int { turns.count - (active == nil ? 1 : 0) }
 
     func send(_ turn: Turn, policy: ClientCommand.QueuePolicy) throws(ClientError) {
-        guard retryDelay == 0 else { throw Self.notStored(retryAfter: 1) }
+        guard retryDelay == 0, !isClaimLate else { throw Self.notStored(retryAfter: 1) }
         let isOccupied = active != nil || !turns.isEmpty
         if isOccupied {
             if policy == .reject { throw ClientError(.busy, "A turn is under way in this conversation.") }
@@ -128,10 +137,11 @@ final class ChatThread {
 
     /// Takes over a committed turn whose run nobody has: its acceptance was stored, but the answer got lost.
     func adopt(_ turn: Turn) {
+        guard interruption == nil else { return }
         turn.isCommitted = true
         // It was stored before those that are not yet.
         turns.insert(turn, at: turns.firstIndex { !$0.isCommitted } ?? turns.count)
-        if active == nil, turns.first === turn, !isWriting, writes.isEmpty {
+        if active == nil, turns.first === turn, !isWriting, claims == 0, writes.isEmpty {
             remove(turn)
             begin(turn)
         }
@@ -192,9 +202,10 @@ final class ChatThread {
         logs.removeAll()
     }
 
+    /// The gateway goes down. What waits is left as it is stored: the next process runs it, as after a crash.
     func interrupt(_ failure: RunFailure) {
         interruption = failure
-        for turn in turns where turn.isCommitted { withdraw(turn) }
+        turns.removeAll { $0.isCommitted }
         active?.stop(.interrupted, failure: failure)
     }
 
@@ -222,16 +233,18 @@ final class ChatThread {
     // MARK: Runs
 
     func begin(_ turn: Turn) {
+        if interruption != nil, turn.cancellations.isEmpty { return }
         let run = Run(turn: turn, thread: self, environment: environment)
         active = run
         run.start()
-        if !turn.cancellations.isEmpty || interruption != nil {
-            turn.cancellations.isEmpty ? run.stop(.interrupted, failure: interruption) : run.stop(.cancelled)
+        if !turn.cancellations.isEmpty {
+            run.stop(.cancelled)
             remember(turn.message)
             return
         }
-        let wanted = min(environment.agent.historyWanted, environment.limits.contextMessages)
-        if wanted == 0 {
+        // The message itself is the newest of those that the assistant sees.
+        let wanted = min(environment.agent.historyWanted, environment.limits.contextMessages - 1)
+        if wanted <= 0 {
             recent = nil
             run.begin(history: [])
         } else if let recent {

@@ -78,6 +78,20 @@ package struct RunLog: Sendable {
         end += UInt64(utf8.count)
     }
 
+    /// Ids of the messages that its events tell of, without the user's.
+    package var messageIDs: Set<Identifier> {
+        var ids: Set<Identifier> = []
+        for entry in entries {
+            switch entry.content {
+            case .event(.textStart(let message)), .event(.toolCallStart(_, _, let message)),
+                .event(.toolCallResult(let message, _, _)):
+                ids.insert(message)
+            default: break
+            }
+        }
+        return ids
+    }
+
     /// Whether a client that has everything up to `position` can be given the rest: it is not outside the log nor
     /// in the middle of a character.
     package func canResume(after position: UInt64) -> Bool {

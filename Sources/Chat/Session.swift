@@ -17,7 +17,7 @@ package final class Session {
     var opened: Identifier?
     /// Sends whose message is on its way to the database, by the client's id.
     private var pending: [ExactString: Turn] = [:]
-    private var isDraining = false
+    private(set) var isDraining = false
     private var scratch: [UInt8] = []
     /// Called when nothing is left that needs the session.
     package var becameIdle: (() -> Void)?
@@ -76,7 +76,7 @@ package final class Session {
                 return
             }
             if let thread = threads[threadID] {
-                thread.leave(client)
+                thread.unsubscribe(client)
                 release(thread)
             }
             client.send(ServerFrame.ack(id: id, threadID: threadID, runID: nil, status: .unsubscribed))
@@ -206,30 +206,6 @@ package final class Session {
         pending[key] = nil
     }
 
-    /// The id was used before: the sender hears of the original, and of what its run says.
-    func duplicate(_ turn: Turn, threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool) {
-        for answer in turn.answers {
-            answer.send(
-                ServerFrame.ack(
-                    id: answer.id, threadID: threadID, messageID: messageID, runID: runID, status: .duplicate))
-        }
-        guard let thread = try? open(threadID) else { return }
-        thread.isKnown = true
-        // Also where nobody is left who asked: a run that is stored and not run would hold its conversation up.
-        if !runEnded, !thread.holds(runID), !isDraining {
-            thread.adopt(
-                Turn(
-                    threadID: threadID,
-                    message: Message(id: messageID, role: .user, content: turn.message.content), runID: runID,
-                    clientID: turn.clientID, answer: Answer(client: nil, id: nil)))
-        }
-        for answer in turn.answers {
-            if let client = answer.client { thread.join(client, from: runID) }
-        }
-        for answer in turn.cancellations { thread.cancel(runID: runID, answer: answer) }
-        release(thread)
-    }
-
     /// Takes over a run that a dead process left and that may run again: its message is stored, nothing of it was seen.
     package func adopt(threadID: Identifier, message: Message, runID: Identifier) {
         guard let thread = try? open(threadID), !thread.holds(runID) else { return }
@@ -260,21 +236,20 @@ package final class Session {
         }
         var runID: Identifier?
         if case .known(let known)? = run { runID = known }
-        if run == .impossible { runID = threadID }
-        if let thread = threads[threadID], thread.isKnown {
-            thread.cancel(runID: runID, answer: answer)
-            return
+        let carryOut = { (thread: ChatThread?) in
+            if let thread, run != .impossible {
+                thread.cancel(runID: runID, answer: answer)
+            } else {
+                answer.send(ServerFrame.ack(id: answer.id, threadID: threadID, runID: runID, status: .idle))
+            }
         }
+        if let thread = threads[threadID], thread.isKnown { return carryOut(thread) }
         environment.store.conversation(userID: userID, threadID: threadID) { [self] result in
             switch result {
             case .success(nil):
                 answer.send(ServerFrame.error(id: answer.id, Self.noThread))
             case .success:
-                if let thread = threads[threadID] {
-                    thread.cancel(runID: runID, answer: answer)
-                } else {
-                    answer.send(ServerFrame.ack(id: answer.id, threadID: threadID, runID: runID, status: .idle))
-                }
+                carryOut(threads[threadID])
             case .failure(let error):
                 answer.send(ServerFrame.error(id: answer.id, Self.unavailable(error)))
             }
@@ -311,17 +286,17 @@ package final class Session {
         }
     }
 
-    /// A history read while a run ended would lack its reply, or show it beside the run's own events: then it is read
-    /// again.
+    /// A history read while a run ended would lack its reply, or show it beside the run's own events; read while a turn
+    /// was accepted it would lack its message: then it is read again.
     private func readSnapshot(of thread: ChatThread, for reader: Reader, attempt: Int) {
         let answer = reader.answer
-        let endings = thread.endings
+        let changes = thread.changes
         environment.store.newestMessages(
             userID: userID, threadID: thread.id, limit: environment.limits.snapshotMessages
         ) { [self] result in
             // It has left or unsubscribed meanwhile.
             guard thread.readers.contains(where: { $0 === reader }) else { return }
-            if case .success(.some) = result, endings != thread.endings, attempt < 10 {
+            if case .success(.some) = result, changes != thread.changes, attempt < 10 {
                 readSnapshot(of: thread, for: reader, attempt: attempt + 1)
                 return
             }
@@ -329,7 +304,7 @@ package final class Session {
             switch result {
             case .success(.some(let page)):
                 thread.isKnown = true
-                if let client = answer.client { thread.deliver(page, to: client, id: answer.id) }
+                if let client = answer.client { thread.deliver(page, to: client, id: answer.id, from: reader.start) }
             case .success(nil):
                 answer.send(ServerFrame.error(id: answer.id, Self.noThread))
             case .failure(let error):
@@ -348,7 +323,8 @@ package final class Session {
         for client in clients { client.send(frame) }
     }
 
-    /// Closes what still runs as interrupted; `hasWork` falls when all of that is stored.
+    /// Closes what still runs as interrupted, and leaves what waits to the next process; `hasWork` falls when all of that
+    /// is stored.
     package func interrupt() {
         let failure = RunFailure(code: .interrupted, message: "The server was restarted during the reply.")
         for thread in threads.values { thread.interrupt(failure) }
@@ -396,7 +372,7 @@ package final class Session {
         if buffer.capacity <= 1 << 16 { swap(&buffer, &scratch) }
     }
 
-    private func open(_ id: Identifier, isNew: Bool = false) throws(ClientError) -> ChatThread {
+    func open(_ id: Identifier, isNew: Bool = false) throws(ClientError) -> ChatThread {
         if let thread = threads[id] { return thread }
         guard threads.count < environment.limits.threadsPerSession else {
             throw ClientError(.rateLimited, "Too many conversations are in use at once.", retryAfter: 60)

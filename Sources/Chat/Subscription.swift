@@ -21,17 +21,21 @@ extension ChatThread {
 
     /// Subscribes a client that has sent to the thread: it gets the active run from its beginning, if there is one.
     func join(_ client: any SessionClient) {
-        guard subscription(of: client) == nil else { return }
-        let start = active?.machine.log.start ?? newest
-        subscriptions.append(
-            Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start)))
-        catchUp(client)
+        join(client, at: active?.machine.log.start ?? newest)
     }
 
     /// Subscribes a client that has repeated a send: it gets that run from its beginning as far as it is still held.
     func join(_ client: any SessionClient, from runID: Identifier) {
+        join(client, at: logs.first { $0.log.runID == runID }?.log.start ?? active?.machine.log.start ?? newest)
+    }
+
+    private func join(_ client: any SessionClient, at start: UInt64) {
         guard subscription(of: client) == nil else { return }
-        let start = logs.first { $0.log.runID == runID }?.log.start ?? active?.machine.log.start ?? newest
+        if let reader = readers.first(where: { $0.answer.client === client }) {
+            // Its history goes before the events.
+            reader.start = min(reader.start ?? start, start)
+            return
+        }
         subscriptions.append(
             Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start)))
         catchUp(client)
@@ -53,11 +57,16 @@ extension ChatThread {
     }
 
     /// Sends a client the history and then the active run from its beginning, and keeps it subscribed.
-    func deliver(_ page: MessagePage, to client: any SessionClient, id: String?) {
+    ///
+    /// - Parameter wanted: where its events begin at the latest, as far as that is still held.
+    func deliver(_ page: MessagePage, to client: any SessionClient, id: String?, from wanted: UInt64?) {
         if published != newest { publish() }
-        // What the run has left so far comes with its events.
-        let ofRun = Set(active?.machine.messageIDs ?? [])
-        var messages = page.messages.filter { !ofRun.contains($0.id) }[...]
+        var start = active?.machine.log.start ?? newest
+        if let wanted, wanted < start, canResume(after: wanted) { start = wanted }
+        // What the runs have left so far comes with their events.
+        var ofRuns = Set(active?.machine.messageIDs ?? [])
+        for (log, _) in logs where log.start >= start { ofRuns.formUnion(log.messageIDs) }
+        var messages = page.messages.filter { !ofRuns.contains($0.id) }[...]
         var hasMore = page.hasMore
         var bytes = 0
         for (index, message) in messages.enumerated().reversed() {
@@ -68,7 +77,6 @@ extension ChatThread {
                 break
             }
         }
-        let start = active?.machine.log.start ?? newest
         client.send(
             ServerFrame.snapshot(
                 threadID: self.id, messages: messages, hasMore: hasMore, cursor: start, epoch: environment.epoch))
@@ -85,6 +93,20 @@ extension ChatThread {
     func leave(_ client: any SessionClient) {
         subscriptions.removeAll { $0.client === client }
         readers.removeAll { $0.answer.client === client }
+    }
+
+    /// The client does not want the thread any more: what it asked for before that is answered by this, and what it has
+    /// sent does not subscribe it again.
+    func unsubscribe(_ client: any SessionClient) {
+        for reader in readers where reader.answer.client === client && reader.answer.id != nil {
+            client.send(ServerFrame.ack(id: reader.answer.id, threadID: id, runID: nil, status: .unsubscribed))
+        }
+        leave(client)
+        for turn in turns {
+            for index in turn.answers.indices where turn.answers[index].client === client {
+                turn.answers[index].subscribes = false
+            }
+        }
     }
 
     /// Whether the log still holds what comes after `position`.

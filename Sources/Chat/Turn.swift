@@ -5,6 +5,8 @@
 struct Answer {
     private let held: (any SessionClient)?
     var id: String?
+    /// Whether a sender is subscribed with the answer; not when it has unsubscribed since.
+    var subscribes = true
 
     init(client: (any SessionClient)?, id: String?) {
         held = client
@@ -25,6 +27,8 @@ struct Answer {
 /// A subscriber whose history is being read. One that leaves meanwhile is taken from its thread's list.
 final class Reader {
     let answer: Answer
+    /// It has sent to the thread meanwhile: from here on it wants the events, whatever else is over by then.
+    var start: UInt64?
 
     init(_ answer: Answer) {
         self.answer = answer

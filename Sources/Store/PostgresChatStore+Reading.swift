@@ -39,6 +39,7 @@ extension PostgresChatStore {
         var parameters = Parameters()
         parameters.append(text: userID)
         parameters.append(text: clientID)
+        parameters.append(text: settings.node)
         run(userID, Statements.sentTurn, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
@@ -46,7 +47,8 @@ extension PostgresChatStore {
                         guard rows.count > 0 else { return nil }
                         return SentTurn(
                             threadID: try rows.identifier(0, 0), messageID: try rows.identifier(0, 1),
-                            runID: try rows.identifier(0, 2), runEnded: try rows.bool(0, 3))
+                            runID: try rows.identifier(0, 2), runEnded: try rows.bool(0, 3),
+                            isElsewhere: try rows.bool(0, 4))
                     }
                 })
         }

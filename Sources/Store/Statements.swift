@@ -66,14 +66,15 @@ package enum Statements {
     static let sentTurn = Statement(
         "sent",
         """
-        select m.conversation_id, m.id, r.id, r.status not in ('queued', 'running')
+        select m.conversation_id, m.id, r.id, r.status not in ('queued', 'running'),
+            r.status in ('queued', 'running') and r.node is distinct from $3
         from parley.messages m join parley.runs r on r.user_message_id = m.id
         where m.user_id = $1 and m.client_id = $2
         union all
-        select m.conversation_id, m.id, r.id, true
+        select m.conversation_id, m.id, r.id, true, false
         from parley.archived_messages m join parley.archived_runs r on r.user_message_id = m.id
         where m.user_id = $1 and m.client_id = $2
-        """, T.text, T.text)
+        """, T.text, T.text, T.text)
 
     /// What `Rows.conversation` reads.
     static let conversationColumns = """

@@ -51,6 +51,27 @@ def test_a_stop_in_the_middle_of_a_run(gateway, user, database):
         assert stored and stored[0].startswith(text(chat, ack["threadId"])), "text that was shown is gone"
 
 
+def test_what_waits_when_it_stops_is_run_by_the_next(database, user):
+    """As after a crash: a message that was acknowledged is answered."""
+    gateway = Gateway(database, name="test_shutdown_queue", AGENT="scripted", SCRIPTED_TOKENS=100, SCRIPTED_PACE_MS=20,
+                      DRAIN_SECONDS=0)
+    try:
+        with gateway.connect(user) as chat:
+            thread = chat.send("go")["threadId"]
+            waiting = chat.send("and then", thread=thread)
+            assert waiting["status"] == "queued"
+            gateway.terminate()
+            assert chat.closed() == 1012
+        assert gateway.process.exit_code() == 0
+        assert database.run_status(waiting["runId"]) == "queued"
+        gateway.start()
+        with gateway.connect(user) as again:
+            again.subscribe(thread)
+            assert again.end_of(waiting["runId"], timeout=30)["outcome"] == {"type": "success"}
+    finally:
+        gateway.remove()
+
+
 def test_no_new_sockets_while_it_stops(gateway, user):
     chat = gateway.connect(user)
     gateway.terminate()

@@ -60,6 +60,8 @@ final class FakeStore: ChatStore {
     var tool: (ToolOperation) -> ToolOutcome = { operation in
         ToolOutcome(status: .success, result: ["done": .integer(Int64(operation.ordinal))])
     }
+    /// Runs of other gateways.
+    var elsewhere: Set<Identifier> = []
     var isFull = false
     private var clock: Int64 = 1_000_000
 
@@ -147,7 +149,8 @@ final class FakeStore: ChatStore {
                 return nil
             }
             return SentTurn(
-                threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal)
+                threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal,
+                isElsewhere: !run.status.isTerminal && self.elsewhere.contains(runID))
         }
     }
 

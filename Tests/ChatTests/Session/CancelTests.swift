@@ -3,6 +3,23 @@ import Testing
 
 @Suite("Cancel")
 struct CancelTests {
+    @Test("a run's id that can't be one is no run: idle, in a thread in memory or not", arguments: [true, false])
+    func impossibleRun(isHeld: Bool) throws {
+        let world = ChatWorld { $0.limits.logRetention = 10 }
+        let client = world.connect()
+        let thread = try world.turn(client)
+        if !isHeld {
+            world.handle(client, .unsubscribe(id: nil, threadID: .known(thread)))
+            world.environment.advance(100)
+        }
+        client.clear()
+        world.handle(client, .cancel(id: "x", threadID: .known(thread), runID: .impossible))
+        world.store.releaseAll()
+        #expect(client.summary == ["ack idle"])
+        #expect(client.frames[0].runID == nil)
+        world.check(client)
+    }
+
     @Test("before the first token: nothing to store, one terminal event, then the ack")
     func beforeFirstToken() throws {
         let world = ChatWorld()

@@ -123,6 +123,58 @@ struct DuplicateTests {
         world.check(first)
     }
 
+    @Test("a run that another gateway has is not run here; who asked is shown the history when it has ended")
+    func elsewhere() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        try world.strand("hello", id: "k")
+        let runID = try #require(world.store.clientIDs["anna/k"])
+        let thread = try #require(world.store.runs[runID]).threadID
+        world.store.elsewhere = [runID]
+        for _ in 0..<3 { world.send(client, id: "k") }
+        world.store.releaseAll()
+        #expect(client.summary == ["ack duplicate", "ack duplicate", "ack duplicate"])
+        for _ in 0..<3 {
+            world.environment.advance(1_000)
+            world.store.releaseAll()
+        }
+        #expect(world.agent.started.isEmpty)
+        world.store.end(
+            RunEnding(
+                userID: "anna", threadID: thread, runID: runID, status: .completed,
+                messages: [Message(id: Identifier(high: 7, low: 7), role: .assistant, content: "elsewhere")])
+        ) { _ in }
+        world.store.releaseAll()
+        world.environment.advance(1_000)
+        world.store.releaseAll()
+        #expect(client.summary.suffix(2) == ["snapshot", "subscribed snapshot"])
+        let messages = client.frames(op: "snapshot").last?["messages"]?.array ?? []
+        #expect(messages.map { $0["content"]?.string } == ["hello", "elsewhere"])
+        #expect(world.agent.started.isEmpty)
+        world.detach(client)
+        world.environment.advance(2_000)
+        #expect(world.session.isIdle)
+        world.check(client)
+    }
+
+    @Test("whether a run is another gateway's is asked until the database says")
+    func elsewhereUnknown() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        try world.strand("hello", id: "k")
+        world.send(client, id: "k")
+        world.store.releaseAll(except: [.sent])
+        for _ in 0..<3 {
+            #expect(world.store.fail(.sent, .unavailable(retryAfter: 1)))
+            #expect(world.agent.started.isEmpty)
+            world.environment.advance(1_000)
+        }
+        world.store.releaseAll()
+        #expect(world.agent.started.count == 1)
+        #expect(client.summary.prefix(2) == ["ack duplicate", "RUN_STARTED"])
+        world.check(client)
+    }
+
     @Test("a run is adopted although the socket that asked is gone by then")
     func adoptedWithoutSocket() throws {
         let world = ChatWorld()

@@ -1,4 +1,5 @@
 import Chat
+import Strings
 import Testing
 
 @Suite("Drain, lifetime and re-entrance")
@@ -20,7 +21,7 @@ struct EndingTests {
         world.check(client)
     }
 
-    @Test("interrupt closes what runs and waits; work is over when that is stored")
+    @Test("interrupt closes what runs and leaves what waits as it is stored; work is over when that is durable")
     func interrupt() throws {
         let world = ChatWorld()
         let client = world.connect()
@@ -36,7 +37,10 @@ struct EndingTests {
         #expect(!world.session.hasWork)
         #expect(client.events("RUN_ERROR").map { $0["code"]?.string } == ["interrupted"])
         #expect(world.store.stored(thread).first { $0.role == .assistant }?.status == .interrupted)
-        #expect(world.store.runs.values.allSatisfy { $0.status == .interrupted })
+        let waiting = try #require(world.store.clientIDs["anna/c2"])
+        #expect(world.store.runs[work.input.runID]?.status == .interrupted)
+        #expect(world.store.runs[waiting]?.status == .queued)
+        #expect(world.agent.started.count == 1)
         world.check(client)
     }
 
@@ -51,7 +55,25 @@ struct EndingTests {
         world.store.releaseAll()
         #expect(!world.session.hasWork)
         #expect(world.agent.started.isEmpty)
-        #expect(world.store.runs.values.allSatisfy { $0.status == .interrupted })
+        // As after a crash, the next process runs them.
+        #expect(world.store.runs.values.map(\.status).sorted { $0.rawValue < $1.rawValue } == [.queued, .running])
+        world.check(client)
+    }
+
+    @Test("the turn that an end under way has started does not begin after the interrupt")
+    func interruptBehindEnd() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let (thread, work) = try world.begin(client, id: "1")
+        world.send(client, id: "2", to: thread)
+        world.store.releaseAll()
+        work.run.finish(nil)
+        world.session.interrupt()
+        world.store.releaseAll()
+        #expect(!world.session.hasWork)
+        #expect(client.terminals == 1)
+        #expect(world.agent.started.count == 1)
+        #expect(world.store.runs[try #require(world.store.clientIDs["anna/2"])]?.status == .running)
         world.check(client)
     }
 

@@ -73,6 +73,19 @@ struct SendTests {
         world.check(client)
     }
 
+    @Test("the assistant sees CONTEXT_MESSAGES messages, its own turn's among them", arguments: [1, 2, 4])
+    func context(messages: Int) throws {
+        let world = ChatWorld {
+            $0.fakeAgent.historyWanted = .max
+            $0.limits.contextMessages = messages
+        }
+        let client = world.connect()
+        let thread = try world.turn(client, id: "c1")
+        for id in ["c2", "c3"] { try world.turn(client, id: id, in: thread) }
+        #expect(world.agent.started.last?.input.history.count == messages - 1)
+        world.check(client)
+    }
+
     @Test("the history is read where the thread was not in memory, without the message itself")
     func historyRead() throws {
         let world = ChatWorld {

@@ -6,7 +6,7 @@ import Testing
 /// cancels, an assistant at work, and a database that answers late, in any order, with errors and lost commits.
 @Suite("Storm")
 struct StormTests {
-    @Test("nothing is lost, doubled or left behind", arguments: 1...60)
+    @Test("nothing is lost, doubled or left behind", arguments: 1...100)
     func storm(seed: Int) throws {
         let storm = Storm(seed: UInt64(seed))
         for _ in 0..<400 { storm.step() }

@@ -63,6 +63,66 @@ struct SubscribeTests {
         world.check(first, client)
     }
 
+    /// A history that is read before the message is stored, or after it; a run that has ended by then, or not.
+    @Test(
+        "a send that overtakes a subscribe: the history comes first, then all of its run",
+        arguments: [(false, false), (false, true), (true, false), (true, true)])
+    func overtaken(readLate: Bool, endsBefore: Bool) throws {
+        let world = ChatWorld()
+        let first = world.connect()
+        let thread = try world.turn(first, saying: "hi")
+        world.detach(first)
+        let client = world.connect()
+        world.subscribe(client, thread)
+        let read = try #require(world.store.take(.messages))
+        if !readLate { read.commit() }
+        world.send(client, "next", id: "c2", to: thread)
+        world.store.releaseAll(except: [.messages])
+        let work = try #require(world.agent.started.last)
+        work.run.text("one ")
+        if endsBefore {
+            work.run.text("two")
+            work.run.finish(nil)
+            world.store.releaseAll(except: [.messages])
+        }
+        #expect(client.summary == ["ack running"])
+        read.complete()
+        world.store.releaseAll()
+        if !endsBefore {
+            work.run.text("two")
+            work.run.finish(nil)
+            world.store.releaseAll()
+        }
+        let run = ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT"]
+        let end = ["TEXT_MESSAGE_END", "RUN_FINISHED"]
+        #expect(
+            client.summary == ["ack running", "snapshot"] + run
+                + (endsBefore ? end + ["subscribed snapshot"] : ["subscribed snapshot", "TEXT_MESSAGE_CONTENT"] + end))
+        let messages = try #require(client.frames(op: "snapshot").first?["messages"]?.array)
+        #expect(messages.map { $0["content"]?.string } == ["hello", "hi", "next"])
+        #expect(client.threads[thread]?.text.values.contains("one two") == true)
+        #expect(client.events("RUN_STARTED").allSatisfy { $0.isReplay })
+        world.check(client)
+    }
+
+    @Test("who unsubscribes is not subscribed by what it sent or asked before, and that is answered")
+    func unsubscribedMeanwhile() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let thread = try world.turn(client, saying: "hi")
+        client.clear()
+        world.send(client, id: "c2", to: thread)
+        world.handle(client, .unsubscribe(id: "u", threadID: .known(thread)))
+        world.subscribe(client, thread, id: "s2")
+        world.handle(client, .unsubscribe(id: "v", threadID: .known(thread)))
+        world.store.releaseAll()
+        world.agent.started.last?.run.finish(nil)
+        world.store.releaseAll()
+        #expect(client.summary == ["ack unsubscribed", "ack unsubscribed", "ack unsubscribed", "ack running"])
+        #expect(client.frames.prefix(3).map(\.id) == ["u", "s2", "v"])
+        world.check(client)
+    }
+
     @Test("a replay that has to wait for room stays marked as one")
     func replayInParts() throws {
         let world = ChatWorld()
@@ -292,7 +352,7 @@ struct SubscribeTests {
         world.handle(client, .unsubscribe(id: "u", threadID: .known(thread)))
         world.store.releaseAll()
         try world.turn(first, id: "c3", in: thread)
-        #expect(client.summary == ["ack unsubscribed"])
+        #expect(client.summary == ["ack unsubscribed", "ack unsubscribed"])
         world.check(first)
     }
 

@@ -1,0 +1,82 @@
+/// Messages that were sent before: who sends one again hears of the original, and its run is run once, by whoever has it.
+extension Session {
+    /// The id was used before: the sender hears of the original, and of what its run says.
+    func duplicate(_ turn: Turn, threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool) {
+        for answer in turn.answers {
+            answer.send(
+                ServerFrame.ack(
+                    id: answer.id, threadID: threadID, messageID: messageID, runID: runID, status: .duplicate))
+        }
+        guard let thread = try? open(threadID) else { return }
+        thread.isKnown = true
+        if let key = turn.clientID, !runEnded, !thread.holds(runID), !isDraining {
+            claim(turn, key, of: thread, messageID: messageID, runID: runID)
+        } else {
+            follow(turn, in: thread, runID)
+        }
+    }
+
+    private func follow(_ turn: Turn, in thread: ChatThread, _ runID: Identifier) {
+        for answer in turn.answers where answer.subscribes {
+            if let client = answer.client { thread.join(client, from: runID) }
+        }
+        for answer in turn.cancellations { thread.cancel(runID: runID, answer: answer) }
+        release(thread)
+    }
+
+    /// A run that is stored and not run would hold its conversation up, also where nobody is left who asked: it is taken
+    /// over, unless another gateway has it, or had it (then it is a matter of the recovery).
+    private func claim(_ turn: Turn, _ key: String, of thread: ChatThread, messageID: Identifier, runID: Identifier) {
+        thread.claims += 1
+        environment.store.sentTurn(userID: userID, clientID: key) { [self] result in
+            let isOpen = !isDraining && !thread.holds(runID)
+            if case .failure = result, isOpen {
+                thread.refuseWaiting()
+                thread.isClaimLate = true
+                _ = environment.schedule(after: Self.lookInterval) { [self] in
+                    thread.claims -= 1
+                    claim(turn, key, of: thread, messageID: messageID, runID: runID)
+                }
+                return
+            }
+            thread.claims -= 1
+            thread.isClaimLate = false
+            switch result {
+            case .success(let sent?) where isOpen && !sent.runEnded && !sent.isElsewhere:
+                thread.adopt(
+                    Turn(
+                        threadID: thread.id,
+                        message: Message(id: messageID, role: .user, content: turn.message.content), runID: runID,
+                        clientID: key, answer: Answer(client: nil, id: nil)))
+            case .success(let sent?) where isOpen && !sent.runEnded:
+                watch(runID, key, of: thread)
+            default: break
+            }
+            follow(turn, in: thread, runID)
+            thread.goOn()
+        }
+    }
+
+    /// A run that another gateway has: its events are not here. Whoever is subscribed is shown the history when it has
+    /// ended.
+    private func watch(_ runID: Identifier, _ key: String, of thread: ChatThread) {
+        guard thread.watched.insert(runID).inserted else { return }
+        _ = environment.schedule(after: Self.lookInterval) { [self] in
+            thread.watched.remove(runID)
+            guard !thread.subscriptions.isEmpty, !thread.holds(runID), !isDraining else { return release(thread) }
+            thread.watched.insert(runID)
+            environment.store.sentTurn(userID: userID, clientID: key) { [self] result in
+                thread.watched.remove(runID)
+                if case .success(let sent) = result, sent?.runEnded ?? true {
+                    refresh(threadID: thread.id)
+                    release(thread)
+                } else {
+                    watch(runID, key, of: thread)
+                }
+            }
+        }
+    }
+
+    /// Milliseconds between two looks at a run that is not here.
+    private static let lookInterval: UInt64 = 1_000
+}
