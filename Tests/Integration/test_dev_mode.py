@@ -95,9 +95,15 @@ def test_a_foreign_page_gets_none(gateway, user):
     assert answer[0] == 403 and gateway.error_code(answer) == "forbidden"
 
 
-def test_a_name_that_was_pointed_here_gets_none(gateway, user):
-    answer = ask(gateway, {"user_id": user}, Host="rebound.example")
+@pytest.mark.parametrize("name", ["rebound.example", "127.rebound.example", "127.0.0.1.rebound.example:80", "[::2]"])
+def test_a_name_that_was_pointed_here_gets_none(gateway, user, name):
+    answer = ask(gateway, {"user_id": user}, Host=name)
     assert answer[0] == 403 and gateway.error_code(answer) == "forbidden"
+
+
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:80"])
+def test_names_of_this_machine(gateway, user, name):
+    assert ask(gateway, {"user_id": user}, Host=name)[0] == 200
 
 
 def test_only_post(gateway):

@@ -42,13 +42,13 @@ extension GatewayHandler {
     }
 
     static func isLoopback(_ address: String) -> Bool {
-        address.hasPrefix("127.") || address == "::1" || address.hasPrefix("::ffff:127.")
+        IPAddress(address)?.isLoopback ?? false
     }
 
     static func isLoopbackHost(_ host: String) -> Bool {
         let host = host.lowercased()
-        let name = host.hasPrefix("[") ? host.prefix { $0 != "]" } + "]" : host.prefix { $0 != ":" }
-        return name == "localhost" || name == "[::1]" || isLoopback(String(name))
+        let name = host.hasPrefix("[") ? host.dropFirst().prefix { $0 != "]" } : host.prefix { $0 != ":" }
+        return name == "localhost" || isLoopback(String(name))
     }
 }
 
