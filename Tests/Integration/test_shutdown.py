@@ -1,11 +1,14 @@
 """The end of the gateway: asked for (SIGTERM, SIGINT), and not (SIGKILL), with what the next start makes of it."""
 
+import http.client
+import json
 import signal
 
 import pytest
 import websockets.exceptions
 
 from kit.gateway import Gateway
+from kit.raw import RawWebSocket
 
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 400, "SCRIPTED_PACE_MS": 20}
 
@@ -60,9 +63,22 @@ def test_what_waits_when_it_stops_is_run_by_the_next(database, user):
             thread = chat.send("go")["threadId"]
             waiting = chat.send("and then", thread=thread)
             assert waiting["status"] == "queued"
+            # Who waits for one over HTTP is cut off, not told that it was cancelled, also where a socket that does not
+            # answer the close holds the stop up.
+            mute = RawWebSocket(gateway, gateway.token(user))
+            stream = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=15)
+            stream.request("POST", f"/api/conversations/{thread}/messages", json.dumps({"content": "and last"}), {
+                "Authorization": f"Bearer {gateway.token(user)}", "Content-Type": "application/json",
+                "Accept": "text/event-stream"})
+            answer = stream.getresponse()
+            assert answer.status == 200
             gateway.terminate()
+            with pytest.raises(http.client.IncompleteRead) as cut:
+                answer.read()
+            assert b"RUN_FINISHED" not in cut.value.partial
             assert chat.closed() == 1012
         assert gateway.process.exit_code() == 0
+        mute.close()
         assert database.run_status(waiting["runId"]) == "queued"
         gateway.start()
         with gateway.connect(user) as again:

@@ -157,7 +157,8 @@ final class TurnClient: SessionClient {
         guard let acknowledgement, let filter, let writer else { return }
         if filter.hasEnded || !waiting.isEmpty || owesDrained || isUnfinished(acknowledgement.runID) {
             scheduleWatch()
-        } else if filter.hasStarted {
+        } else if filter.hasStarted || shard.isDraining {
+            // What waits at a stop is not withdrawn: the next process runs it.
             cut()
         } else {
             var body: [UInt8] = []
