@@ -40,7 +40,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "WebSocket",
-            dependencies: ["EventLoop", "HTTP", "CZlib", "COpenSSL"],
+            dependencies: ["EventLoop", "HTTP", "Strings", "CZlib", "COpenSSL"],
             swiftSettings: settings),
         .target(
             name: "Postgres",

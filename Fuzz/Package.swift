@@ -24,7 +24,8 @@ let package = Package(
             dependencies: ["EventLoop", "Strings", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .target(
-            name: "WebSocket", dependencies: ["EventLoop", "HTTP", "CZlib", "COpenSSL"], swiftSettings: settings),
+            name: "WebSocket", dependencies: ["EventLoop", "HTTP", "Strings", "CZlib", "COpenSSL"],
+            swiftSettings: settings),
         .target(
             name: "FuzzTargets",
             dependencies: ["EventLoop", "HTTP", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types")],

@@ -1,3 +1,5 @@
+import Strings
+
 /// The client's side of the opening handshake (RFC 6455 section 4.1).
 package struct ClientHandshake: Sendable {
     /// The Sec-WebSocket-Key.
@@ -51,8 +53,8 @@ package struct ClientHandshake: Sendable {
     /// - Parameter values: all values of the header with this lowercase name.
     package func confirm(status: Int, values: (_ name: String) -> [String]) throws(Refusal) -> Agreement {
         guard status == 101 else { throw .status(status) }
-        guard values("upgrade").map({ $0.lowercased() }) == ["websocket"],
-            TokenScanner.list(values("connection"))?.contains(where: { $0.lowercased() == "upgrade" }) == true
+        guard values("upgrade").map({ $0.asciiLowercased }) == ["websocket"],
+            TokenScanner.list(values("connection"))?.contains(where: { $0.asciiLowercased == "upgrade" }) == true
         else { throw .upgrade }
         guard let expected = Handshake.acceptKey(for: key), values("sec-websocket-accept") == [expected] else {
             throw .acceptKey

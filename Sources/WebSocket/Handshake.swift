@@ -1,4 +1,5 @@
 import COpenSSL
+import Strings
 
 /// The server's side of the opening handshake (RFC 6455 section 4.2), as a function of the request.
 package struct Handshake: Sendable {
@@ -160,7 +161,7 @@ package struct Handshake: Sendable {
                 var element = element
                 while element.first == " " || element.first == "\t" { element.removeFirst() }
                 while element.last == " " || element.last == "\t" { element.removeLast() }
-                return element.lowercased() == token
+                return String(element).asciiLowercased.isExactly(token)
             }
         }
     }
