@@ -171,7 +171,8 @@ extension [UInt8] {
         append("}]")
     }
 
-    private mutating func append(place: EventPlace) {
+    /// Appends the last member of an event, and its end.
+    package mutating func append(place: EventPlace) {
         append(#","metadata":{"parley":{"threadId":""#)
         place.threadID.append(to: &self)
         append(#"","cursor":""#)

@@ -16,6 +16,13 @@ extension Session {
         }
     }
 
+    /// Whether a run that is not here may still be one that is to come: the database is asked whose it is, or another
+    /// gateway has it. Where the conversation is asked about another run, that may be said of this one too.
+    package func looks(for runID: Identifier, in threadID: Identifier) -> Bool {
+        guard let thread = thread(threadID) else { return false }
+        return thread.claims > 0 || thread.watched.contains(runID)
+    }
+
     private func follow(_ turn: Turn, in thread: ChatThread, _ runID: Identifier) {
         for answer in turn.answers where answer.subscribes {
             if let client = answer.client { thread.join(client, from: runID) }

@@ -35,6 +35,8 @@ package final class Session {
 
     /// Turns that run or wait in memory.
     package var unfinishedRuns: [ServerFrame.UnfinishedRun] { threads.values.flatMap(\.unfinishedRuns) }
+    /// Up to where everything has been said of a conversation, as the events' cursors have it; 0: it is not in memory.
+    package func position(in threadID: Identifier) -> UInt64 { threads[threadID]?.newest ?? 0 }
     package var hasWork: Bool { threads.values.contains { $0.hasWork } }
 
     // MARK: Clients

@@ -104,14 +104,20 @@ struct AGUITests {
             Message(id: Self.thread, role: .assistant, content: "Added."),
             Message(id: Identifier(high: 9, low: 9), role: .user, content: "next"),
         ]
-        let replay = HistoryReplay(threadID: "t", runID: "r", knownIDs: [])
-        let kinds = try Self.events(replay.body(messages, in: Self.thread)).compactMap { $0["type"]?.string }
+        let replay = HistoryReplay(threadID: "t", runID: "r", knownIDs: [], epoch: "e")
+        let events = try Self.events(replay.body(messages, in: Self.thread))
+        for event in events {
+            let place = event["metadata"]?["parley"]
+            #expect(place?["threadId"]?.string == Self.thread.description)
+            #expect(place?["cursor"]?.string == "e.0" && place?["replay"]?.bool == true)
+        }
         #expect(
-            kinds == [
+            events.map { $0["type"]?.string } == [
                 "RUN_STARTED", "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "TOOL_CALL_RESULT",
                 "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED",
             ])
-        let known = HistoryReplay(threadID: "t", runID: "r", knownIDs: Set(messages.map { $0.id.description }))
+        let known = HistoryReplay(
+            threadID: "t", runID: "r", knownIDs: Set(messages.map { $0.id.description }), epoch: "e")
         #expect(try Self.events(known.body(messages, in: Self.thread)).count == 2)
     }
 

@@ -179,6 +179,9 @@ def test_a_queued_turn_streams_its_own_run_only_and_tells_that_it_was_cancelled(
     events = list(stream.events())
     assert [event["type"] for event in events] == ["RUN_STARTED", "RUN_FINISHED"]
     assert events[0]["runId"] == queued["runId"] and events[1]["outcome"] == {"type": "cancelled"}
+    [place] = {tuple(event["metadata"]["parley"].items()) for event in events}
+    epoch, position = dict(place)["cursor"].split(".")
+    assert dict(place)["threadId"] == ack["threadId"] and epoch == chat.ready["epoch"] and int(position) > 0
     chat.close()
 
 

@@ -299,6 +299,8 @@ package struct Gateway: Service {
         await wait(atMost: .seconds(5), for: shards) { !$0.hasWork }
         for shard in shards { shard.loop.execute { shard.value.closeSockets() } }
         await wait(atMost: .seconds(6), for: shards) { $0.socketCount == 0 }
+        // Answers on their way; a stream that a client does not read is cut.
+        await wait(atMost: .seconds(1), for: shards) { $0.httpConnectionCount() == 0 }
         for server in servers { server.loop.execute { server.value.http.closeAll() } }
         for shard in shards {
             await withCheckedContinuation { continuation in

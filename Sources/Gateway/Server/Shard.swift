@@ -164,6 +164,7 @@ package final class Shard: SessionEnvironment {
     func drain() {
         isDraining = true
         for session in sessions.values { session.drain(reconnectAfter: ChatConnection.reconnectAfter) }
+        turnClients.drain()
     }
 
     var hasWork: Bool { sessions.values.contains { $0.hasWork } }

@@ -1,4 +1,4 @@
-import Chat
+package import Chat
 
 /// A run's events with the thread and run ids that an AG-UI client gave.
 package struct AGUIEventWriter: RunEventWriter {
@@ -32,42 +32,43 @@ package struct AGUIEventWriter: RunEventWriter {
         body.append("\n\n")
     }
 
-    package func appendWithdrawn(_ turn: TurnAnswer.Acknowledgement, to body: inout [UInt8]) {
-        appendBegin(to: &body)
-        appendEnd(outcome: "cancelled", to: &body)
+    package func appendWithdrawn(
+        _ turn: TurnAnswer.Acknowledgement, at place: EventPlace, to body: inout [UInt8]
+    ) {
+        appendBegin(at: place, to: &body)
+        appendEnd(outcome: "cancelled", at: place, to: &body)
     }
 
-    /// Without a cursor: it is no event of a run's log.
-    func append(replayed event: ChatEvent, in thread: Identifier, to body: inout [UInt8]) {
-        var bytes: [UInt8] = []
-        bytes.append(event: event, at: EventPlace(threadID: thread, epoch: "", position: 0, isReplay: true))
+    func append(replayed event: ChatEvent, at place: EventPlace, to body: inout [UInt8]) {
         body.append("data: ")
-        bytes.withUnsafeBytes { body.append(contentsOf: $0[..<Self.metadata(in: $0)]) }
-        body.append("}\n\n")
+        body.append(event: event, at: place)
+        body.append("\n\n")
     }
 
-    func append(replayed text: String, of message: Identifier, in thread: Identifier, to body: inout [UInt8]) {
-        body.append(#"data: {"type":"TEXT_MESSAGE_CONTENT","messageId":""#)
-        message.append(to: &body)
-        body.append(#"","delta":"#)
-        body.append(jsonString: text)
-        body.append("}\n\n")
+    func append(replayed text: String, of message: Identifier, at place: EventPlace, to body: inout [UInt8]) {
+        var text = text
+        body.append("data: ")
+        text.withUTF8 { body.append(textDelta: $0, of: message, at: place) }
+        body.append("\n\n")
     }
 
-    func appendBegin(to body: inout [UInt8]) {
+    func appendBegin(at place: EventPlace, to body: inout [UInt8]) {
         body.append("data: ")
         appendStart(to: &body)
-        body.append("}\n\n")
+        body.append(place: place)
+        body.append("\n\n")
     }
 
-    func appendEnd(outcome: StaticString, to body: inout [UInt8]) {
+    func appendEnd(outcome: StaticString, at place: EventPlace, to body: inout [UInt8]) {
         body.append(#"data: {"type":"RUN_FINISHED","threadId":"#)
         body.append(jsonString: threadID)
         body.append(#","runId":"#)
         body.append(jsonString: runID)
         body.append(#","outcome":{"type":""#)
         body.append(outcome)
-        body.append("\"}}\n\n")
+        body.append(#""}"#)
+        body.append(place: place)
+        body.append("\n\n")
     }
 
     private func appendStart(to body: inout [UInt8]) {

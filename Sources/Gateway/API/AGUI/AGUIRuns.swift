@@ -54,7 +54,8 @@ enum AGUIRuns {
     private static func send(
         _ input: AGUIRunInput, to reference: ThreadReference, _ thread: Identifier, _ call: APICall
     ) {
-        let replay = HistoryReplay(threadID: input.threadID, runID: input.runID, knownIDs: input.knownIDs)
+        let replay = HistoryReplay(
+            threadID: input.threadID, runID: input.runID, knownIDs: input.knownIDs, epoch: call.handler.shard.epoch)
         let start = {
             let request = TurnRequest(
                 user: call.user, thread: reference, content: input.content, clientID: input.clientID(in: thread),

@@ -11,11 +11,14 @@ package struct HistoryReplay: Sendable {
     let threadID: String
     let runID: String
     let knownIDs: Set<String>
+    /// Of this process.
+    let epoch: String
 
-    package init(threadID: String, runID: String, knownIDs: Set<String>) {
+    package init(threadID: String, runID: String, knownIDs: Set<String>, epoch: String) {
         self.threadID = threadID
         self.runID = runID
         self.knownIDs = knownIDs
+        self.epoch = epoch
     }
 
     func answer(_ call: APICall, _ turn: TurnAnswer.Acknowledgement) {
@@ -47,21 +50,23 @@ package struct HistoryReplay: Sendable {
     /// - Parameter messages: those behind the user's message.
     package func body(_ messages: [Message], in thread: Identifier) -> [UInt8] {
         let writer = AGUIEventWriter(threadID: threadID, runID: runID, replay: nil)
+        // These events come from no run's log: who resumes after them on a socket gets the history.
+        let place = EventPlace(threadID: thread, epoch: epoch, position: 0, isReplay: true)
         var body: [UInt8] = []
-        writer.appendBegin(to: &body)
+        writer.appendBegin(at: place, to: &body)
         for message in messages.prefix(while: { $0.role != .user }) where !knownIDs.contains(message.id.description) {
-            for event in events(of: message) { append(event, message, thread, writer, to: &body) }
+            for event in events(of: message) { append(event, message, place, writer, to: &body) }
         }
-        writer.appendEnd(outcome: "success", to: &body)
+        writer.appendEnd(outcome: "success", at: place, to: &body)
         return body
     }
 
     private func append(
-        _ event: ChatEvent, _ message: Message, _ thread: Identifier, _ writer: AGUIEventWriter, to body: inout [UInt8]
+        _ event: ChatEvent, _ message: Message, _ place: EventPlace, _ writer: AGUIEventWriter, to body: inout [UInt8]
     ) {
-        writer.append(replayed: event, in: thread, to: &body)
+        writer.append(replayed: event, at: place, to: &body)
         if case .textStart = event {
-            writer.append(replayed: message.content, of: message.id, in: thread, to: &body)
+            writer.append(replayed: message.content, of: message.id, at: place, to: &body)
         }
     }
 

@@ -42,7 +42,7 @@ package struct RunEventFilter {
 package protocol RunEventWriter: Sendable {
     func append(_ event: UnsafeRawBufferPointer, _ verdict: RunEventFilter.Verdict, to body: inout [UInt8])
     /// For a turn that was cancelled while it waited: there are no events of a run that never began.
-    func appendWithdrawn(_ turn: TurnAnswer.Acknowledgement, to body: inout [UInt8])
+    func appendWithdrawn(_ turn: TurnAnswer.Acknowledgement, at place: EventPlace, to body: inout [UInt8])
     /// What is to be answered when the run has ended long ago; nil: the ids alone.
     var replay: HistoryReplay? { get }
 }
@@ -57,8 +57,8 @@ struct PlainEventWriter: RunEventWriter {
         body.append("\n\n")
     }
 
-    func appendWithdrawn(_ turn: TurnAnswer.Acknowledgement, to body: inout [UInt8]) {
+    func appendWithdrawn(_ turn: TurnAnswer.Acknowledgement, at place: EventPlace, to body: inout [UInt8]) {
         AGUIEventWriter(threadID: turn.threadID.description, runID: turn.runID.description, replay: nil)
-            .appendWithdrawn(turn, to: &body)
+            .appendWithdrawn(turn, at: place, to: &body)
     }
 }

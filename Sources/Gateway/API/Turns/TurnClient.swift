@@ -70,6 +70,11 @@ final class TurnClient: SessionClient {
         finish()
     }
 
+    /// The gateway goes down: who waits to hear what became of a repeated turn is not kept.
+    func drain() {
+        if !isAccepted { flush() }
+    }
+
     // MARK: SessionClient
 
     var isWritable: Bool {
@@ -120,14 +125,13 @@ final class TurnClient: SessionClient {
     private func flush() {
         guard !isOver, let acknowledgement, let filter else { return }
         if !isAccepted {
-            isAccepted = true
             guard filter.hasStarted || isUnfinished(acknowledgement.runID) else {
-                receiver.accepted(acknowledgement, true)
-                finish()
+                answerWithoutRun(acknowledgement)
                 return
             }
+            isAccepted = true
             receiver.accepted(acknowledgement, false)
-            scheduleWatch()
+            if watch == nil { scheduleWatch() }
         }
         if !waiting.isEmpty {
             inFlight += waiting.count
@@ -137,6 +141,21 @@ final class TurnClient: SessionClient {
         if filter.hasEnded {
             receiver.ended(true)
             finish()
+        }
+    }
+
+    /// A repeated turn's run that is not here has ended, unless it is still to be found, or runs elsewhere: then the
+    /// answer waits for its end.
+    private func answerWithoutRun(_ acknowledgement: TurnAnswer.Acknowledgement) {
+        if shard.isDraining {
+            receiver.refused(
+                ClientError(.unavailable, "The server is about to restart. Please send again.", retryAfter: 2))
+            finish()
+        } else if !session.looks(for: acknowledgement.runID, in: acknowledgement.threadID) {
+            receiver.accepted(acknowledgement, true)
+            finish()
+        } else if watch == nil {
+            scheduleWatch()
         }
     }
 
@@ -154,6 +173,7 @@ final class TurnClient: SessionClient {
     }
 
     private func look() {
+        guard isAccepted else { return flush() }
         guard let acknowledgement, let filter, let writer else { return }
         if filter.hasEnded || !waiting.isEmpty || owesDrained || isUnfinished(acknowledgement.runID) {
             scheduleWatch()
@@ -162,7 +182,11 @@ final class TurnClient: SessionClient {
             cut()
         } else {
             var body: [UInt8] = []
-            writer.appendWithdrawn(acknowledgement, to: &body)
+            writer.appendWithdrawn(
+                acknowledgement,
+                at: EventPlace(
+                    threadID: acknowledgement.threadID, epoch: shard.epoch,
+                    position: session.position(in: acknowledgement.threadID), isReplay: false), to: &body)
             inFlight += body.count
             receiver.events(body)
             receiver.ended(true)
@@ -230,6 +254,10 @@ final class TurnClients {
         guard clients[userID, default: [:]].count < limit else { return false }
         clients[userID, default: [:]][ObjectIdentifier(client)] = client
         return true
+    }
+
+    func drain() {
+        for client in clients.values.flatMap({ Array($0.values) }) { client.drain() }
     }
 
     func remove(_ client: TurnClient, of userID: String) {
