@@ -11,7 +11,7 @@ extension ChatThread {
     }
 
     private func writeNext() {
-        guard !isWriting, claims == 0, !writes.isEmpty else { return }
+        guard isSettled, !writes.isEmpty else { return }
         isWriting = true
         switch writes.removeFirst() {
         case .accept(let turn): accept(turn)
@@ -29,7 +29,7 @@ extension ChatThread {
     /// The write before is settled, or the run that was looked for is found or not.
     func goOn() {
         writeNext()
-        if active == nil, !isWriting, claims == 0, let first = turns.first, first.isCommitted {
+        if active == nil, isSettled, let first = turns.first, first.isCommitted {
             remove(first)
             begin(first)
         }

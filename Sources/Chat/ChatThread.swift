@@ -90,6 +90,10 @@ final class ChatThread {
     var isClaimLate = false
     /// Runs of other gateways whose end is waited for.
     var watched: Set<Identifier> = []
+    /// Nothing is on its way to the database or asked of it that decides what comes next.
+    var isSettled: Bool { !isWriting && claims == 0 }
+    /// The database does not answer: what is under way is offered or asked again, and nothing is taken behind it.
+    var isHeldUp: Bool { retryDelay > 0 || isClaimLate }
     /// Events are being handed out; see `publish`.
     @exclusivity(unchecked) var isPublishing = false
 
@@ -117,7 +121,7 @@ final class ChatThread {
     private var waiting: Int { turns.count - (active == nil ? 1 : 0) }
 
     func send(_ turn: Turn, policy: ClientCommand.QueuePolicy) throws(ClientError) {
-        guard retryDelay == 0, !isClaimLate else { throw Self.notStored(retryAfter: 1) }
+        guard !isHeldUp else { throw Self.notStored(retryAfter: 1) }
         let isOccupied = active != nil || !turns.isEmpty
         if isOccupied {
             if policy == .reject { throw ClientError(.busy, "A turn is under way in this conversation.") }
@@ -141,7 +145,7 @@ final class ChatThread {
         turn.isCommitted = true
         // It was stored before those that are not yet.
         turns.insert(turn, at: turns.firstIndex { !$0.isCommitted } ?? turns.count)
-        if active == nil, turns.first === turn, !isWriting, claims == 0, writes.isEmpty {
+        if active == nil, turns.first === turn, isSettled, writes.isEmpty {
             remove(turn)
             begin(turn)
         }

@@ -34,6 +34,16 @@ def admin_url():
 
 
 @pytest.fixture(scope="module")
+def cluster():
+    """A cluster of the module's own, to which it may do what it likes."""
+    cluster = Cluster()
+    try:
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="module")
 def database(admin_url):
     database = Database(admin_url)
     try:

@@ -5,31 +5,15 @@ import time
 import pytest
 
 from kit.chat import PATIENCE
-from kit.database import Cluster, Database
+from kit.database import Database
 from kit.gateway import Gateway
 
-
-@pytest.fixture(scope="module")
-def cluster():
-    cluster = Cluster()
-    try:
-        yield cluster
-    finally:
-        cluster.remove()
+SETTINGS = {"SHARDS": 1}
 
 
 @pytest.fixture(scope="module")
 def database(cluster):
     return Database(cluster.admin_url)
-
-
-@pytest.fixture(scope="module")
-def gateway(database):
-    gateway = Gateway(database, name="test_database_away", SHARDS=1)
-    try:
-        yield gateway
-    finally:
-        gateway.remove()
 
 
 def send_again(gateway, chat, content, thread=None, *, id):

@@ -16,30 +16,12 @@ from kit.database import Cluster, Database
 from kit.gateway import Gateway
 from kit.senders import Senders
 
-SCRIPTED = {"AGENT": "scripted", "SCRIPTED_TOKENS": 2}
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    cluster = Cluster()
-    try:
-        yield cluster
-    finally:
-        cluster.remove()
+SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 2}
 
 
 @pytest.fixture(scope="module")
 def database(cluster):
     return Database(cluster.admin_url)
-
-
-@pytest.fixture(scope="module")
-def gateway(database):
-    gateway = Gateway(database, name="test_faults", **SCRIPTED)
-    try:
-        yield gateway
-    finally:
-        gateway.remove()
 
 
 @pytest.fixture
@@ -139,7 +121,7 @@ def test_the_disk_is_full(small_disk, user):
         with psycopg.connect(cluster.admin_url, autocommit=True) as connection:
             connection.execute(f"create tablespace small location '{home}'")
             connection.execute(f"alter database {database.name} set tablespace small")
-        gateway = Gateway(database, name="test_faults_disk", **SCRIPTED)
+        gateway = Gateway(database, name="test_faults_disk", **SETTINGS)
         senders = Senders(gateway, user, content="long " * 1500)
         try:
             senders.until("ack", 20)
@@ -170,7 +152,7 @@ def test_a_replica_takes_over(user):
             database.wait("select count(*) from pg_stat_replication where sync_state = 'sync'")
             url = (f"postgresql://parley@/{database.name}?host={primary.socket},{follower.socket}"
                    "&target_session_attrs=read-write")
-            gateway = Gateway(database, name="test_faults_promoted", DATABASE_URL=url, **SCRIPTED)
+            gateway = Gateway(database, name="test_faults_promoted", DATABASE_URL=url, **SETTINGS)
             senders = Senders(gateway, user)
             try:
                 senders.until("ack", 20)

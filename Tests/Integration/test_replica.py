@@ -6,31 +6,22 @@ import time
 import pytest
 
 from kit.chat import PATIENCE
-from kit.database import Cluster, Database
+from kit.database import Database
 from kit.gateway import Gateway
 
 
 @pytest.fixture(scope="module")
-def primary():
-    cluster = Cluster()
-    try:
-        yield cluster
-    finally:
-        cluster.remove()
+def database(cluster):
+    return Database(cluster.admin_url)
 
 
 @pytest.fixture(scope="module")
-def database(primary):
-    return Database(primary.admin_url)
-
-
-@pytest.fixture(scope="module")
-def follower(primary, database):
-    cluster = primary.follower()
+def follower(cluster, database):
+    follower = cluster.follower()
     try:
-        yield cluster
+        yield follower
     finally:
-        cluster.remove()
+        follower.remove()
 
 
 @pytest.fixture(scope="module")
