@@ -88,8 +88,13 @@ final class ChatThread {
     var claims = 0
     /// The database did not say so far: what comes meanwhile is refused.
     var isClaimLate = false
-    /// Runs of other gateways whose end is waited for.
-    var watched: Set<Identifier> = []
+    /// Runs of other gateways whose end is waited for, and what the last look at them said.
+    var watched: [Identifier: Look] = [:]
+
+    enum Look {
+        case underWay, unanswered
+    }
+
     /// Nothing is on its way to the database or asked of it that decides what comes next.
     var isSettled: Bool { !isWriting && claims == 0 }
     /// The database does not answer: what is under way is offered or asked again, and nothing is taken behind it.
@@ -104,9 +109,11 @@ final class ChatThread {
 
     /// Whether a run is in memory here, also one that has just ended.
     func holds(_ runID: Identifier) -> Bool {
-        active?.id == runID || turns.contains { $0.runID == runID } || withdrawing.contains { $0.runID == runID }
+        active?.id == runID || turns.contains { $0.runID == runID } || isWithdrawing(runID)
             || logs.contains { $0.log.runID == runID }
     }
+
+    func isWithdrawing(_ runID: Identifier) -> Bool { withdrawing.contains { $0.runID == runID } }
 
     func runID(ofClientID key: String) -> (message: Identifier, run: Identifier)? {
         let turn =

@@ -16,11 +16,21 @@ extension Session {
         }
     }
 
-    /// Whether a run that is not here may still be one that is to come: the database is asked whose it is, or another
-    /// gateway has it. Where the conversation is asked about another run, that may be said of this one too.
-    package func looks(for runID: Identifier, in threadID: Identifier) -> Bool {
-        guard let thread = thread(threadID) else { return false }
-        return thread.claims > 0 || thread.watched.contains(runID)
+    /// What is known of a run that is neither at work nor waiting here.
+    package enum Whereabouts {
+        case over
+        /// Another gateway has it, its withdrawal is being stored, or the database is asked whose it is. Where that is
+        /// asked of another run of the conversation it may be said of this one too.
+        case underWay
+        /// The database does not say.
+        case unknown
+    }
+
+    package func whereabouts(of runID: Identifier, in threadID: Identifier) -> Whereabouts {
+        guard let thread = thread(threadID) else { return .over }
+        if thread.isClaimLate || thread.watched[runID] == .unanswered { return .unknown }
+        let isSought = thread.claims > 0 || thread.watched[runID] != nil
+        return isSought || thread.isWithdrawing(runID) ? .underWay : .over
     }
 
     private func follow(_ turn: Turn, in thread: ChatThread, _ runID: Identifier) {
@@ -67,18 +77,29 @@ extension Session {
     /// A run that another gateway has: its events are not here. Whoever is subscribed is shown the history when it has
     /// ended.
     private func watch(_ runID: Identifier, _ key: String, of thread: ChatThread) {
-        guard thread.watched.insert(runID).inserted else { return }
+        guard thread.watched[runID] == nil else { return }
+        thread.watched[runID] = .underWay
+        lookAgain(at: runID, key, of: thread)
+    }
+
+    private func lookAgain(at runID: Identifier, _ key: String, of thread: ChatThread) {
         _ = environment.schedule(after: Self.lookInterval) { [self] in
-            thread.watched.remove(runID)
-            guard !thread.subscriptions.isEmpty, !thread.holds(runID), !isDraining else { return release(thread) }
-            thread.watched.insert(runID)
+            guard !thread.subscriptions.isEmpty, !thread.holds(runID), !isDraining else {
+                thread.watched[runID] = nil
+                return release(thread)
+            }
             environment.store.sentTurn(userID: userID, clientID: key) { [self] result in
-                thread.watched.remove(runID)
-                if case .success(let sent) = result, sent?.runEnded ?? true {
+                switch result {
+                case .success(let sent) where sent?.runEnded ?? true:
+                    thread.watched[runID] = nil
                     refresh(threadID: thread.id)
                     release(thread)
-                } else {
-                    watch(runID, key, of: thread)
+                case .success:
+                    thread.watched[runID] = .underWay
+                    lookAgain(at: runID, key, of: thread)
+                case .failure:
+                    thread.watched[runID] = .unanswered
+                    lookAgain(at: runID, key, of: thread)
                 }
             }
         }

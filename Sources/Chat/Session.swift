@@ -35,8 +35,11 @@ package final class Session {
 
     /// Turns that run or wait in memory.
     package var unfinishedRuns: [ServerFrame.UnfinishedRun] { threads.values.flatMap(\.unfinishedRuns) }
-    /// Up to where everything has been said of a conversation, as the events' cursors have it; 0: it is not in memory.
-    package func position(in threadID: Identifier) -> UInt64 { threads[threadID]?.newest ?? 0 }
+    /// The place in a conversation behind which its active run begins, or the newest if there is none, as the events'
+    /// cursors have it; 0: it is not in memory.
+    package func beginning(in threadID: Identifier) -> UInt64 {
+        threads[threadID].map { $0.active?.machine.log.start ?? $0.newest } ?? 0
+    }
     package var hasWork: Bool { threads.values.contains { $0.hasWork } }
 
     // MARK: Clients

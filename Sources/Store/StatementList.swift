@@ -6,7 +6,8 @@ extension Statements {
     package static let all: [Statement] = [
         setUser, setUserForPages, setUserOnPrimary, setUserOnReplica,
         acceptTurns, endRuns, touchUsers, checkpointRuns, beat, recoverRuns, performTool,
-        sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, conversations, metadata, ping,
+        sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, messagesOfRun, runOfMessage,
+        conversations, metadata, ping,
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
         messagePosition, operations, tasks, task, addTask, changeTask, deleteTask,
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,

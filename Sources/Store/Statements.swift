@@ -104,7 +104,9 @@ package enum Statements {
         """, T.text, T.int4)
 
     /// One row without a message tells an empty conversation from none at all.
-    private static func messages(_ name: String, _ condition: String, _ order: String) -> Statement {
+    private static func messages(
+        _ name: String, _ condition: String, _ order: String, _ bound: UInt32 = T.int4
+    ) -> Statement {
         Statement(
             name,
             """
@@ -126,11 +128,22 @@ package enum Statements {
             ) m on true
             where c.id = $1 and c.user_id = $2 and c.deleted_at is null
             order by 7 \(order)
-            """, T.uuid, T.text, T.int4, T.int4)
+            """, T.uuid, T.text, T.int4, bound)
     }
 
     static let messagesBefore = messages("messages_before", "m.position < $4", "desc")
     static let messagesAfter = messages("messages_after", "m.position > $4", "asc")
+    static let messagesOfRun = messages("messages_of_run", "m.run_id = $4 and m.role <> 'user'", "asc", T.uuid)
+
+    static let runOfMessage = Statement(
+        "run_of_message",
+        """
+        select r.id, r.status, r.error ->> 'code', r.error ->> 'message' from parley.runs r
+        where r.user_message_id = $3 and r.conversation_id = $2 and r.user_id = $1
+        union all
+        select r.id, r.status, r.error ->> 'code', r.error ->> 'message' from parley.archived_runs r
+        where r.user_message_id = $3 and r.conversation_id = $2 and r.user_id = $1
+        """, T.text, T.uuid, T.uuid)
 
     static let conversations = Statement(
         "conversations",

@@ -1,6 +1,7 @@
 import Gateway
 import Chat
 import HTTP
+import Store
 import Testing
 
 @Suite("AG-UI over HTTP")
@@ -102,10 +103,10 @@ struct AGUITests {
                 toolCalls: [ToolCall(id: "c", name: "add_task", arguments: "{}")]),
             Message(id: Self.run, role: .tool, content: "done", toolCallID: "c"),
             Message(id: Self.thread, role: .assistant, content: "Added."),
-            Message(id: Identifier(high: 9, low: 9), role: .user, content: "next"),
         ]
+        let reply = StoredReply(status: .completed, failure: nil, messages: messages)
         let replay = HistoryReplay(threadID: "t", runID: "r", knownIDs: [], epoch: "e")
-        let events = try Self.events(replay.body(messages, in: Self.thread))
+        let events = try Self.events(replay.body(reply, in: Self.thread))
         for event in events {
             let place = event["metadata"]?["parley"]
             #expect(place?["threadId"]?.string == Self.thread.description)
@@ -118,7 +119,21 @@ struct AGUITests {
             ])
         let known = HistoryReplay(
             threadID: "t", runID: "r", knownIDs: Set(messages.map { $0.id.description }), epoch: "e")
-        #expect(try Self.events(known.body(messages, in: Self.thread)).count == 2)
+        #expect(try Self.events(known.body(reply, in: Self.thread)).count == 2)
+    }
+
+    @Test(
+        "and how it ended",
+        arguments: zip(
+            [RunStatus.completed, .cancelled, .failed, .interrupted],
+            ["RUN_FINISHED success", "RUN_FINISHED cancelled", "RUN_ERROR tool_failed", "RUN_ERROR interrupted"]))
+    func replayedEnd(_ status: RunStatus, _ wanted: String) throws {
+        let failure = status == .failed ? RunFailure(code: .toolFailed, message: "no") : nil
+        let replay = HistoryReplay(threadID: "t", runID: "r", knownIDs: [], epoch: "e")
+        let body = replay.body(StoredReply(status: status, failure: failure, messages: []), in: Self.thread)
+        let end = try #require(Self.events(body).last)
+        let kind = end["outcome"]?["type"]?.string ?? end["code"]?.string
+        #expect([end["type"]?.string, kind].compactMap(\.self).joined(separator: " ") == wanted)
     }
 
     private static func events(_ body: [UInt8]) throws -> [JSON] {

@@ -70,8 +70,10 @@ def test_what_is_stored_already_is_not_done_twice(api, database, user):
     assert text_of(later) == text_of(first) and later[-1]["outcome"] == {"type": "success"}
     assert {(e["metadata"]["parley"]["threadId"], e["metadata"]["parley"]["replay"]) for e in later} == \
         {(thread_of(first), True)}
-    with api.gateway.connect(user) as chat:
-        # What was replayed is in no run's log: who goes on behind it on a socket gets the history.
+    with api.gateway.connect(user) as other, api.gateway.connect(user) as chat:
+        # What was replayed is in no run's log: who goes on behind it on a socket gets the history, also where the
+        # conversation is in use.
+        other.subscribe(thread_of(first))
         cursor = later[-1]["metadata"]["parley"]["cursor"]
         assert chat.subscribe(thread_of(first), after=cursor)["mode"] == "snapshot"
     known = [said(id, text, "assistant") for id, text in text_of(first).items()]

@@ -41,39 +41,71 @@ def test_who_asks_over_http_is_answered_when_it_has_ended(gateway, other, databa
         ack = chat.send("go", id="once")
         path = f"/api/conversations/{ack['threadId']}/messages"
         chat.until({"type": "TEXT_MESSAGE_CONTENT"})
-        # That the run goes on does not keep one waiting who wants the ids alone.
+        # Who wants the ids alone need not wait.
         ids = Api(other, user)("POST", path, {"content": "go", "id": "once"}, 202)
-        assert database.run_status(ack["runId"]) == "running"
         again = Api(other, user).stream(path, {"content": "go", "id": "once"})
         assert database.run_status(ack["runId"]) == "completed"
         assert again.status == 202 and again.body == ids and ids["run_id"] == ack["runId"]
     assert len(database.messages(ack["threadId"])) == 2
 
 
-def test_who_asks_over_agui_gets_the_whole_reply(gateway, other, database, user):
-    body = {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "go"}], "tools": [],
-            "context": [], "state": {}, "forwardedProps": {}}
-    first = Api(gateway, user).stream("/agui", body).events()
+def test_who_asks_over_agui_gets_the_whole_reply(gateway, other, user):
+    """That of its own message, also where the next one was stored before it."""
+    def asked(api, run, id):
+        return api.stream("/agui", {
+            "threadId": "t", "runId": run, "messages": [{"id": id, "role": "user", "content": f"go {id}"}],
+            "tools": [], "context": [], "state": {}, "forwardedProps": {}}).events()
+
+    here, there = Api(gateway, user), Api(other, user)
+    first = asked(here, "r1", "1")
     assert next(first)["type"] == "RUN_STARTED"
-    again = list(Api(other, user).stream("/agui", {**body, "runId": "r2"}).events())
-    [(message, text)] = text_of(first).items()
-    assert text_of(again) == {message: text} and again[-1]["outcome"] == {"type": "success"}
+    second = asked(here, "r2", "2")
+    again, later = list(asked(there, "r3", "1")), list(asked(there, "r4", "2"))
+    for events, original in ((again, first), (later, second)):
+        [(message, text)] = text_of(original).items()
+        assert text_of(events) == {message: text} and events[-1]["outcome"] == {"type": "success"}
 
 
-def test_who_waits_there_when_it_stops(gateway, database, user):
-    """It is told to ask again: what became of the run is not known yet."""
-    other = Gateway(database, name="test_two_gateways_stopped", **SETTINGS)
+@pytest.fixture
+def endless(database):
+    """A gateway whose replies outlast the test."""
+    endless = Gateway(database, name="test_two_gateways_endless", AGENT="scripted", SCRIPTED_TOKENS=100_000,
+                      SCRIPTED_PACE_MS=5)
     try:
-        with gateway.connect(user) as chat:
+        yield endless
+    finally:
+        endless.remove()
+
+
+def asked_through(other, user, ack):
+    """The stream's answer to the same message there."""
+    return Api(other, user).stream(f"/api/conversations/{ack['threadId']}/messages", {"content": "go", "id": "once"})
+
+
+def test_nobody_is_kept_waiting_without_a_word(endless, database, user):
+    """For as long as a stream may be silent; then it is told to ask again."""
+    other = Gateway(database, name="test_two_gateways_waits", STREAM_KEEP_ALIVE_SECONDS=1)
+    try:
+        with endless.connect(user) as chat:
+            ack = chat.send("go", id="once")
+            answer = asked_through(other, user, ack)
+            assert (answer.status, answer.body["error"]["code"]) == (503, "unavailable")
+            assert database.run_status(ack["runId"]) == "running"
+    finally:
+        other.remove()
+
+
+def test_who_waits_there_when_it_stops(endless, database, user):
+    other = Gateway(database, name="test_two_gateways_stops", STREAM_KEEP_ALIVE_SECONDS=300)
+    try:
+        with endless.connect(user) as chat:
             ack = chat.send("go", id="once")
             answers = []
-            path = f"/api/conversations/{ack['threadId']}/messages"
-            asking = threading.Thread(
-                target=lambda: answers.append(Api(other, user).stream(path, {"content": "go", "id": "once"})))
             before = figures(other)
+            asking = threading.Thread(target=lambda: answers.append(asked_through(other, user, ack)))
             asking.start()
             grown(other, before, "parley_sessions", 1)
-            other.stop()
+            assert other.stop() == 0
             asking.join()
             assert (answers[0].status, answers[0].body["error"]["code"]) == (503, "unavailable")
     finally:

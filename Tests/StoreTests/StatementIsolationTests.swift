@@ -98,6 +98,7 @@ import Testing
             case PostgresType.uuid:
                 // A page begins after it.
                 if statement.name == "export_conversations" { return Identifier(high: 0, low: 0).description }
+                if statement.name == "messages_of_run", place == 3 { return ids[2] }
                 return ids[(round / 2 + place) % 3]
             case PostgresType.uuidArray: return "{\(ids[(round / 2 + place) % 3])}"
             case PostgresType.int4:
@@ -161,7 +162,8 @@ import Testing
 extension StatementIsolationTests {
     /// That the arguments above hit what they aim at.
     @Test(arguments: [
-        "conversation", "active", "messages_before", "messages_after", "conversations", "sent", "tool", "operations",
+        "conversation", "active", "messages_before", "messages_after", "conversations", "sent", "run_of_message",
+        "tool", "operations",
         "tasks", "task", "task_delete", "export_conversations", "export_messages", "export_runs", "export_operations",
         "export_tasks",
     ])
@@ -174,7 +176,10 @@ extension StatementIsolationTests {
             let values = arguments(statement, victim, naming: [victim.store.user], round: round)
             let answer = (try? connection.query(statement.sql, values)) ?? []
             found += answer.joined().compactMap { $0 }
-                .filter { $0.contains(victim.word) || $0.contains(victim.turn.threadID.description) }
+                .filter { text in
+                    [victim.word, victim.turn.threadID.description, victim.turn.runID.description]
+                        .contains { text.contains($0) }
+                }
         }
         #expect(!found.isEmpty)
     }

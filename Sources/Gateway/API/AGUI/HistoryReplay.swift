@@ -1,9 +1,9 @@
 package import Chat
 import HTTP
-import Store
+package import Store
 
 /// Answers a repeated AG-UI run that ended long ago: nothing runs again, and of what the run left the client gets what
-/// it does not have.
+/// it does not have, and how it ended.
 package struct HistoryReplay: Sendable {
     /// Messages of a run's reply that are looked at: more than the tool calls of a run have.
     private static let limit = 600
@@ -26,38 +26,42 @@ package struct HistoryReplay: Sendable {
     }
 
     func answer(_ call: APICall, thread: Identifier, message: Identifier) {
-        call.store.position(userID: call.userID, threadID: thread, messageID: message) { result in
-            call.proceed(result) { position throws(APIFailure) in
-                guard let position else { throw .noConversation }
-                call.store.messages(
-                    userID: call.userID, threadID: thread, .after(position), limit: Self.limit
-                ) { result in
-                    call.proceed(result) { page throws(APIFailure) in
-                        guard let page else { throw .noConversation }
-                        send(page.messages, in: thread, call)
-                    }
+        call.store.reply(
+            userID: call.userID, threadID: thread, messageID: message, limit: Self.limit
+        ) { result in
+            call.proceed(result) { reply throws(APIFailure) in
+                guard let reply else { throw .noConversation }
+                guard reply.status.isTerminal else {
+                    throw APIFailure(
+                        .unavailable, "The reply to this message is still under way. Please send it again.",
+                        retryAfter: 2)
                 }
+                guard let stream = call.responder.beginStream(EventStream.head) else { return }
+                stream.write(body(reply, in: thread))
+                stream.end()
             }
         }
     }
 
-    private func send(_ messages: [Message], in thread: Identifier, _ call: APICall) {
-        guard let stream = call.responder.beginStream(EventStream.head) else { return }
-        stream.write(body(messages, in: thread))
-        stream.end()
-    }
-
-    /// - Parameter messages: those behind the user's message.
-    package func body(_ messages: [Message], in thread: Identifier) -> [UInt8] {
+    package func body(_ reply: StoredReply, in thread: Identifier) -> [UInt8] {
         let writer = AGUIEventWriter(threadID: threadID, runID: runID, replay: nil)
         // These events come from no run's log: who resumes after them on a socket gets the history.
         let place = EventPlace(threadID: thread, epoch: epoch, position: 0, isReplay: true)
         var body: [UInt8] = []
         writer.appendBegin(at: place, to: &body)
-        for message in messages.prefix(while: { $0.role != .user }) where !knownIDs.contains(message.id.description) {
+        for message in reply.messages where !knownIDs.contains(message.id.description) {
             for event in events(of: message) { append(event, message, place, writer, to: &body) }
         }
-        writer.appendEnd(outcome: "success", at: place, to: &body)
+        switch reply.status {
+        case .queued, .running, .completed: writer.appendEnd(outcome: "success", at: place, to: &body)
+        case .cancelled: writer.appendEnd(outcome: "cancelled", at: place, to: &body)
+        case .failed, .interrupted:
+            let failure = reply.failure
+            writer.append(
+                replayed: .runError(
+                    code: failure?.code ?? .interrupted, message: failure?.message ?? "The reply was interrupted."),
+                at: place, to: &body)
+        }
         return body
     }
 

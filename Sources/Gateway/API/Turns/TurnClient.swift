@@ -36,6 +36,8 @@ final class TurnClient: SessionClient {
     private var isAccepted = false
     private var isOver = false
     private var watch: TimerToken?
+    /// Milliseconds of the shard's clock until which it may stay unknown what became of a repeated turn.
+    private var patience: UInt64?
 
     /// - Parameter writer: nil when only the ids are wanted.
     init(_ userID: String, shard: Shard, writer: (any RunEventWriter)?, receiver: TurnReceiver) {
@@ -125,7 +127,8 @@ final class TurnClient: SessionClient {
     private func flush() {
         guard !isOver, let acknowledgement, let filter else { return }
         if !isAccepted {
-            guard filter.hasStarted || isUnfinished(acknowledgement.runID) else {
+            let isRepeated = acknowledgement.status == "duplicate"
+            if isRepeated, !filter.hasStarted, !isUnfinished(acknowledgement.runID) {
                 answerWithoutRun(acknowledgement)
                 return
             }
@@ -148,15 +151,31 @@ final class TurnClient: SessionClient {
     /// answer waits for its end.
     private func answerWithoutRun(_ acknowledgement: TurnAnswer.Acknowledgement) {
         if shard.isDraining {
-            receiver.refused(
-                ClientError(.unavailable, "The server is about to restart. Please send again.", retryAfter: 2))
-            finish()
-        } else if !session.looks(for: acknowledgement.runID, in: acknowledgement.threadID) {
+            refuse("The server is about to restart. Please send again.")
+            return
+        }
+        switch session.whereabouts(of: acknowledgement.runID, in: acknowledgement.threadID) {
+        case .over:
             receiver.accepted(acknowledgement, true)
             finish()
-        } else if watch == nil {
-            scheduleWatch()
+        case .unknown:
+            refuse("What became of this message could not be read. Please send it again.")
+        case .underWay:
+            // Without an answer a client, or a proxy before it, waits no longer than it would for the next event.
+            let now = shard.nowMilliseconds
+            let limit = patience ?? now + UInt64(shard.configuration.streamKeepAliveSeconds) * 1_000
+            patience = limit
+            if now >= limit {
+                refuse("The reply to this message is still under way. Please send it again.")
+            } else if watch == nil {
+                scheduleWatch()
+            }
         }
+    }
+
+    private func refuse(_ message: String) {
+        receiver.refused(ClientError(.unavailable, message, retryAfter: 2))
+        finish()
     }
 
     private func isUnfinished(_ runID: Identifier) -> Bool {
@@ -175,7 +194,9 @@ final class TurnClient: SessionClient {
     private func look() {
         guard isAccepted else { return flush() }
         guard let acknowledgement, let filter, let writer else { return }
-        if filter.hasEnded || !waiting.isEmpty || owesDrained || isUnfinished(acknowledgement.runID) {
+        if filter.hasEnded || !waiting.isEmpty || owesDrained || isUnfinished(acknowledgement.runID)
+            || session.whereabouts(of: acknowledgement.runID, in: acknowledgement.threadID) != .over
+        {
             scheduleWatch()
         } else if filter.hasStarted || shard.isDraining {
             // What waits at a stop is not withdrawn: the next process runs it.
@@ -186,7 +207,7 @@ final class TurnClient: SessionClient {
                 acknowledgement,
                 at: EventPlace(
                     threadID: acknowledgement.threadID, epoch: shard.epoch,
-                    position: session.position(in: acknowledgement.threadID), isReplay: false), to: &body)
+                    position: session.beginning(in: acknowledgement.threadID), isReplay: true), to: &body)
             inFlight += body.count
             receiver.events(body)
             receiver.ended(true)
