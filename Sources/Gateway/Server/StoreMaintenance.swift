@@ -58,15 +58,13 @@ package struct StoreMaintenance: Sendable {
             return LoopBound(PostgresChatStore(settings, pool: pool, logger: logger), on: loop)
         }
         let now = wallClockMicroseconds()
-        return isDryRun ? try await count(store, on: loop, now) : try await sweep(store, on: loop, now)
+        return isDryRun ? try await count(store, now) : try await sweep(store, now)
     }
 
-    private func sweep(
-        _ store: LoopBound<PostgresChatStore>, on loop: EventLoop, _ now: Int64
-    ) async throws -> [String] {
+    private func sweep(_ store: LoopBound<PostgresChatStore>, _ now: Int64) async throws -> [String] {
         let policy = configuration.retention
         let report = await withCheckedContinuation { continuation in
-            loop.execute {
+            store.loop.execute {
                 RetentionSweep(policy, store: store.value, now: now) { continuation.resume(returning: $0) }.start()
             }
         }
@@ -79,13 +77,11 @@ package struct StoreMaintenance: Sendable {
         return lines
     }
 
-    private func count(
-        _ store: LoopBound<PostgresChatStore>, on loop: EventLoop, _ now: Int64
-    ) async throws -> [String] {
+    private func count(_ store: LoopBound<PostgresChatStore>, _ now: Int64) async throws -> [String] {
         var lines: [String] = []
         for due in configuration.retention.due(at: now) {
             let result = await withCheckedContinuation { continuation in
-                loop.execute { store.value.count(due) { continuation.resume(returning: $0) } }
+                store.loop.execute { store.value.count(due) { continuation.resume(returning: $0) } }
             }
             guard case .success(let count) = result else {
                 throw StartError.database("the rows could not be counted")

@@ -139,6 +139,13 @@ struct DuplicateTests {
             world.store.releaseAll()
         }
         #expect(world.agent.started.isEmpty)
+        #expect(world.session.whereabouts(of: runID, in: thread) == .underWay)
+        world.environment.advance(1_000)
+        #expect(world.store.fail(.sent, .unavailable(retryAfter: 1)))
+        #expect(world.session.whereabouts(of: runID, in: thread) == .unknown)
+        world.environment.advance(1_000)
+        world.store.releaseAll()
+        #expect(world.session.whereabouts(of: runID, in: thread) == .underWay)
         world.store.end(
             RunEnding(
                 userID: "anna", threadID: thread, runID: runID, status: .completed,
@@ -147,6 +154,7 @@ struct DuplicateTests {
         world.store.releaseAll()
         world.environment.advance(1_000)
         world.store.releaseAll()
+        #expect(world.session.whereabouts(of: runID, in: thread) == .over)
         #expect(client.summary.suffix(2) == ["snapshot", "subscribed snapshot"])
         let messages = client.frames(op: "snapshot").last?["messages"]?.array ?? []
         #expect(messages.map { $0["content"]?.string } == ["hello", "elsewhere"])
@@ -162,11 +170,15 @@ struct DuplicateTests {
         let world = ChatWorld()
         let client = world.connect()
         try world.strand("hello", id: "k")
+        let runID = try #require(world.store.clientIDs["anna/k"])
+        let thread = try #require(world.store.runs[runID]).threadID
         world.send(client, id: "k")
         world.store.releaseAll(except: [.sent])
+        #expect(world.session.whereabouts(of: runID, in: thread) == .underWay)
         for _ in 0..<3 {
             #expect(world.store.fail(.sent, .unavailable(retryAfter: 1)))
             #expect(world.agent.started.isEmpty)
+            #expect(world.session.whereabouts(of: runID, in: thread) == .unknown)
             world.environment.advance(1_000)
         }
         world.store.releaseAll()
