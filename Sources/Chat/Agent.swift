@@ -88,7 +88,7 @@ package struct Usage: Sendable, Equatable {
     }
 }
 
-/// Why a run ended badly (PROTOCOL.md, section 3).
+/// Why a run ended badly (Protocol.md, section 3).
 package enum RunErrorCode: String, Sendable, CaseIterable {
     case upstreamUnavailable = "upstream_unavailable"
     case upstreamError = "upstream_error"

@@ -1,4 +1,4 @@
-/// The bounds of the chat itself, with their defaults (README, table of limits).
+/// The bounds of the chat itself, with their defaults (documentation, page Limits).
 package struct ChatLimits: Sendable {
     /// Code points of a user's message.
     package var contentLength = 10_000

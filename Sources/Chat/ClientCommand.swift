@@ -1,4 +1,4 @@
-/// What a client may ask for over a socket (PROTOCOL.md section 2), checked field by field.
+/// What a client may ask for over a socket (Protocol.md section 2), checked field by field.
 package enum ClientCommand: Sendable, Equatable {
     case send(id: String?, threadID: ThreadReference?, content: String, policy: QueuePolicy)
     case cancel(id: String?, threadID: ThreadReference, runID: ThreadReference?)
@@ -77,7 +77,7 @@ extension ClientCommand {
         }
     }
 
-    /// A line of a person's in the plain text mode of PROTOCOL.md section 1.
+    /// A line of a person's in the plain text mode of Protocol.md section 1.
     ///
     /// A terminal's client sends the line with its end, which is no part of what was said.
     package init(plainText line: String, threadID: Identifier?, limits: ChatLimits) throws(CommandError) {
@@ -91,7 +91,7 @@ extension ClientCommand {
     }
 }
 
-/// What a user's message must be like (DATA_MODEL.md, rules), for sockets and HTTP alike.
+/// What a user's message must be like (Data-model.md, rules), for sockets and HTTP alike.
 package enum ContentRules {
     package static func check(_ content: String, limits: ChatLimits) throws(ClientError) {
         var count = 0

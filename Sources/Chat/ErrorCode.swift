@@ -1,4 +1,4 @@
-/// The codes of PROTOCOL.md section 6, for sockets and HTTP alike.
+/// The codes of Protocol.md section 6, for sockets and HTTP alike.
 package enum ErrorCode: String, Sendable, CaseIterable {
     case unauthenticated, forbidden
     case notFound = "not_found"

@@ -1,4 +1,4 @@
-/// Who speaks in a message, as stored (DATA_MODEL.md, messages).
+/// Who speaks in a message, as stored (Data-model.md, messages).
 package enum Role: String, Sendable {
     case user, assistant, tool
 }

@@ -1,4 +1,4 @@
-/// The frames of ours that a server sends (PROTOCOL.md section 2), as JSON text.
+/// The frames of ours that a server sends (Protocol.md section 2), as JSON text.
 package enum ServerFrame {
     package struct UnfinishedRun {
         package var threadID: Identifier

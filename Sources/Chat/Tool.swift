@@ -1,4 +1,4 @@
-/// The six tools of DATA_MODEL.md. The raw value is the name on the wire.
+/// The six tools of Data-model.md. The raw value is the name on the wire.
 package enum ToolName: String, Sendable, CaseIterable {
     case addTask = "add_task"
     case listTasks = "list_tasks"

@@ -31,7 +31,7 @@ package struct RecoveredRun: Sendable, Equatable {
 }
 
 extension PostgresChatStore {
-    /// Finishes or takes over what dead processes left (PROTOCOL.md, section 4), for all users: by one shard at the
+    /// Finishes or takes over what dead processes left (Protocol.md, section 4), for all users: by one shard at the
     /// start and every few seconds, since another gateway is known to be dead only after a while.
     ///
     /// - Parameter limit: conversations looked at; call again while the answer is not empty.

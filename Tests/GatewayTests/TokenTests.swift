@@ -3,7 +3,7 @@ import Gateway
 import JWTKit
 import Testing
 
-@Suite("Tokens: PROTOCOL.md section 1")
+@Suite("Tokens: Protocol.md section 1")
 struct TokenTests {
     static let secret = "a secret of more than thirty-two bytes, for tests"
     static let now: Double = 1_900_000_000

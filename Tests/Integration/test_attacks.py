@@ -1,4 +1,4 @@
-"""The attacks of deploy/THREATS.md on a running gateway: one case a row."""
+"""The attacks of the documentation's page of threats on a running gateway: one case a row."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.exceptions import ConnectionClosed
 
-from kit import TOP
+from kit import PAGES, TOP
 from kit.chat import ChatSocket
 from kit.figures import counted
 from kit.gateway import RESULTS, Gateway, command
@@ -422,8 +422,8 @@ def test_attack(gateway, user, name):
 
 def test_the_table_is_true():
     """Each case has its row, and each row its case or another test that there is."""
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")]
-            for line in (TOP / "deploy" / "THREATS.md").read_text().splitlines()
+    [section] = re.findall(r"^## Attacks$(.*?)^## ", (PAGES / "Threats.md").read_text(), re.M | re.S)
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in section.splitlines()
             if line.startswith("| ") and not line.startswith(("| ---", "| attack"))]
     assert all(len(row) == 4 for row in rows)
     assert len({row[0] for row in rows}) == len(rows)

@@ -35,7 +35,7 @@ package struct TodoMachine {
 
     /// Tool calls of one turn.
     package static let mostCalls = 32
-    /// Code points of a title and of a description (DATA_MODEL.md).
+    /// Code points of a title and of a description (Data-model.md).
     package static let longestTitle = 200
     package static let longestDescription = 2000
 

@@ -1,6 +1,6 @@
 package import Chat
 
-/// The six tools of DATA_MODEL.md as a model is told of them. Whose tasks they work on is never a parameter.
+/// The six tools of Data-model.md as a model is told of them. Whose tasks they work on is never a parameter.
 package struct ToolSchema: Sendable {
     package var name: ToolName
     package var description: String

@@ -3,7 +3,7 @@ import Foundation
 package import JWTKit
 import Strings
 
-/// What a token says of its bearer (PROTOCOL.md section 1).
+/// What a token says of its bearer (Protocol.md section 1).
 package struct Claims: JWTPayload, Equatable {
     package var sub: String?
     package var exp: Double?

@@ -2,7 +2,7 @@ import Foundation
 package import HTTP
 package import Strings
 
-/// Where a request's token is (PROTOCOL.md section 1): the first found counts, a wrong one is not passed over.
+/// Where a request's token is (Protocol.md section 1): the first found counts, a wrong one is not passed over.
 package enum Credential {
     package enum Source: Sendable, Equatable {
         case authorization, subprotocol, cookie

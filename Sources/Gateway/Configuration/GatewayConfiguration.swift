@@ -6,7 +6,7 @@ package import Store
 package import Strings
 import WebSocket
 
-/// Everything that can be configured, as a plain value (README, table of configuration). Times are in the unit that
+/// Everything that can be configured, as a plain value (documentation, page Configuration). Times are in the unit that
 /// their name says.
 package struct GatewayConfiguration: Sendable {
     package enum AgentKind: String, Sendable, CaseIterable {

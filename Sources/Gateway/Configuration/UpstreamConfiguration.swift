@@ -2,7 +2,7 @@ import EventLoop
 import Foundation
 package import HTTP
 
-/// How an assistant that is another program is reached and treated (README, tables of configuration and limits).
+/// How an assistant that is another program is reached and treated (documentation, pages Configuration and Limits).
 package struct UpstreamConfiguration: Sendable {
     package var client = HTTPClientSettings()
     package var upstream = UpstreamSettings()

@@ -32,7 +32,7 @@ extension Schema1 {
         end;
         """
 
-    /// PROTOCOL.md, section 4, "Crash". A node is named `place/incarnation`: runs of an earlier incarnation of the same
+    /// Protocol.md, section 4, "Crash". A node is named `place/incarnation`: runs of an earlier incarnation of the same
     /// place are dead for certain, those of another place when its node has not beaten for `p_stale` milliseconds.
     ///
     /// A dead run with checkpointed text or a logged operation is closed as interrupted, and its text becomes stored

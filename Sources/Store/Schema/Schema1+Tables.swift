@@ -1,5 +1,5 @@
 extension Schema1 {
-    /// DATA_MODEL.md, "Tables": users, conversations, tasks, audit and the archive. Lengths are code points.
+    /// Data-model.md, "Tables": users, conversations, tasks, audit and the archive. Lengths are code points.
     static let tables = """
         create table parley.users (
             id text primary key check (char_length(id) between 1 and 255),

@@ -1,7 +1,7 @@
 import Chat
 import Glibc
 
-/// Follows one conversation on one socket and says what the server may not do (PROTOCOL.md sections 3 and 4): an event
+/// Follows one conversation on one socket and says what the server may not do (Protocol.md sections 3 and 4): an event
 /// before its ack, events out of order, a cursor that does not rise, a text of another message, an end without its
 /// beginning. Pure: frames in, steps out.
 package struct TurnCheck {

@@ -178,7 +178,7 @@ class _Check:
                              run["user_id"], thread, run)
 
     def _left(self):
-        """PROTOCOL.md section 4, "Crash": run again, or closed with the text that was checkpointed."""
+        """Protocol.md section 4, "Crash": run again, or closed with the text that was checkpointed."""
         for left in self.round.left:
             run = self.runs.get(left.run)
             if run is None or left.user not in self.round.users:

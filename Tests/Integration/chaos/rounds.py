@@ -15,7 +15,7 @@ from .records import Round, Violation
 SETTLE_LIMIT = 20
 """Seconds of the quiet end after which a client that is not settled is stuck."""
 READY_LIMIT = 5
-"""Seconds after `ready` within which no run claims to be running that is not (PROTOCOL.md, section 4)."""
+"""Seconds after `ready` within which no run claims to be running that is not (Protocol.md, section 4)."""
 TODO_EVERY = 5
 """Each fifth round has the to-do assistant, the others the scripted one."""
 

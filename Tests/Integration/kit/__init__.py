@@ -4,3 +4,5 @@ import pathlib
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
 """The checkout."""
+PAGES = TOP / "Sources" / "parley" / "Documentation.docc"
+"""The pages of the documentation."""
