@@ -145,9 +145,9 @@ def test_the_validator_reads_what_was_recorded(api):
     assert validate("-", input=broken).returncode == 1, "the validator finds nothing"
 
 
-def test_recorded_events_in_the_strict_check_of_others(api):
-    assert agui.NEIGHBOUR is not None, "the check that stands beside the repository is missing"
-    order = agui.NEIGHBOUR.Ordering()
+def test_its_events_in_the_strict_check(api):
+    """Each event has been against the models already (kit.http); here their order."""
+    thread = agui.Thread()
     for event in run(api, run_input("o", said("1", "add milk"))):
-        order.feed(event)
-    assert order.run is None
+        thread.apply(event)
+    assert thread.run is None and list(thread.outcomes.values()) == ["success"] and len(thread.calls) == 1

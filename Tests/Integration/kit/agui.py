@@ -1,12 +1,9 @@
 """AG-UI 1.0 from a consumer's side: each event against the models with nothing extra, and the order of a thread's events."""
 
-import importlib.util
 import json
 
 import ag_ui.core
 from pydantic import BaseModel, TypeAdapter
-
-from . import TOP
 
 _EVENT = TypeAdapter(ag_ui.core.Event)
 _MESSAGE = TypeAdapter(ag_ui.core.Message)
@@ -34,26 +31,9 @@ def _strict(adapter, text, what):
     return sent
 
 
-def _neighbour():
-    """The check that stands beside the checkout, where there is one."""
-    path = TOP.parent / "shared" / "agui_strict.py"
-    if not path.is_file():
-        return None
-    spec = importlib.util.spec_from_file_location("agui_strict", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-NEIGHBOUR = _neighbour()
-
-
 def check_event(text):
     """The event as a dict; AssertionError or ValidationError where it is not one."""
-    event = _strict(_EVENT, text, "event")
-    if NEIGHBOUR is not None:
-        NEIGHBOUR.check(text)
-    return event
+    return _strict(_EVENT, text, "event")
 
 
 def check_message(message):
@@ -73,11 +53,8 @@ class Thread:
         """run id → "success", "cancelled", or the code of a RUN_ERROR"""
         self.cursor = None
         self._open_messages, self._open_calls = set(), set()
-        self._neighbour = NEIGHBOUR.Ordering() if NEIGHBOUR else None
 
     def apply(self, event):
-        if self._neighbour:
-            self._neighbour.feed(event)
         self._advance(event["metadata"]["parley"]["cursor"])
         kind = event["type"]
         if kind == "RUN_STARTED":
