@@ -4,8 +4,8 @@ package import EventLoop
 /// The assistant that needs no model: it keeps the user's to-do list by ``TodoMachine`` and streams its answers word by
 /// word. One for a shard; on the shard's loop.
 package final class TodoAgent: Agent {
-    /// Enough to know what "it" is and what was asked last.
-    package let historyWanted = 10
+    /// Enough to know what "it" is and what was asked last, behind a turn of many calls too.
+    package let historyWanted = 120
     private let loop: EventLoop
     private let pace: UInt64
 

@@ -21,8 +21,8 @@ import Testing
 
     static let open = "list_tasks {}"
     static let all = "list_tasks {\"include_completed\":true}"
-    static func done(_ id: Int) -> String { "complete_task {\"task_id\":\(id)}" }
-    static func delete(_ id: Int) -> String { "delete_task {\"task_id\":\(id)}" }
+    static func done(_ id: Int) -> String { "complete_task {\"task_id\":\(id + 100)}" }
+    static func delete(_ id: Int) -> String { "delete_task {\"task_id\":\(id + 100)}" }
     static func add(_ title: String) -> String { "add_task {\"title\":\"\(title)\"}" }
 
     static let conversations: [[Turn]] = [
@@ -55,18 +55,18 @@ import Testing
                 "Which one do you mean to rename: #1 “buy milk” or #4 “milk the cow”?"),
             Turn("what?", [], "Which one do you mean to rename"),
             Turn(
-                "the first", ["update_task {\"task_id\":1,\"title\":\"buy oat milk\"}"], "Renamed #1",
+                "the first", ["update_task {\"task_id\":101,\"title\":\"buy oat milk\"}"], "Renamed #1",
                 "to “buy oat milk”"),
         ],
         [
             Turn("add a note to milk: semi-skimmed", [all], "Which one do you mean to add the note to"),
             Turn(
-                "1", [all, "update_task {\"task_id\":1,\"description\":\"semi-skimmed\"}"],
+                "1", [all, "update_task {\"task_id\":101,\"description\":\"semi-skimmed\"}"],
                 "Noted on #1 “buy milk”: semi-skimmed"),
             Turn(
                 "add a note to 1: two of them",
-                [all, "update_task {\"task_id\":1,\"description\":\"semi-skimmed\\ntwo of them\"}"], "two of them"),
-            Turn("tell me about it", ["get_task {\"task_id\":1}"], "is open. Its note: semi-skimmed two of them"),
+                [all, "update_task {\"task_id\":101,\"description\":\"semi-skimmed\\ntwo of them\"}"], "two of them"),
+            Turn("tell me about it", ["get_task {\"task_id\":101}"], "is open. Its note: semi-skimmed two of them"),
         ],
         [
             Turn("delete everything", [], "Shall I delete all tasks"), Turn("ok add eggs", [add("eggs")], "Added #6"),
@@ -95,14 +95,82 @@ import Testing
         [Turn("pay rent is done", [open, all], "#3 “pay rent” is done already.")],
         [
             Turn(
-                "un-complete rent", [all, "complete_task {\"task_id\":3,\"completed\":false}"],
+                "un-complete rent", [all, "complete_task {\"task_id\":103,\"completed\":false}"],
                 "#3 “pay rent” is open again.")
         ],
         [Turn("un-complete groceries", [all], "#5 “groceries” is still open.")],
         [Turn("delete unicorn", [all], "I found no task “unicorn” on your list, so I changed nothing.")],
-        [Turn("delete 99", [delete(99)], "There is no task #99 on your list.")],
-        [Turn("mark 99 as done", [done(99)], "There is no task #99")],
+        [Turn("delete 99", [all], "There is no task #99 on your list.")],
+        [Turn("mark 99 as done", [all], "There is no task #99")],
         [Turn("delete the oat milkshake", [all], "I found no task")],
+        // What the person sees is what is meant; what is not certain is asked.
+        [
+            Turn("what's left?", [open], "#5 groceries"), Turn("add eggs", [add("eggs")], "Added #6"),
+            Turn("delete the first one", [all], "Shall I delete #5 “groceries”?"),
+            Turn("yes", [delete(5)], "Deleted #5"),
+        ],
+        [
+            Turn("add eggs", [add("eggs")], "Added #6"), Turn("thanks", [], "You're welcome!"),
+            Turn("delete it", [all], "Shall I delete #6 “eggs”?"),
+        ],
+        [
+            Turn("what's left?", [open], "#5 groceries"),
+            Turn("delete the first two", [delete(5), delete(4)], "Deleted 2 tasks"),
+        ],
+        [
+            Turn("what's left?", [open], "#5 groceries"), Turn("delete 3", [all], "Shall I delete #3 “pay rent”?"),
+        ],
+        [Turn("delete the first two", [open], "Shall I delete these 2 tasks: #5 “groceries” and #4 “milk the cow”?")],
+        [
+            Turn("add milk, eggs (both)", [add("milk"), add("eggs (both)")], "Added 2 tasks"),
+            Turn("mark the second one as done", [done(7)], "Done: #7"),
+        ],
+        [
+            Turn("add buy pens and paper", [add("buy pens and paper")], "Added #6"),
+            Turn("what's left?", [open], "#6"),
+            Turn("delete paper", [all], "Shall I delete #6 “buy pens and paper”?"),
+        ],
+        [
+            Turn("add buy bread", [add("buy bread")], "Added #6"),
+            Turn("add buy butter", [add("buy butter")], "Added #7"),
+            Turn("delete bread and butter", [all], "Shall I delete these 2 tasks: #6 “buy bread” and #7 “buy butter”?"),
+        ],
+        [
+            Turn("rename groceries to Wednesday", [open], "“Wednesday” is a time", "Shall I rename #5 “groceries”?"),
+            Turn("no", [], "OK, I changed nothing."),
+        ],
+        [Turn("reopen 2", [all], "#2 “call mum” is still open.")],
+        [Turn("delete groceries. no, don't", [], "OK, I changed nothing.")],
+        // Errands typed one by one, and such as begin with a verb of ours.
+        [
+            Turn("buy stamps", [], "Shall I add “buy stamps” to your list?"),
+            Turn("phone the plumber", [add("buy stamps"), add("phone the plumber")], "Added 2 tasks"),
+            Turn("eggs", [add("eggs")], "Added #8 “eggs”"),
+        ],
+        [
+            Turn("remove the wallpaper", [all], "Shall I add “remove the wallpaper” to your list?"),
+            Turn("yes", [add("remove the wallpaper")], "Added #6"),
+        ],
+        [Turn("complete the tax form", [open, all], "Shall I add “complete the tax form” to your list?")],
+        // Sets and corrections.
+        [Turn("mark the ones with call in them as done", [all], "Shall I mark #2 “call mum” as done?")],
+        [
+            Turn("I don't need the groceries any more", [all], "Is #5 “groceries” done, or shall I delete it?"),
+            Turn("done", [done(5)], "Done: #5"),
+        ],
+        [
+            Turn("I don't need the milk any more", [all], "Which one do you mean"),
+            Turn("the first", [all], "Is #1 “buy milk” done, or shall I delete it?"),
+            Turn("delete it", [delete(1)], "Deleted #1"),
+        ],
+        [
+            Turn("add milkshake", [add("milkshake")], "Added #6"),
+            Turn(
+                "no, I meant banana milkshake", ["update_task {\"task_id\":106,\"title\":\"banana milkshake\"}"],
+                "Renamed #6"),
+        ],
+        [Turn("delete milk", [all], "Which one"), Turn("the other one", [], "I didn't get which one.")],
+        [Turn("sdf lkj; mnb poi; qwe rty", [], "I'm not sure what to do with that.")],
         [Turn("delete grocries", [all, delete(5)], "Deleted #5")],
         [
             Turn(
@@ -110,7 +178,13 @@ import Testing
                 "Deleted 2 tasks:\n#5 groceries\n#2 call mum")
         ],
         [Turn("delete groceries and pay unicorn", [all], "I found no task")],
-        [Turn("delete everything except milk", [], "I didn't understand")],
+        [
+            Turn(
+                "delete everything except milk", [all],
+                "Shall I delete these 2 tasks: #5 “groceries” and #2 “call mum”?"),
+            Turn("yes, but not call mum", [], "I'm not sure what you mean", "Shall I delete these 2 tasks"),
+            Turn("yes", [delete(5), delete(2)], "Deleted 2 tasks"),
+        ],
         [Turn("don't delete milk", [], "I didn't understand")],
         [
             Turn("buy cheese", [], "Shall I add “buy cheese” to your list?"),
@@ -130,7 +204,7 @@ import Testing
             Turn("add", [], "What shall I add?"),
             Turn("apples and pears", [add("apples"), add("pears")], "Added 2 tasks"),
         ],
-        [Turn("delete", [], "Which task shall I delete?"), Turn("2", [delete(2)], "Deleted #2")],
+        [Turn("delete", [], "Which task shall I delete?"), Turn("2", [all, delete(2)], "Deleted #2")],
         [Turn("delete", [], "Which task shall I delete?"), Turn("groceries", [all, delete(5)], "Deleted #5")],
         [
             Turn(
@@ -147,23 +221,27 @@ import Testing
         ],
         [
             Turn(
-                "add milk and eggs, then mark 2 as done; what's left?", [add("milk"), add("eggs"), done(2), open],
+                "add milk and eggs, then mark 2 as done; what's left?", [add("milk"), add("eggs"), all, done(2), open],
                 "Added 2 tasks:\n#6 milk\n#7 eggs\nDone: #2 “call mum”. Well done!\nYou have 5 open tasks:")
         ],
         [
             Turn(
                 "rename 1 to buy oat milk, then mark it as done",
-                ["update_task {\"task_id\":1,\"title\":\"buy oat milk\"}", done(1)], "Renamed #1", "Done: #1")
+                [all, "update_task {\"task_id\":101,\"title\":\"buy oat milk\"}", done(1)], "Renamed #1", "Done: #1")
         ],
         [Turn("rename 1", [], "What shall #1 be called?")],
         [
             Turn("add talk to mum", [add("talk to mum")], "Added #6"),
             Turn(
-                "rename talk to mum to call dad", [open, "update_task {\"task_id\":6,\"title\":\"call dad\"}"],
+                "rename talk to mum to call dad", [open, "update_task {\"task_id\":106,\"title\":\"call dad\"}"],
                 "Renamed #6 from “talk to mum” to “call dad”."),
         ],
         [Turn("is milk on my list?", [all], "Which one do you mean to show")],
-        [Turn("tell me about task 2", ["get_task {\"task_id\":2}"], "#2 “call mum” is open, and it has no note.")],
+        [
+            Turn(
+                "tell me about task 2", [all, "get_task {\"task_id\":102}"],
+                "#2 “call mum” is open, and it has no note.")
+        ],
         [
             Turn(
                 "mark everything as done", [open, done(5), done(4), done(2), done(1)], "Well done, 4 tasks finished",
@@ -223,14 +301,28 @@ import Testing
         #expect(answer.contains("Added #2"))
     }
 
-    @Test func stopsAfterThirtyTwoCalls() {
+    @Test func makesAtMostAHundredCalls() {
+        var conversation = Conversation(FakeTasks([]))
+        let answer = conversation.say((1...50).map { "- [x] task \($0)" }.joined(separator: "\n") + "\nlist")
+        #expect(conversation.calls.count == TodoMachine.mostCalls)
+        #expect(conversation.tasks.entries.count == 50)
+        #expect(answer.contains("at most 50 things"))
+    }
+
+    @Test func deletesAtMostWhatItSees() {
         var conversation = Conversation(FakeTasks((1...60).map { "task \($0)" }))
         conversation.say("delete everything")
         let answer = conversation.say("yes")
-        #expect(conversation.calls.count == TodoMachine.mostCalls)
-        #expect(conversation.tasks.entries.count == 29)
-        #expect(answer.contains("Deleted 31 tasks"))
-        #expect(answer.contains("the rest is not done"))
+        #expect(conversation.tasks.entries.count == 10)
+        #expect(answer.contains("Deleted 50 tasks"))
+        #expect(answer.contains("only look at the newest 50 of your 60 tasks"))
+    }
+
+    /// A task behind the newest 50 is found by its number.
+    @Test func reachesOldTasksByNumber() {
+        var conversation = Conversation(FakeTasks((1...60).map { "task \($0)" }))
+        #expect(conversation.say("delete 3").contains("Deleted #3"))
+        #expect(conversation.calls == [Self.all, "get_task {\"number\":3}", Self.delete(3)])
     }
 
     @Test func saysWhenThereAreMoreThanItShows() {
@@ -241,9 +333,9 @@ import Testing
 
     @Test func saysWhenThereWereTooManyRequests() {
         var conversation = Conversation(FakeTasks([]))
-        let answer = conversation.say("add:\n" + (1...25).map { "- item \($0)" }.joined(separator: "\n"))
-        #expect(conversation.tasks.entries.count == 20)
-        #expect(answer.contains("at most 20 things"))
+        let answer = conversation.say("add:\n" + (1...55).map { "- item \($0)" }.joined(separator: "\n"))
+        #expect(conversation.tasks.entries.count == 50)
+        #expect(answer.contains("at most 50 things"))
     }
 
     /// Whatever is said: an answer, a bounded number of calls, and no claim without its call.
@@ -283,13 +375,16 @@ import Testing
         #expect(conversation.tasks.entries.count >= 3)
         #expect(
             TodoQuestion(asked: "Which one do you mean to delete: #2 “x\" or #1 \"y” or #3 “milk”?")
-                == .which(.delete, [.init(id: 2, title: "x\" or #1 \"y"), .init(id: 3, title: "milk")]))
+                == .which(.delete, [.init(number: 2, title: "x\" or #1 \"y"), .init(number: 3, title: "milk")]))
     }
 
     static let questions: [TodoQuestion] = [
-        .which(.delete, []), .which(.rename, [.init(id: 1, title: "a"), .init(id: 22, title: "b #3 c")]),
-        .confirm(.complete, .init(id: 7, title: "x")), .confirm(.reopen, .init(id: 7, title: "x")),
-        .confirm(.note, .init(id: 7, title: "x")),
+        .which(.delete, []), .which(.rename, [.init(number: 1, title: "a"), .init(number: 22, title: "b #3 c")]),
+        .confirm(.complete, .init(number: 7, title: "x")), .confirm(.reopen, .init(number: 7, title: "x")),
+        .confirm(.note, .init(number: 7, title: "x")),
+        .confirmEach(.delete, [.init(number: 1, title: "a"), .init(number: 2, title: "b")]),
+        .confirmEach(.complete, [.init(number: 1, title: "a"), .init(number: 2, title: "b")]),
+        .doneOrDeleted(.init(number: 3, title: "c")), .offerLines(12),
         .deleteAll, .completeAll, .offer(["a"]), .offer(["a", "b", "c"]), .whatToAdd,
     ]
 

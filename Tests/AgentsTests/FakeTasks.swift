@@ -4,7 +4,9 @@ import Chat
 /// The six tools on a list in memory, as Tool.swift describes their results.
 struct FakeTasks {
     struct Entry: Equatable {
-        var id: Int64
+        var number: Int64
+        /// The key: not what people see.
+        var id: Int64 { number + 100 }
         var title: String
         var description: String?
         var isCompleted = false
@@ -12,7 +14,7 @@ struct FakeTasks {
 
     /// Oldest first.
     var entries: [Entry] = []
-    private var nextID: Int64 = 1
+    private var nextNumber: Int64 = 1
     /// Tools that fail with `unavailable`.
     var broken: Set<ToolName> = []
     var calls: [TodoMachine.Call] = []
@@ -22,8 +24,8 @@ struct FakeTasks {
     }
 
     private mutating func insert(_ title: String, _ description: String?, isCompleted: Bool = false) -> Entry {
-        let entry = Entry(id: nextID, title: title, description: description, isCompleted: isCompleted)
-        nextID += 1
+        let entry = Entry(number: nextNumber, title: title, description: description, isCompleted: isCompleted)
+        nextNumber += 1
         entries.append(entry)
         return entry
     }
@@ -45,7 +47,8 @@ struct FakeTasks {
                 "tasks": .array(found.prefix(50).map(Self.json)), "total": .integer(Int64(found.count)),
             ])
         case .getTask, .updateTask, .completeTask, .deleteTask:
-            guard let id = arguments["task_id"]?.integer, let index = entries.firstIndex(where: { $0.id == id }) else {
+            let id = arguments["task_id"]?.integer ?? arguments["number"].flatMap { $0.integer.map { $0 + 100 } }
+            guard let id, let index = entries.firstIndex(where: { $0.id == id }) else {
                 return Self.failed("not_found", "no such task")
             }
             if call.name == .deleteTask { return Self.success(["deleted": Self.json(entries.remove(at: index))]) }
@@ -60,7 +63,7 @@ struct FakeTasks {
 
     private static func json(_ entry: Entry) -> JSON {
         [
-            "id": .integer(entry.id), "title": .string(entry.title),
+            "id": .integer(entry.id), "number": .integer(entry.number), "title": .string(entry.title),
             "description": entry.description.map { .string($0) } ?? .null, "is_completed": .bool(entry.isCompleted),
             "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
         ]
@@ -95,9 +98,13 @@ struct Conversation {
         var action = machine.next(.start)
         tasks.calls = []
         answer = ""
-        turn: for _ in 0..<100 {
+        var performed: [(TodoMachine.Call, ToolOutcome)] = []
+        turn: for _ in 0..<200 {
             switch action {
-            case .call(let calls): action = machine.next(.results(calls.map { tasks.perform($0) }))
+            case .call(let calls):
+                let outcomes = calls.map { tasks.perform($0) }
+                performed += zip(calls, outcomes)
+                action = machine.next(.results(outcomes))
             case .say(let text):
                 answer += text
                 action = machine.next(.said)
@@ -105,7 +112,11 @@ struct Conversation {
             }
         }
         calls = tasks.calls.map { "\($0.name.rawValue) \(JSON.object($0.arguments))" }
-        history += [message, Self.message(.assistant, answer)]
+        let results = performed.map { call, outcome in
+            Message(
+                id: Identifier(high: 1, low: 2), role: .tool, content: outcome.result.description, toolCallID: "x")
+        }
+        history += [message] + results + [Self.message(.assistant, answer)]
         return answer
     }
 }

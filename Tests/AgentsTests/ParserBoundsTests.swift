@@ -3,22 +3,22 @@ import Testing
 
 /// A message may hold anything: it is read in bounded time and never traps.
 @Suite struct ParserBoundsTests {
-    @Test func carriesOutAtMostTwentyRequests() {
-        let many = (1...30).map { "delete \($0)" }.joined(separator: "; ")
+    @Test func carriesOutAtMostFiftyRequests() {
+        let many = (1...60).map { "delete \($0)" }.joined(separator: "; ")
         let utterance = RequestParser.parse(many)
-        #expect(utterance.requests == (1...20).map { Request.delete(.id(Int64($0))) })
+        #expect(utterance.requests == (1...50).map { Request.delete(.id(Int64($0))) })
         #expect(utterance.isTruncated)
     }
 
-    @Test func takesAtMostTwentyLinesOfAList() {
-        let list = "add:\n" + (1...25).map { "- item \($0)" }.joined(separator: "\n")
+    @Test func takesAtMostFiftyLinesOfAList() {
+        let list = "add:\n" + (1...55).map { "- item \($0)" }.joined(separator: "\n")
         let utterance = RequestParser.parse(list)
-        #expect(utterance.requests == [.add((1...20).map { "item \($0)" })])
+        #expect(utterance.requests == [.add((1...50).map { "item \($0)" })])
         #expect(utterance.isTruncated)
     }
 
-    @Test func twentyAreNotTooMany() {
-        let utterance = RequestParser.parse("add:\n" + (1...20).map { "- item \($0)" }.joined(separator: "\n"))
+    @Test func fiftyAreNotTooMany() {
+        let utterance = RequestParser.parse("add:\n" + (1...50).map { "- item \($0)" }.joined(separator: "\n"))
         #expect(!utterance.isTruncated)
     }
 

@@ -27,6 +27,16 @@ import Testing
         #expect(RequestParser.parse(row.text).requests == row.requests)
     }
 
+    @Test(arguments: Utterances.kinds)
+    func understandsKinds(_ row: Utterances.Row) {
+        #expect(RequestParser.parse(row.text).requests == row.requests)
+    }
+
+    @Test(arguments: Times.rows)
+    func readsTimes(_ row: (text: String, when: When?)) {
+        #expect(When(row.text) == row.when)
+    }
+
     @Test(arguments: Utterances.regressions)
     func understandsRegressions(_ row: Utterances.Row) {
         #expect(RequestParser.parse(row.text).requests == row.requests)

@@ -20,6 +20,7 @@ extension ClauseParser {
         if bare != clause, let pronoun = pronoun(bare) { return [pronoun] }
         if bare != clause, let ids = ids(bare) { return ids }
         if let quoted = quoted(inner(clause)) { return [.title(quoted)] }
+        if let set = set(bare) { return [set] }
         if bare.contains(where: { tokens[$0].isWord(Vocabulary.exceptions) && bare.count > 1 }) { return nil }
         if let first = bare.first, tokens[first].isWord(Vocabulary.allWords) || tokens[first].isWord("any") {
             return nil
@@ -31,6 +32,68 @@ extension ClauseParser {
         return title.isEmpty ? nil : [.title(title)]
     }
 
+    /// Several tasks by what they have in common: "all but the milk", "the first two", "the ones with call in them".
+    private func set(_ clause: Range<Int>) -> Reference? {
+        var rest = clause
+        func take(_ words: Set<String>) -> Bool {
+            guard let first = rest.first, tokens[first].isWord(words) else { return false }
+            rest = rest.dropFirstIndex()
+            return true
+        }
+        let isAll = take(["all", "everything", "every", "each", "any", "anything"])
+        _ = take(["of"])
+        _ = take(["the", "my", "these", "those"])
+        // "the first two"
+        if !isAll, let first = rest.first, rest.count >= 2, rest.count <= 5 {
+            let count = number(tokens[first + 1]) ?? Vocabulary.numbers[tokens[first + 1].folded]
+            if let count, count > 1, count <= Int64(RequestParser.limit),
+                rest.dropFirst(2).allSatisfy({
+                    tokens[$0].isWord(Self.memberWords) || tokens[$0].isWord(["of", "on", "my"])
+                })
+            {
+                if tokens[first].isWord(["first", "top", "next"]) { return .first(Int(count)) }
+                if tokens[first].isWord(["last", "bottom"]) { return .lastOnes(Int(count)) }
+            }
+        }
+        let hasMembers = take(Self.memberWords)
+        if isAll || hasMembers, let count = prefix(rest, Self.exceptPhrases), count < rest.count {
+            guard isAll, let kept = references(rest.lowerBound + count..<rest.upperBound),
+                !kept.contains(where: { $0 == .missing || $0 == .all })
+            else { return nil }
+            return .allBut(kept)
+        }
+        if hasMembers, let count = prefix(rest, Self.havingPhrases), count < rest.count {
+            rest = withoutClosers(rest.lowerBound + count..<rest.upperBound, Self.inThem)
+            let words = Self.unquoted(line.text(inner(rest)))
+            return words.isEmpty ? nil : .having(words)
+        }
+        guard isAll, !hasMembers, !rest.isEmpty else { return nil }
+        // "all milk tasks", "everything about milk"
+        if let count = prefix(rest, Self.havingPhrases), count < rest.count {
+            rest = withoutClosers(rest.lowerBound + count..<rest.upperBound, Self.inThem)
+        } else {
+            guard let last = rest.last, rest.count > 1, tokens[last].isWord(Self.memberWords) else { return nil }
+            rest = rest.lowerBound..<last
+        }
+        guard rest.count <= 6, !rest.contains(where: { tokens[$0].isWord(Vocabulary.exceptions) }),
+            !rest.contains(where: { tokens[$0].isWord(Vocabulary.doneWords.union(Vocabulary.openWords)) })
+        else { return nil }
+        let words = Self.unquoted(line.text(rest))
+        return words.isEmpty ? nil : .having(words)
+    }
+
+    private static let memberWords = Vocabulary.words(
+        "ones one tasks task items item todos things thing them stuff entries")
+    private static let exceptPhrases = Vocabulary.phrases(
+        "but,except,except for,but for,but not,besides,apart from,other than,excluding,without,aside from")
+    private static let havingPhrases = Vocabulary.phrases(
+        """
+        with,with the word,that have,which have,that has,having,containing,that contain,that contains,about,that are about,mentioning,\
+        that mention,that mentions,including,that include,related to,that say,saying,that start with,starting with,that begin with
+        """)
+    private static let inThem = Vocabulary.phrases(
+        "in them,in it,in the title,in their title,in the name,in their name,on them,in the titles,in there,inside")
+
     /// Whether the words point at a task and can hardly be part of a thing to do.
     func isPointed(_ range: Range<Int>) -> Bool {
         let clause = withoutClosers(withoutListPhrase(withoutStops(trimmed(range))), Vocabulary.closers)
@@ -41,7 +104,7 @@ extension ClauseParser {
         if tokens[last].isWord(["one"]), tokens[first].isWord(["the", "that", "this"]), clause.count <= 8 {
             return true
         }
-        return tokens[first].isWord(["task", "item", "todo"])
+        return tokens[first].isWord(["task", "item", "todo"]) || set(clause) != nil
     }
 
     static func reference(inItem text: String) -> Reference {
@@ -98,6 +161,13 @@ extension ClauseParser {
         let rest = words.drop { ["the", "my", "task", "item", "number"].contains($0) }
         guard let ordinal = rest.first else { return nil }
         let tail = rest.dropFirst()
+        if tail.contains("added") || tail.contains("created") || Self.newestWords.contains(ordinal),
+            Vocabulary.lastWords.contains(ordinal) || rest.starts(with: ["most", "recent"])
+                || rest.starts(with: ["one", "i"])
+        {
+            return tail.allSatisfy { Self.newestTail.contains($0) } ? .newest : nil
+        }
+        if ordinal == "other", tail.allSatisfy({ ["one", "task", "item"].contains($0) }) { return .other }
         let isPlain = tail.allSatisfy {
             [
                 "one", "task", "item", "todo", "on", "in", "my", "the", "list", "of", "them", "i", "added", "you",
@@ -110,6 +180,12 @@ extension ClauseParser {
         return nil
     }
 
+    private static let newestWords: Set<String> = ["newest", "latest", "most"]
+    private static let newestTail: Set<String> = [
+        "one", "task", "item", "todo", "i", "have", "just", "added", "created", "thing", "that", "recent", "recently",
+        "ive",
+        "we",
+    ]
     private static let itPhrases: Set<String> = [
         "it", "its", "thats", "that", "this", "that one", "this one", "that task", "this task", "the same",
         "the same one", "the same task",

@@ -97,7 +97,7 @@ struct ClauseParser {
         guard let sequence = prefix(clause, Vocabulary.opaque) else { return false }
         guard let first = clause.first else { return false }
         // "don't forget to …", "never let me forget …", "not done: 3", "I didn't finish 3", "how many tasks" are requests.
-        if softMatch(clause) != nil || listFilter(clause) != nil { return false }
+        if softMatch(clause) != nil || whole(clause) != nil || listFilter(clause) != nil { return false }
         if tokens[first].isWord(["not", "if", "no"]), sequence == 1 {
             return parse(clause) == nil && smallTalk(clause) == nil
         }
@@ -116,6 +116,9 @@ struct ClauseParser {
         let polite = withoutClosers(withoutOpeners(whole), Vocabulary.politeClosers)
         guard !polite.isEmpty else { return nil }
         if polite != whole, let talk = smallTalk(polite) { return talk }
+        for clause in [whole, polite, withoutClosers(polite, Vocabulary.closers)] {
+            if let parsed = self.whole(clause) { return parsed }
+        }
         guard prefix(polite, Vocabulary.opaque) == nil || softMatch(polite) != nil || isAnsweredQuestion(polite) else {
             return nil
         }
@@ -193,12 +196,28 @@ struct ClauseParser {
         return matcher.run(from: clause.lowerBound)
     }
 
+    /// The forms that stand for a whole clause.
+    private func whole(_ clause: Range<Int>) -> Parsed? {
+        guard let first = clause.first, clause.count <= Pattern.longestReference + 12, tokens[first].kind == .word,
+            !tokens[first].isQuoted
+        else { return nil }
+        for pattern in (Grammar.wholeByHead[tokens[first].folded] ?? []) + Grammar.wholeOpen {
+            guard let match = match(pattern, clause), var parsed = requests(pattern.meaning, match, clause) else {
+                continue
+            }
+            parsed.strength = .strong
+            return parsed
+        }
+        return nil
+    }
+
     private func parseHard(_ clause: Range<Int>) -> Parsed? {
         guard let first = clause.first else { return nil }
         if tokens[first].kind == .word, !tokens[first].isQuoted {
             if let empty = bareVerb(clause) { return empty }
             for pattern in Grammar.byHead[tokens[first].folded] ?? [] {
-                if let match = match(pattern, clause), let parsed = requests(pattern.meaning, match, clause) {
+                if let match = match(pattern, clause), var parsed = requests(pattern.meaning, match, clause) {
+                    if pattern.isUnmistakable { parsed.strength = .strong }
                     return parsed
                 }
             }
@@ -239,8 +258,30 @@ struct ClauseParser {
         switch meaning {
         case .add:
             return add(match).map { Parsed(requests: $0, strength: .weak) }
-        case .rename:
+        case .fixed(let request): return Parsed(requests: [request], strength: .strong)
+        case .due: return match.span.map { Parsed(requests: [.list(.due($0))], strength: .strong) }
+        case .added: return match.span.map { Parsed(requests: [.list(.added($0))], strength: .strong) }
+        case .finished: return match.span.map { Parsed(requests: [.list(.finished($0))], strength: .strong) }
+        case .correctWhen: return match.date.map { Parsed(requests: [.correct(.when($0))], strength: .strong) }
+        case .correctWords:
             guard let text = match.text else { return nil }
+            let words = Self.unquoted(line.text(withoutStops(text)))
+            return words.isEmpty ? nil : Parsed(requests: [.correct(.words(words))], strength: .strong)
+        case .reschedule:
+            let isSnooze = clause.first.map { tokens[$0].isWord("snooze") } ?? false
+            let date = match.date ?? When(delay: .init(amount: isSnooze ? 10 : 1, unit: isSnooze ? .minute : .day))
+            guard match.date != nil || match.reference.map(isPointed) ?? true else { return nil }
+            return pointing(match.reference) { .reschedule($0, date) }
+        case .dropped:
+            guard let range = match.reference, !range.contains(where: { tokens[$0].isWord(Self.people) }) else {
+                return nil
+            }
+            return pointing(match.reference) { .dropped($0) }
+        case .rename, .retitle:
+            guard let text = match.text else { return nil }
+            if case .rename = meaning, let date = WhenReader(tokens).whole(trimmed(withoutStops(text))) {
+                return pointing(match.reference) { .reschedule($0, date) }
+            }
             // "it should be done today"
             if let first = text.first, tokens[first - 1].isWord("be"), tokens[first].isWord(Self.states) { return nil }
             if let flag = completion(text) {
@@ -255,7 +296,9 @@ struct ClauseParser {
             guard let text = match.text, match.reference.map({ references($0) != [.all] }) ?? true else { return nil }
             let note = Self.unquoted(line.text(withoutStops(text)))
             guard !note.isEmpty else { return nil }
-            return pointing(match.reference) { .describe($0, note, replacing: meaning == .describe) }
+            var isReplacing = false
+            if case .describe = meaning { isReplacing = true }
+            return pointing(match.reference) { .describe($0, note, replacing: isReplacing) }
         case .complete:
             // "everything is done" is told, not ordered.
             let isOrder = clause.first.map { tokens[$0].isWord(Self.orders) } ?? false
@@ -266,6 +309,7 @@ struct ClauseParser {
         }
     }
 
+    private static let people = Vocabulary.words("you your help advice reminders")
     private static let states = Vocabulary.done.union(Vocabulary.undone).union(Vocabulary.not)
     private static let orders = Vocabulary.words(
         "mark set flag make put move check tick cross strike scratch complete finish close")

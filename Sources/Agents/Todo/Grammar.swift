@@ -47,7 +47,141 @@ enum Grammar {
         ("i must|can not forget to {text}", .add),
     ]
 
+    /// What stands for a whole clause and is looked for before anything else.
+    private static let wholeForms: [Form] = [
+        // Taking back.
+        ("undo|undelete|revert|reverse [<they>]", .fixed(.undo)),
+        (
+            "undo|revert|reverse [my|the|your|that] [very] last|latest|previous [one|thing|change|changes|action|step|command|edit]",
+            .fixed(.undo)
+        ),
+        ("undo|revert|reverse the|that|this|your [change|changes|deletion|thing|action]", .fixed(.undo)),
+        ("undo what i|you [just] did", .fixed(.undo)),
+        ("bring|get|put|give [me] <they> [all] back", .fixed(.undo)),
+        ("bring|get|give [me] back <they>", .fixed(.undo)),
+        ("restore|recover <they>", .fixed(.undo)),
+        ("take <they> back", .fixed(.undo)),
+        ("i|we want|need <they> [all] back", .fixed(.undo)),
+        ("[oh] [no] i didnt mean|want to do|delete|remove|complete|add|change|mark <they>", .fixed(.undo)),
+        ("<they> was|were [a|an] mistake|accident|wrong", .fixed(.undo)),
+        ("ctrl+z|ctrlz", .fixed(.undo)),
+
+        // Not needed: done or deleted is not said.
+        ("i|we dont [really] need|want {ref} anymore|now", .dropped),
+        ("i|we dont [really] need|want {ref} any more|longer", .dropped),
+        ("i|we do not need|want {ref} anymore", .dropped),
+        ("i|we do not need|want {ref} any more|longer", .dropped),
+        ("i|we dont need|have to {ref}", .dropped),
+        ("i|we dont need {ref}", .dropped),
+        ("i|we no longer need|want|have to {ref}", .dropped),
+        ("i|we no longer need|want {ref}", .dropped),
+        ("{ref} is|are no longer needed|necessary|relevant|required", .dropped),
+        ("{ref} isnt|arent needed|necessary|relevant|required [anymore]", .dropped),
+        ("{ref} isnt|arent needed|necessary|relevant|required any more|longer", .dropped),
+        ("no need to|for {ref} [anymore|now]", .dropped),
+        ("no need to|for {ref} any more|longer", .dropped),
+
+        // Corrections.
+        (
+            "no|nope|sorry|oops [:] [no] [not] [that|this] [one] [:] [i] [meant|mean] the other [one|task]",
+            .fixed(.correct(.other))
+        ),
+        ("[not] [that] [:] [i] [meant|mean] the other one|task [please]", .fixed(.correct(.other))),
+        ("[no] [:] [thats] [the] wrong one|task", .fixed(.correct(.other))),
+        ("[no|sorry|oops] [:] [actually] i meant|mean {date}", .correctWhen),
+        ("no|sorry|oops|nope [:] [not] [on] {date}", .correctWhen),
+        ("[no] [:] not {date} [but] {date}", .correctWhen),
+        ("[no|sorry|oops] [:] [actually] i meant|mean {text}", .correctWords),
+
+        // Due, added and finished in some days.
+        ("<asking> [is|are|me|all] [my|the] [<task>|everything] [that|which] [is|are] [coming] due {span}", .due),
+        ("<asking> [is|are|me|all] [my|the] [<task>|everything] [that|which] [is|are] due", .fixed(.list(.due(.ever)))),
+        ("anything|is|are|any|do [anything|there|i] [have] [anything|any] [<task>] due {span}", .due),
+        ("[<task>] due {span}", .due),
+        ("<asking> do|have i|we have|got|need [to] [do|due|planned|scheduled|on|coming] [up] {span}", .due),
+        (
+            "<asking> [is|are|me] [my|the] [on|up|happening|planned|scheduled|coming|agenda|plan|list|schedule|<task>] [up] {span}",
+            .due
+        ),
+        ("<asking> [me] [all] [my|the] overdue|late [<task>|ones|stuff]", .fixed(.list(.overdue))),
+        ("<asking> [is|are|<task>] [is|are] overdue|late|past [due]", .fixed(.list(.overdue))),
+        ("[my|any] overdue [<task>]", .fixed(.list(.overdue))),
+        ("anything|is [anything] overdue|late", .fixed(.list(.overdue))),
+        ("what [<task>] did|have i|we miss|missed|forget|forgotten", .fixed(.list(.overdue))),
+        (
+            "<asking> [me] [what|everything|all] [<task>] [that|which] [did|have] [i|we] [have] add|added|create|created|put [on|in] [my] [list] {span}",
+            .added
+        ),
+        ("[<task>] [that] [i] added|created {span}", .added),
+        (
+            "<asking> [me] [what|everything|all] [<task>] [that|which] [did|have] [i|we] [have] [already] do|done|did|finish|finished|complete|completed|ticked|accomplished [off] {span}",
+            .finished
+        ),
+        (
+            "how many [<task>|of] [them] [did|have|are|were|got] [i|we] [already] do|done|finish|finished|complete|completed|ticked [off] [<task>] {span}",
+            .finished
+        ),
+        ("[what] [was|is|got] done|finished|completed {span}", .finished),
+        ("how many [<task>] did i [get] done|finish|finished|complete {span}", .finished),
+        ("how many [<task>] [do|have] [i] [have|got] [are] [there] in total|all|sum", .fixed(.list(.all))),
+        ("how many [<task>] [do|have|are] [i|there] [have|got] altogether|overall|total", .fixed(.list(.all))),
+
+        // The task spoken of, at another time.
+        ("remind me [again] {date}", .reschedule),
+        ("remind me [again] of|about {id} [again] {date}", .reschedule),
+        ("snooze|postpone [for|by|to|until|till] {date}", .reschedule),
+        ("snooze|postpone", .reschedule),
+
+        // What there is none of.
+        (
+            "sort|order|arrange|reorder|rearrange [my|the|it|them|this|these|all] [<list>|<task>|<they>]",
+            .fixed(.without(.sorting))
+        ),
+        (
+            "sort|order|arrange|group|show|list [my|the|it|them|me] [<list>|<task>|<they>] [sorted] by {note}",
+            .fixed(.without(.sorting))
+        ),
+        ("move {id} to|up|down [the] [top|bottom|up|down|first|last|front|end]", .fixed(.without(.sorting))),
+        (
+            "do|can you|i|we have|set|use|give|add|know [support] [a|the|any] priorities|priority",
+            .fixed(.without(.priorities))
+        ),
+        (
+            "set|change|give|make|raise|lower [the] priority of|for {ref} [to] [a] [high|low|top|medium|urgent|normal|1|2|3]",
+            .fixed(.without(.priorities))
+        ),
+        (
+            "set|change|give|make [the] priority [to] [high|low|top|medium|urgent|normal|1|2|3] for|of|on {ref}",
+            .fixed(.without(.priorities))
+        ),
+        (
+            "<mark> {ref} [as|to|a|with] [the] [very|most|high|highest|low|lowest|top|medium] urgent|important|priority",
+            .fixed(.without(.priorities))
+        ),
+        ("prioritize|prioritise|flag|star|pin {ref}", .fixed(.without(.priorities))),
+        (
+            "<asking> [is|are|me] [my|the] [most] important|urgent|high|top [priority] [<task>|one|ones|priorities]",
+            .fixed(.without(.priorities))
+        ),
+        (
+            "do|can you|i|we have|set|use|add|know [support] [any|a] tags|tag|labels|label|categories|category|folders|projects",
+            .fixed(.without(.tags))
+        ),
+        ("tag|label|categorize|categorise {ref} [as|with|:] [:] {text}", .fixed(.without(.tags))),
+        ("add|put|set [a|the] tag|label|category {text}", .fixed(.without(.tags))),
+    ]
+
     private static let hardForms: [Form] = [
+        // Moving to another time, before names and notes.
+        ("<move>|make {id} [back|forward|forwards|out|over|due] [for|on|at|by] {date}", .reschedule),
+        ("<move> [the] [due] date|time|deadline|day|reminder of|for|on {ref} to|as|: [:] {date}", .reschedule),
+        ("<move> {ref} [due] date|time|deadline|day to|as|: [:] {date}", .reschedule),
+        ("<move> {ref} [back|forward|forwards|out|over|due] [from] to|until|till [be] [due] {date}", .reschedule),
+        ("<delay>|move|shift {ref} [back|forward|forwards|out|over] [for|by|on|at] {date}", .reschedule),
+        ("{ref} is|are|should [now|be] due [on|at|by] {date}", .reschedule),
+        ("{id} should|must [really|actually] be [on|at|by|due] {date}", .reschedule),
+        ("<delay> {ref}", .reschedule),
+
         // Notes, before everything that begins with "add".
         ("<attach> [a|the|this|another] <note> to|on|for|in|under|at {ref} : {text}", .note),
         ("<attach> [a|the|this|another] <note> to|on|for|in {ref} saying|says|say|that [that|says] [:] {text}", .note),
@@ -71,24 +205,24 @@ enum Grammar {
         ("update|edit|change {ref} with [a|the] note|description|comment [:] {text}", .note),
 
         // Renaming.
-        ("<edit> [the] <title> of|for|on {ref} to|into|as [:] {text}", .rename),
-        ("<edit> [the] <title> of|for|on {ref} : {text}", .rename),
-        ("<edit> {ref} <title> to|into|as [:] {text}", .rename),
-        ("rename|retitle|reword {ref} to|as|into|with [:] {text}", .rename),
-        ("rename|retitle|reword {ref} : {text}", .rename),
-        ("rename|retitle|reword {id} {text}", .rename),
+        ("<edit> [the] <title> of|for|on {ref} to|into|as [:] {text}", .retitle),
+        ("<edit> [the] <title> of|for|on {ref} : {text}", .retitle),
+        ("<edit> {ref} <title> to|into|as [:] {text}", .retitle),
+        ("!rename|retitle|reword {ref} to|as|into|with [:] {text}", .retitle),
+        ("rename|retitle|reword {ref} : {text}", .retitle),
+        ("rename|retitle|reword {id} {text}", .retitle),
         ("change|edit|update|modify|correct|amend|adjust {ref} to|into [:] {text}", .rename),
         ("change|edit|update|modify|correct|amend {ref} : {text}", .rename),
         ("set|turn|switch|fix|make {id} to|into|say|read|be|: [:] {text}", .rename),
         ("set|turn|switch|fix {id} to|into [:] {text}", .rename),
         ("replace {ref} with|by [:] {text}", .rename),
         ("{id} should [really|actually] be|say|read [called] [:] {text}", .rename),
-        ("{id} should be called [:] {text}", .rename),
-        ("call {id} [:] {text}", .rename),
+        ("{id} should be called [:] {text}", .retitle),
+        ("call {id} [:] {text}", .retitle),
 
         // Not done after all; before "done".
-        ("<mark> {ref} [back] as|to|- [be] not|un [yet] <done>", .reopen),
-        ("<mark> {ref} [back] as|to|- <undone>", .reopen),
+        ("!<mark> {ref} [back] as|to|- [be] not|un [yet] <done>", .reopen),
+        ("!<mark> {ref} [back] as|to|- <undone>", .reopen),
         ("mark {ref} not [yet] <done>", .reopen),
         ("mark {ref} <undone>", .reopen),
         ("mark as not <done> [:] {ref}", .reopen),
@@ -108,8 +242,8 @@ enum Grammar {
         ("{ref} is|are still <undone>", .reopen),
 
         // Done.
-        ("<mark> {ref} [off] [as|to|is|-|=] [be] [now] [all] <done>", .complete),
-        ("mark|set|flag|check [off] [as] <done> [:] {ref}", .complete),
+        ("!<mark> {ref} [off] [as|to|is|-|=] [be] [now] [all] <done>", .complete),
+        ("!mark|set|flag|check [off] [as] <done> [:] {ref}", .complete),
         ("mark|check|tick|cross|strike|scratch|cross off|out {ref}", .complete),
         ("<tick> off|out {ref} [from|on|of|off] [my|the] [todo] [list]", .complete),
         ("<tick> {ref} off|out [of|from|on] [my|the] [todo] [list]", .complete),
@@ -178,6 +312,7 @@ enum Grammar {
         ("look for|up {ref}", .get),
     ]
 
+    private static let whole = wholeForms.map { Pattern($0.form, $0.meaning) }
     private static let soft = softForms.map { Pattern($0.form, $0.meaning) }
     private static let hard = hardForms.map { Pattern($0.form, $0.meaning) }
 
@@ -185,6 +320,8 @@ enum Grammar {
     static let byHead: [String: [Pattern]] = index(hard)
     static let open: [Pattern] = hard.filter { $0.heads == nil }
     static let softByHead: [String: [Pattern]] = index(soft)
+    static let wholeByHead: [String: [Pattern]] = index(whole)
+    static let wholeOpen: [Pattern] = whole.filter { $0.heads == nil }
 
     private static func index(_ patterns: [Pattern]) -> [String: [Pattern]] {
         var table: [String: [Pattern]] = [:]

@@ -5,7 +5,11 @@
 /// - `{id}`: the same but only what can't be part of a sentence about something else: an id, "it", "the milk task";
 /// - `{text}`: the rest, a new title or a note;
 /// - `{note}`: a new note with more words of the form behind it;
-/// - `{when}`: a few words that begin like a time.
+/// - `{when}`: a few words that begin like a time;
+/// - `{date}`: a time and nothing else (``WhenReader``);
+/// - `{span}`: days that people ask about ("today", "this week").
+///
+/// A form that begins with "!" is a request wherever it stands, also behind "add … and".
 struct Pattern {
     static let longestReference = 40
 
@@ -17,18 +21,24 @@ struct Pattern {
         case text
         case note
         case when
+        case date
+        case span
     }
 
     enum Meaning {
-        case add, complete, reopen, rename, renameToWhat, note, describe, delete, get
+        case add, complete, reopen, rename, retitle, renameToWhat, reschedule, note, describe, delete, get
+        case dropped, due, added, finished, correctWhen, correctWords
+        case fixed(Request)
     }
 
     let elements: [Element]
     let meaning: Meaning
+    let isUnmistakable: Bool
 
     init(_ form: String, _ meaning: Meaning) {
         self.meaning = meaning
-        elements = form.split(separator: " ").map { Self.element($0) }
+        isUnmistakable = form.hasPrefix("!")
+        elements = form.drop { $0 == "!" }.split(separator: " ").map { Self.element($0) }
     }
 
     private static func element(_ form: Substring) -> Element {
@@ -40,6 +50,8 @@ struct Pattern {
         case "{text}": .text
         case "{note}": .note
         case "{when}": .when
+        case "{date}": .date
+        case "{span}": .span
         default:
             if form.hasPrefix("[") {
                 .optional(alternatives(form.dropFirst().dropLast()))
@@ -50,7 +62,9 @@ struct Pattern {
     }
 
     private static func alternatives(_ form: Substring) -> Set<String> {
-        classes[form] ?? Set(form.split(separator: "|").map(String.init))
+        form.split(separator: "|").reduce(into: []) { words, word in
+            if let known = classes[word] { words.formUnion(known) } else { words.insert(String(word)) }
+        }
     }
 
     private static let classes: [Substring: Set<String>] = [
@@ -76,6 +90,12 @@ struct Pattern {
         "<tick>": Vocabulary.words("mark check tick cross strike scratch"),
         "<reopen>": Vocabulary.words(
             "uncomplete uncheck untick reopen unmark unfinish restore reactivate incomplete undone undo"),
+        "<move>": Vocabulary.words(
+            "move postpone reschedule push shift delay defer snooze bring put schedule set change update edit switch "
+                + "adjust modify"),
+        "<delay>": Vocabulary.words("postpone delay defer snooze push reschedule"),
+        "<asking>": Vocabulary.words("what whats which show list see view display give tell"),
+        "<they>": Vocabulary.words("it that this them those these both everything"),
     ]
 
     /// The words it can begin with; `nil` when it begins with something cut out.
@@ -97,6 +117,8 @@ struct PatternMatch {
     var reference: Range<Int>?
     var text: Range<Int>?
     var when: Range<Int>?
+    var date: When?
+    var span: Request.Span?
 }
 
 /// Matches one pattern against one clause. References are taken as short as possible and are bounded, so a clause
@@ -146,6 +168,18 @@ struct PatternMatcher {
         case .note:
             return cut(token, element, longest: Pattern.longestReference) { matcher, range in
                 matcher.match.text = range
+                return true
+            }
+        case .date:
+            return cut(token, element, longest: 12) { matcher, range in
+                guard let date = WhenReader(matcher.tokens).whole(range) else { return false }
+                matcher.match.date = date
+                return true
+            }
+        case .span:
+            return cut(token, element, longest: 5) { matcher, range in
+                guard let span = WhenReader(matcher.tokens).span(range) else { return false }
+                matcher.match.span = span
                 return true
             }
         case .when:

@@ -2,16 +2,29 @@
 package enum Request: Sendable, Equatable {
     /// New tasks. Empty: the person said "add" and not what.
     case add([String], description: String? = nil)
+    /// Lines of a pasted list that were ticked there.
+    case addDone([String])
     case list(Filter)
     case complete(Reference, Bool)
     /// Told in passing ("I called mum", "done!"): nothing is marked before the person was asked.
     case did(Reference)
     case rename(Reference, to: String)
+    /// A time is never taken for a title: "change the meeting to Wednesday".
+    case reschedule(Reference, When)
     /// A note goes behind the description that is there; a changed description replaces it.
     case describe(Reference, String, replacing: Bool)
     case delete(Reference)
     case clearCompleted
     case get(Reference)
+    /// "I don't need the milk any more": done or deleted is asked once.
+    case dropped(Reference)
+    /// Takes back what the last changing turn of this conversation did.
+    case undo
+    /// "no, the other one", "I meant tuesday".
+    case correct(Correction)
+    /// What there is none of: it says so.
+    case without(Feature)
+    case foreign(Language)
     case help
     case thanks
     case greeting
@@ -25,6 +38,30 @@ package enum Request: Sendable, Equatable {
 
     package enum Filter: Sendable, Equatable {
         case open, all, done
+        /// Open, and due in these days.
+        case due(Span)
+        case overdue
+        case added(Span)
+        case finished(Span)
+    }
+
+    /// Days, seen from today.
+    package enum Span: Sendable, Equatable {
+        case day(When.Day)
+        case yesterday
+        case thisWeek, lastWeek, nextWeek
+        /// Any day.
+        case ever
+    }
+
+    package enum Correction: Sendable, Equatable {
+        case other
+        case when(When)
+        case words(String)
+    }
+
+    package enum Feature: String, Sendable {
+        case priorities, tags, sorting
     }
 }
 
@@ -41,7 +78,18 @@ package enum Reference: Sendable, Equatable {
     case ordinal(Int)
     /// The end of the list last shown; the newest task when none was.
     case last
+    /// "the one I just added".
+    case newest
+    /// "the other one" of two.
+    case other
     case all
+    /// "the first two", "the last three" of the list last shown.
+    case first(Int)
+    case lastOnes(Int)
+    /// "the ones with call in them", "all milk tasks".
+    case having(String)
+    /// "all but the milk".
+    indirect case allBut([Reference])
     /// "delete" and nothing more: the person is asked.
     case missing
 }

@@ -56,6 +56,33 @@ struct TaskMatcher {
         return closest.count == 1 ? .suggestion(closest[0].0.task) : .none
     }
 
+    /// The tasks in whose title these words are, in any number or form.
+    func having(_ reference: String) -> [TodoTask] {
+        let words = Self.content(Self.words(reference))
+        guard !words.isEmpty, words.count <= 40 else { return [] }
+        return entries.filter { entry in words.allSatisfy { Self.grade($0, in: entry.words) == 2 } }.map(\.task)
+    }
+
+    /// Whether a task is more than the words that pointed at it: another thing in the same title ("milk" in "buy milk and
+    /// eggs"), or most of the title was not said.
+    static func isMore(_ task: TodoTask, than reference: String, _ act: TodoQuestion.Act) -> Bool {
+        guard act != .get, act != .reopen else { return false }
+        let said = content(words(reference))
+        let title = content(words(task.title)).filter { !["and", "plus"].contains($0) }
+        let unsaid = title.filter { word in grade(word, in: said) == 0 && !Vocabulary.actions.contains(word) }
+        guard !unsaid.isEmpty else { return false }
+        let isSeveral = Line(task.title).tokens.contains {
+            !$0.isQuoted && ($0.kind == .comma || $0.kind == .ampersand || $0.isWord(["and", "plus"]))
+        }
+        if isSeveral { return true }
+        return act != .complete && unsaid.count > 3 && unsaid.count > 2 * (title.count - unsaid.count)
+    }
+
+    /// "bread and butter": one thing by two names.
+    static func isPair(_ reference: String) -> Bool {
+        Vocabulary.pairs.contains(words(reference).filter { $0 != "and" }.joined(separator: " "))
+    }
+
     private static func result(_ entries: [Entry]) -> Result {
         entries.count == 1 ? .one(entries[0].task) : .many(entries.map(\.task))
     }

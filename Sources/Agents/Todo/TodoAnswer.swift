@@ -38,6 +38,24 @@ struct TodoAnswer {
     static let unknown = "I'm not sure what to do with that. " + abilities
     static let unknownAtAll = "Sorry, I didn't understand that. " + abilities
 
+    /// What is said to requests that need no list.
+    static func words(for request: Request) -> String {
+        switch request {
+        case .help: help
+        case .thanks: "You're welcome!"
+        case .greeting: "Hello! What shall I put on your list? You can also ask “what's left?”."
+        case .goodbye: "Goodbye! Your list will be here."
+        case .yes: "All right. What shall I do?"
+        case .no: "OK, I changed nothing."
+        case .without(.priorities):
+            "I have no priorities. You can put such a word into a title, and what is due comes with its time."
+        case .without(.tags): "I have no tags. You can put such a word into a title and ask for “the ones with it”."
+        case .without(.sorting): "I can't sort: lists show the newest first."
+        case .foreign(let language): language.answer
+        default: unknown
+        }
+    }
+
     static func unknownPart(_ request: Request) -> String {
         guard case .unknown(let text) = request else { return unknown }
         return "I didn't understand “\(TodoTask.line(String(text.prefix(80))))”, so I did nothing about it."
@@ -99,7 +117,8 @@ struct TodoAnswer {
         case .reopened(let task): return "\(task.named) is open again."
         case .deleted(let task): return "Deleted \(task.named)."
         case .renamed(let task, let from):
-            return "Renamed #\(task.id)" + (from.map { " from “\(TodoTask.line($0))”" } ?? "") + " to “\(task.line)”."
+            return "Renamed #\(task.number)" + (from.map { " from “\(TodoTask.line($0))”" } ?? "")
+                + " to “\(task.line)”."
         case .noted(let task):
             return "Noted on \(task.named): \(TodoTask.line(task.description ?? ""))"
         case .shown(let task):
@@ -122,7 +141,7 @@ struct TodoAnswer {
     }
 
     private static func line(_ task: TodoTask, marksDone: Bool) -> String {
-        (marksDone && task.isCompleted ? "✓ " : "") + "#\(task.id) \(task.line)"
+        (marksDone && task.isCompleted ? "✓ " : "") + "#\(task.number) \(task.line)"
     }
 
     private static func listing(_ listing: TodoListing, _ filter: Request.Filter) -> String {
@@ -140,6 +159,8 @@ struct TodoAnswer {
             lines.append(
                 listing.total == 0
                     ? "Your list is empty. Tell me what to add!" : "You have \(count(listing.total, "task"))\(tally):")
+        case .due, .overdue, .added, .finished:
+            lines.append("I don't keep dates yet. You have \(count(listing.total, "task")):")
         case .done:
             if tasks.isEmpty {
                 lines.append(
@@ -159,5 +180,5 @@ struct TodoAnswer {
         return lines.joined(separator: "\n")
     }
 
-    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 }

@@ -1,13 +1,23 @@
 import Chat
 
-/// What a turn knows of the conversation before it.
+/// What a turn knows of the conversation before it: what the person sees.
 struct TodoContext {
     /// The question the assistant has just asked.
     let question: TodoQuestion?
-    /// The tasks in the assistant's last message, in the order shown.
+    /// The tasks in the assistant's last message, in the order shown: what "it" and "them" mean.
     let shown: [Int64]
-    /// The tasks that "it" can mean: those of the newest message that names any.
-    let spokenOf: [Int64]
+    /// Those of the newest message before that names any: "it" may still mean them, which is asked.
+    let earlier: [Int64]
+    /// The list that was last shown, one task a line or the candidates of a question.
+    let listing: [Int64]
+    /// Nothing was said since that list.
+    let isListingLast: Bool
+    /// The candidates of the question before the last answer: "the other one".
+    let candidates: [TodoQuestion.Candidate]
+    /// The keys of the tasks that tools have told of.
+    let keys: [Int64: Int64]
+    /// The user's last message was an errand without a verb of ours, and was taken or is about to be.
+    let typesErrands: Bool
     private let userMessages: [String]
 
     struct Interpretation {
@@ -21,35 +31,72 @@ struct TodoContext {
         let isAnsweredLast = history.last { $0.role != .tool }?.role == .assistant
         let last = isAnsweredLast ? answers.last?.content : nil
         question = last.flatMap { TodoQuestion(asked: $0) }
-        shown = last.map { Self.ids(in: $0) } ?? []
-        spokenOf = answers.reversed().lazy.map { Self.ids(in: $0.content) }.first { !$0.isEmpty } ?? []
+        shown = last.map { Self.numbers(in: $0) } ?? []
+        let named = answers.dropLast(isAnsweredLast ? 1 : 0).reversed().lazy.map { Self.numbers(in: $0.content) }
+        earlier = named.first { !$0.isEmpty } ?? []
+        let lists = answers.reversed().lazy.map { Self.list(in: $0.content) }
+        listing = lists.first { !$0.isEmpty } ?? []
+        isListingLast = last.map { !Self.list(in: $0).isEmpty } ?? false
+        candidates = answers.dropLast().last.flatMap { TodoQuestion(asked: $0.content)?.candidates } ?? []
+        var keys: [Int64: Int64] = [:]
+        for message in history where message.role == .tool { Self.keys(in: message.content, &keys) }
+        self.keys = keys
         userMessages = history.filter { $0.role == .user }.map(\.content)
+        typesErrands =
+            userMessages.last.map { text in
+                RequestParser.parse(text).requests.allSatisfy { if case .phrase = $0 { true } else { false } }
+            } ?? false && (last.map { $0.hasPrefix("Added ") } ?? false)
     }
 
-    /// The ids a message names: at the head of a line of a list, or before a title in quotes.
-    static func ids(in text: String) -> [Int64] {
-        var ids: [Int64] = []
+    /// The numbers a message names: at the head of a line of a list, or before a title in quotes.
+    static func numbers(in text: String) -> [Int64] {
+        var numbers: [Int64] = []
         for line in text.split(whereSeparator: \.isNewline) {
-            var rest = line
-            if rest.hasPrefix("✓ ") { rest = rest.dropFirst(2) }
-            if rest.hasPrefix("#"), let id = Int64(rest.dropFirst().prefix { $0.isASCII && $0.isNumber }) {
-                ids.append(id)
+            if let number = head(line) {
+                numbers.append(number)
                 continue
             }
-            ids += TodoQuestion.candidates(String(line)).map(\.id)
-            if line.hasPrefix("Renamed #"), let id = Int64(line.dropFirst(9).prefix { $0.isASCII && $0.isNumber }) {
-                ids.append(id)
+            numbers += TodoQuestion.candidates(String(line)).map(\.number)
+            if line.hasPrefix("Renamed #"), let number = Int64(line.dropFirst(9).prefix { $0.isASCII && $0.isNumber }) {
+                numbers.append(number)
             }
         }
         var seen: Set<Int64> = []
-        return ids.filter { seen.insert($0).inserted }
+        return numbers.filter { seen.insert($0).inserted }
     }
+
+    /// The number at the head of a line of a list.
+    private static func head(_ line: Substring) -> Int64? {
+        var rest = line
+        if rest.hasPrefix("✓ ") { rest = rest.dropFirst(2) }
+        guard rest.hasPrefix("#") else { return nil }
+        let digits = rest.dropFirst().prefix { $0.isASCII && $0.isNumber }
+        // "#3 “call mum” is open again." is a sentence, "#3 call mum" a line.
+        return rest.dropFirst(digits.count + 1).hasPrefix(" “") ? nil : Int64(digits)
+    }
+
+    /// The tasks of a list: lines that begin with a number, or the candidates of a question.
+    private static func list(in text: String) -> [Int64] {
+        let lines = text.split(whereSeparator: \.isNewline).compactMap(head)
+        if let candidates = TodoQuestion(asked: text)?.candidates, candidates.count > 1 {
+            return candidates.map(\.number)
+        }
+        return lines
+    }
+
+    private static func keys(in result: String, _ keys: inout [Int64: Int64]) {
+        guard result.utf8.count <= 200_000, let json = try? JSON(parsing: result) else { return }
+        let tasks = (json["tasks"]?.array ?? []) + [json["task"], json["deleted"]].compactMap(\.self)
+        for task in tasks.compactMap({ TodoTask($0) }) { keys[task.number] = task.id }
+    }
+
+    // MARK: - Answers to a question
 
     /// Reads a message as an answer to the question, where there is one and it is one.
     func interpret(_ requests: [Request], message: String) -> Interpretation {
         // Courtesies around a request need no answer of their own.
         let courtesies: [Request] = [.thanks, .greeting, .goodbye]
-        var real = requests.filter { !courtesies.contains($0) }
+        var real = Self.withoutTakenBack(requests.filter { !courtesies.contains($0) })
         if real.isEmpty { return Interpretation(steps: requests.prefix(1).map { .request($0) }) }
         var result = Interpretation()
         if let question, let answered = answer(question, &real, message: message) { result = answered }
@@ -61,19 +108,63 @@ struct TodoContext {
         return result
     }
 
+    /// "delete dinner. no, don't": what the same message takes back is not done.
+    private static func withoutTakenBack(_ requests: [Request]) -> [Request] {
+        var kept: [Request] = []
+        for request in requests {
+            if request == .no, let last = kept.last, last.isChange { kept.removeLast() }
+            kept.append(request)
+        }
+        return kept
+    }
+
     private func answer(_ question: TodoQuestion, _ requests: inout [Request], message: String) -> Interpretation? {
         guard let first = requests.first else { return nil }
+        // "yes, but not the milk": what is added may take back what was said.
+        if first == .yes, requests.dropFirst().contains(where: \.isUnclear) {
+            requests = []
+            return Interpretation(
+                notes: [.sentence("I'm not sure what you mean, so I changed nothing.")], question: question)
+        }
+        if requests.count == 1, case .unknown = first {
+            switch question {
+            case .confirm, .confirmEach, .deleteAll, .completeAll, .doneOrDeleted:
+                requests = []
+                return Interpretation(
+                    notes: [.sentence("I'm not sure what you mean, so I changed nothing.")], question: question)
+            default: break
+            }
+        }
         switch question {
         case .offer(let titles):
-            guard first == .yes || first == .add([]) || first == .choice(.all) else {
-                return declined(first, &requests)
-            }
-            requests.removeFirst()
-            return Interpretation(steps: [.request(.add(asTyped(titles)))])
+            return offered(asTyped(titles), first, &requests)
+        case .offerLines(let count):
+            let lines = lines(count)
+            return lines.isEmpty ? nil : offered(lines, first, &requests)
         case .confirm(let act, let candidate):
             guard first == .yes else { return declined(first, &requests) }
             requests.removeFirst()
-            return Interpretation(steps: [.act(act, candidate.id, text: text(for: act))])
+            return Interpretation(steps: [.act(act, candidate.number, text: text(for: act), when: when(for: act))])
+        case .confirmEach(let act, let candidates):
+            guard first == .yes || first == .choice(.all) else { return declined(first, &requests) }
+            requests.removeFirst()
+            let text = text(for: act)
+            let when = when(for: act)
+            return Interpretation(steps: candidates.map { .act(act, $0.number, text: text, when: when) })
+        case .doneOrDeleted(let candidate):
+            switch first {
+            case .did(.it), .complete(.it, true), .complete(.missing, true):
+                requests.removeFirst()
+                return Interpretation(steps: [.act(.complete, candidate.number, text: "")])
+            case .delete(.it), .delete(.missing):
+                requests.removeFirst()
+                return Interpretation(steps: [.act(.delete, candidate.number, text: "")])
+            case .yes:
+                guard requests.count == 1 else { return nil }
+                requests.removeFirst()
+                return Interpretation(notes: [.sentence("Please say “done” or “delete it”.")], question: question)
+            default: return declined(first, &requests)
+            }
         case .deleteAll, .completeAll:
             // For good and for all: only a plain yes counts.
             guard requests == [.yes] else { return declined(first, &requests) }
@@ -82,13 +173,36 @@ struct TodoContext {
         case .whatToAdd:
             guard requests.count == 1 else { return nil }
             switch first {
-            case .phrase, .unknown, .choice:
+            case .phrase, .unknown, .choice, .foreign:
                 requests = []
                 return Interpretation(steps: [.request(.add(RequestParser.titles(in: message)))])
             default: return declined(first, &requests)
             }
         case .which(let act, let candidates):
             return choose(act, candidates, first, &requests, question)
+        }
+    }
+
+    /// A yes adds. So does the next errand, with the one before it: whoever goes on typing wants them on the list.
+    private func offered(_ titles: [String], _ first: Request, _ requests: inout [Request]) -> Interpretation? {
+        switch first {
+        case .yes, .add([], _), .choice(.all):
+            requests.removeFirst()
+            return Interpretation(steps: [.request(.add(titles))])
+        case .phrase(let more) where more.allSatisfy(ClauseParser.isErrand):
+            requests.removeFirst()
+            return Interpretation(steps: [.request(.add(titles + more))])
+        case .phrase(let more) where titles.count + more.count <= 5:
+            let isAgain =
+                userMessages.suffix(2).count == 2 && titles.count > 1
+                && userMessages.suffix(2).allSatisfy {
+                    RequestParser.parse($0).requests.allSatisfy { if case .phrase = $0 { true } else { false } }
+                }
+            requests.removeFirst()
+            if isAgain { return Interpretation(steps: [.request(.add(titles + more))]) }
+            return Interpretation(question: .offer(titles + more))
+        default:
+            return declined(first, &requests)
         }
     }
 
@@ -103,10 +217,14 @@ struct TodoContext {
         _ act: TodoQuestion.Act, _ candidates: [TodoQuestion.Candidate], _ first: Request, _ requests: inout [Request],
         _ question: TodoQuestion
     ) -> Interpretation? {
-        func chosen(_ ids: [Int64]) -> Interpretation {
+        func chosen(_ numbers: [Int64]) -> Interpretation {
             requests.removeFirst()
+            if let number = numbers.first, numbers.count == 1, wasDropped {
+                return Interpretation(steps: [.request(.dropped(.id(number)))])
+            }
             let text = text(for: act)
-            return Interpretation(steps: ids.map { .act(act, $0, text: text) })
+            let when = when(for: act)
+            return Interpretation(steps: numbers.map { .act(act, $0, text: text, when: when) })
         }
         func again() -> Interpretation {
             requests.removeFirst()
@@ -114,36 +232,47 @@ struct TodoContext {
         }
         switch first {
         case .no: return declined(first, &requests)
-        case .yes: return requests.count == 1 ? again() : nil
+        case .yes, .correct(.other): return requests.count == 1 ? again() : nil
         case .choice(.all):
-            guard !candidates.isEmpty, act != .rename else { return again() }
-            return chosen(candidates.map(\.id))
+            guard !candidates.isEmpty, !act.isForOne else { return again() }
+            return chosen(candidates.map(\.number))
         case .choice(.picks(let picks)):
-            var ids: [Int64] = []
+            var numbers: [Int64] = []
             for pick in picks {
-                guard let id = Self.id(pick, candidates) else { return again() }
-                if !ids.contains(id) { ids.append(id) }
+                guard let number = Self.number(pick, candidates) else { return again() }
+                if !numbers.contains(number) { numbers.append(number) }
             }
-            guard ids.count == 1 || act != .rename else { return again() }
-            return chosen(ids)
-        case .phrase, .unknown:
+            guard numbers.count == 1 || !act.isForOne else { return again() }
+            return chosen(numbers)
+        case .phrase, .unknown, .correct(.words):
             guard requests.count == 1 else { return nil }
-            let words = Self.answerWords(message(of: first))
+            let words = Self.answerWords(Self.message(of: first))
             if candidates.isEmpty {
                 requests.removeFirst()
                 return Interpretation(steps: [.request(request(act, .title(words)))])
             }
-            let tasks = candidates.compactMap { TodoTask(["id": .integer($0.id), "title": .string($0.title)]) }
-            if case .one(let task) = TaskMatcher(tasks).find(words) { return chosen([task.id]) }
-            return again()
+            let tasks = candidates.map { TodoTask(number: $0.number, title: $0.title) }
+            switch TaskMatcher(tasks).find(words) {
+            case .one(let task): return chosen([task.number])
+            // An errand of its own, not an answer.
+            case .none where ClauseParser.isErrand(words) && first != .unknown(words): return nil
+            default: return again()
+            }
         default:
             return nil
         }
     }
 
-    private func message(of request: Request) -> String {
+    /// The question came of "I don't need the milk any more".
+    private var wasDropped: Bool {
+        userMessages.last.map { text in
+            RequestParser.parse(text).requests.contains { if case .dropped = $0 { true } else { false } }
+        } ?? false
+    }
+
+    private static func message(of request: Request) -> String {
         switch request {
-        case .unknown(let text): text
+        case .unknown(let text), .correct(.words(let text)): text
         case .phrase(let titles): titles.joined(separator: " ")
         default: ""
         }
@@ -160,17 +289,17 @@ struct TodoContext {
         return line.text(first..<line.tokens.count)
     }
 
-    private static func id(_ pick: Choice.Pick, _ candidates: [TodoQuestion.Candidate]) -> Int64? {
+    private static func number(_ pick: Choice.Pick, _ candidates: [TodoQuestion.Candidate]) -> Int64? {
         func at(_ position: Int) -> Int64? {
-            position >= 1 && position <= candidates.count ? candidates[position - 1].id : nil
+            position >= 1 && position <= candidates.count ? candidates[position - 1].number : nil
         }
         switch pick {
-        case .id(let id): return candidates.isEmpty || candidates.contains { $0.id == id } ? id : nil
+        case .id(let number): return candidates.isEmpty || candidates.contains { $0.number == number } ? number : nil
         case .number(let number):
-            if candidates.isEmpty || candidates.contains(where: { $0.id == number }) { return number }
+            if candidates.isEmpty || candidates.contains(where: { $0.number == number }) { return number }
             return Int(exactly: number).flatMap(at)
         case .ordinal(let position): return at(position)
-        case .last: return candidates.last?.id
+        case .last: return candidates.last?.number
         }
     }
 
@@ -181,16 +310,18 @@ struct TodoContext {
         case .rename: .rename(reference, to: text(for: act))
         case .describe, .note: .describe(reference, text(for: act), replacing: act == .describe)
         case .delete: .delete(reference)
+        case .reschedule: when(for: act).map { .reschedule(reference, $0) } ?? .get(reference)
         case .get: .get(reference)
         }
     }
 
-    /// The new title or note that the question was about: from the newest message that asked for such a thing.
+    /// The new title, note or time that the question was about: from the newest message that asked for such a thing.
     private func text(for act: TodoQuestion.Act) -> String {
         for message in userMessages.reversed() {
             for request in RequestParser.parse(message).requests {
                 switch request {
                 case .rename(_, let title) where act == .rename: return title
+                case .correct(.words(let title)) where act == .rename: return title
                 case .describe(_, let text, true) where act == .describe: return text
                 case .describe(_, let text, false) where act == .note: return text
                 default: continue
@@ -198,6 +329,20 @@ struct TodoContext {
             }
         }
         return ""
+    }
+
+    /// The same for the time that a task shall move to.
+    private func when(for act: TodoQuestion.Act) -> When? {
+        guard act == .reschedule else { return nil }
+        for message in userMessages.reversed() {
+            for request in RequestParser.parse(message).requests {
+                switch request {
+                case .reschedule(_, let when), .correct(.when(let when)): return when
+                default: continue
+                }
+            }
+        }
+        return nil
     }
 
     /// The offered titles as the person typed them; the question shows them on one line.
@@ -209,5 +354,53 @@ struct TodoContext {
             }
         }
         return titles
+    }
+
+    /// The lines of the newest message that has as many.
+    private func lines(_ count: Int) -> [String] {
+        for message in userMessages.reversed() {
+            for case .phrase(let phrases) in RequestParser.parse(message).requests where phrases.count == count {
+                return phrases
+            }
+        }
+        return []
+    }
+}
+
+extension TodoQuestion {
+    /// The tasks that the question names.
+    var candidates: [Candidate] {
+        switch self {
+        case .which(_, let candidates), .confirmEach(_, let candidates): candidates
+        case .confirm(_, let candidate), .doneOrDeleted(let candidate): [candidate]
+        default: []
+        }
+    }
+}
+
+extension TodoQuestion.Act {
+    /// What can't be done to several tasks at once.
+    var isForOne: Bool {
+        switch self {
+        case .rename, .describe, .note: true
+        default: false
+        }
+    }
+}
+
+extension Request {
+    var isChange: Bool {
+        switch self {
+        case .add, .addDone, .complete, .did, .rename, .reschedule, .describe, .delete, .clearCompleted, .dropped: true
+        default: false
+        }
+    }
+
+    /// Behind a yes it may take the yes back.
+    fileprivate var isUnclear: Bool {
+        switch self {
+        case .unknown, .choice, .no, .correct: true
+        default: false
+        }
     }
 }

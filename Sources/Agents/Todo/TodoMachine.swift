@@ -34,7 +34,7 @@ package struct TodoMachine {
     }
 
     /// Tool calls of one turn.
-    package static let mostCalls = 32
+    package static let mostCalls = 100
     /// Code points of a title and of a description (Data-model.md).
     package static let longestTitle = 200
     package static let longestDescription = 2000
@@ -47,14 +47,23 @@ package struct TodoMachine {
     /// What `list_tasks` told in this turn, without and with the completed ones; kept in step with the effects.
     var open: TodoListing?
     var everything: TodoListing?
-    /// The tasks this turn has spoken of last.
+    /// The tasks this turn has spoken of last, by number.
     var spokenOf: [Int64] = []
+    /// Numbers that were looked up one by one, behind the newest 50.
+    var sought: Set<Int64> = []
+    /// Keys learnt in this turn.
+    var keys: [Int64: Int64]
+    /// The message as typed, where it is one request: an errand may begin with a verb of ours.
+    let errand: String?
+    /// It was said once that something was not understood.
+    var hasWondered = false
     private var waiting: Waiting?
     private var hasSaid = false
 
     enum Step {
         case request(Request)
-        case act(TodoQuestion.Act, Int64, text: String)
+        /// To the task of this number.
+        case act(TodoQuestion.Act, Int64, text: String, when: When? = nil)
         /// Deletes what is on the list; with `onlyDone` what is finished.
         case sweep(onlyDone: Bool)
         case completeEach
@@ -62,15 +71,17 @@ package struct TodoMachine {
 
     private enum Waiting {
         case listing(includesCompleted: Bool)
-        case add(String)
+        case add(String, isDone: Bool)
         case act(TodoQuestion.Act, Int64)
-        case get(Int64)
+        case seek(Int64)
         case shownListing(Request.Filter)
     }
 
     package init(history: [Message], message: Message) {
         context = TodoContext(history: history)
+        keys = context.keys
         let utterance = RequestParser.parse(message.content)
+        errand = utterance.requests.count == 1 ? Self.errand(message.content) : nil
         let requests = context.interpret(utterance.requests, message: message.content)
         steps = requests.steps.reversed()
         answer.lines = requests.notes
@@ -101,6 +112,24 @@ package struct TodoMachine {
         return .say(answer.text)
     }
 
+    /// Words that could be a thing to do although they begin with a verb of ours ("remove the wallpaper").
+    private static func errand(_ message: String) -> String? {
+        let line = Line(message.trimmingSpaces())
+        let parser = ClauseParser(line: line)
+        let clause = parser.withoutStops(parser.withoutOpeners(0..<line.tokens.count))
+        let words = clause.filter { line.tokens[$0].kind == .word }
+        guard let first = words.first, words.count >= 3, words.count <= 12, line.tokens.allSatisfy({ !$0.isQuoted }),
+            !line.tokens[first].isWord([
+                "mark", "rename", "delete", "erase", "del", "rm", "i", "ive", "we", "is", "did", "tell", "show", "done",
+                "what",
+            ]),
+            !words.contains(where: {
+                line.tokens[$0].isWord(["task", "tasks", "todo", "list", "item", "one", "it", "done"])
+            })
+        else { return nil }
+        return line.text(clause)
+    }
+
     // MARK: - Calls
 
     /// Asks for a listing and comes back to the step.
@@ -115,28 +144,32 @@ package struct TodoMachine {
         return Call(.listTasks, filter == .open ? [:] : ["include_completed": true])
     }
 
-    mutating func add(_ title: String, description: String?) -> Call {
-        waiting = .add(title)
+    mutating func add(_ title: String, description: String?, isDone: Bool) -> Call {
+        waiting = .add(title, isDone: isDone)
         var arguments: JSONObject = ["title": .string(title)]
         if let description { arguments["description"] = .string(description) }
         return Call(.addTask, arguments)
     }
 
-    mutating func get(_ id: Int64) -> Call {
-        waiting = .get(id)
-        return Call(.getTask, ["task_id": .integer(id)])
+    /// A task that is not among the newest 50, by its number.
+    mutating func seek(_ number: Int64, then step: Step) -> Call {
+        steps.append(step)
+        waiting = .seek(number)
+        sought.insert(number)
+        return Call(.getTask, ["number": .integer(number)])
     }
 
-    mutating func act(_ act: TodoQuestion.Act, _ id: Int64, text: String) -> Call {
-        waiting = .act(act, id)
-        let task: JSON = .integer(id)
+    /// - Parameter task: the key.
+    mutating func act(_ act: TodoQuestion.Act, _ number: Int64, _ task: Int64, text: String) -> Call {
+        waiting = .act(act, number)
+        let task: JSON = .integer(task)
         switch act {
         case .complete: return Call(.completeTask, ["task_id": task])
         case .reopen: return Call(.completeTask, ["task_id": task, "completed": false])
         case .rename: return Call(.updateTask, ["task_id": task, "title": .string(text)])
         case .describe, .note: return Call(.updateTask, ["task_id": task, "description": .string(text)])
         case .delete: return Call(.deleteTask, ["task_id": task])
-        case .get: return get(id)
+        case .get, .reschedule: return Call(.getTask, ["task_id": task])
         }
     }
 
@@ -166,25 +199,25 @@ package struct TodoMachine {
             if filter == .open { open = listing } else { everything = listing }
             answer.add(.listing(listing, filter))
             spokenOf = []
-        case .add(let title):
+        case .add(let title, let isDone):
             guard isSuccess, let task = TodoTask(outcome.result["task"]) else {
                 answer.add(.sentence("I couldn't add “\(TodoTask.line(title))”" + Self.reason(outcome)))
                 return
             }
             open?.insert(task)
             everything?.insert(task)
-            spokenOf = answer.isLastAdded ? spokenOf + [task.id] : [task.id]
-            answer.add(.added(task))
-        case .get(let id):
-            guard isSuccess, let task = TodoTask(outcome.result["task"]) else {
-                failed(id, .get, outcome)
-                return
+            keys[task.number] = task.id
+            spokenOf = answer.isLastAdded ? spokenOf + [task.number] : [task.number]
+            if isDone {
+                steps.append(.act(.complete, task.number, text: ""))
+            } else {
+                answer.add(.added(task))
             }
-            spokenOf = [id]
-            answer.add(.shown(task))
-        case .act(let act, let id):
+        case .seek(let number):
+            if isSuccess, let task = TodoTask(outcome.result["task"]) { keys[number] = task.id }
+        case .act(let act, let number):
             guard isSuccess, let task = TodoTask(outcome.result[act == .delete ? "deleted" : "task"]) else {
-                failed(id, act, outcome)
+                failed(number, act, outcome)
                 return
             }
             applied(act, task)
@@ -193,7 +226,8 @@ package struct TodoMachine {
 
     private mutating func applied(_ act: TodoQuestion.Act, _ task: TodoTask) {
         let before = everything?.tasks.first { $0.id == task.id } ?? open?.tasks.first { $0.id == task.id }
-        spokenOf = [task.id]
+        keys[task.number] = task.id
+        spokenOf = [task.number]
         switch act {
         case .delete:
             open?.remove(task.id)
@@ -216,16 +250,16 @@ package struct TodoMachine {
             open?.replace(task)
             everything?.replace(task)
             answer.add(.noted(task))
-        case .get:
+        case .get, .reschedule:
             answer.add(.shown(task))
         }
     }
 
-    private mutating func failed(_ id: Int64, _ act: TodoQuestion.Act, _ outcome: ToolOutcome) {
+    private mutating func failed(_ number: Int64, _ act: TodoQuestion.Act, _ outcome: ToolOutcome) {
         if outcome.result["error"]?["code"]?.string == "not_found" {
-            answer.add(.sentence("There is no task #\(id) on your list."))
+            answer.add(.sentence("There is no task #\(number) on your list."))
         } else {
-            answer.add(.sentence("I couldn't \(act.rawValue) #\(id)" + Self.reason(outcome)))
+            answer.add(.sentence("I couldn't \(act.rawValue) #\(number)" + Self.reason(outcome)))
         }
     }
 

@@ -10,6 +10,7 @@ package enum TodoQuestion: Equatable, Sendable {
         case rename = "rename"
         case describe = "change the note of"
         case note = "add the note to"
+        case reschedule = "move"
         case delete = "delete"
         case get = "show"
     }
@@ -24,24 +25,32 @@ package enum TodoQuestion: Equatable, Sendable {
     }
 
     package struct Candidate: Equatable, Sendable {
-        package var id: Int64
+        package var number: Int64
         package var title: String
 
-        package init(id: Int64, title: String) {
-            self.id = id
+        package init(number: Int64, title: String) {
+            self.number = number
             self.title = title
         }
     }
 
     case which(Act, [Candidate])
     case confirm(Act, Candidate)
+    /// "Shall I delete these 2 tasks: #1 “a” and #2 “b”?"
+    case confirmEach(Act, [Candidate])
+    /// "Is #1 “a” done, or shall I delete it?"
+    case doneOrDeleted(Candidate)
     case deleteAll
     case completeAll
     /// "Shall I add “a” and “b” to your list?"; the titles are those of the message before.
     case offer([String])
+    /// "Shall I add these 12 lines to your list?"
+    case offerLines(Int)
     case whatToAdd
 
     package static let mostCandidates = 8
+    /// Tasks that one question may be about; for more the person is asked to say it in parts.
+    package static let mostConfirmed = 50
 
     package var text: String {
         switch self {
@@ -49,11 +58,17 @@ package enum TodoQuestion: Equatable, Sendable {
             guard !candidates.isEmpty else {
                 return "Which task shall I \(act.rawValue)? Tell me its number or a few words of it."
             }
-            let named = candidates.map { "#\($0.id) “\($0.title)”" }
+            let named = candidates.map { "#\($0.number) “\($0.title)”" }
             return "Which one do you mean to \(act.rawValue): " + Self.joined(named, "or") + "?"
         case .confirm(let act, let candidate):
             let frame = Self.frame(act)
-            return "\(frame.head)\(candidate.id) “\(candidate.title)\(frame.tail)"
+            return "\(frame.head)\(candidate.number) “\(candidate.title)\(frame.tail)"
+        case .confirmEach(let act, let candidates):
+            let named = candidates.map { "#\($0.number) “\($0.title)”" }
+            return "Shall I \(act.rawValue) these \(candidates.count) tasks: " + Self.joined(named, "and") + "?"
+        case .doneOrDeleted(let candidate):
+            return "Is #\(candidate.number) “\(candidate.title)” done, or shall I delete it?"
+        case .offerLines(let count): return "Shall I add these \(count) lines to your list?"
         case .deleteAll: return "Shall I delete all tasks on your list, for good?"
         case .completeAll: return "Shall I mark all tasks as done?"
         case .offer(let titles):
@@ -72,6 +87,18 @@ package enum TodoQuestion: Equatable, Sendable {
             self = .deleteAll
         } else if line == Self.completeAll.text {
             self = .completeAll
+        } else if line.hasPrefix("Shall I add these "), line.hasSuffix(" lines to your list?"),
+            let count = Int(line.dropFirst(18).prefix { $0.isASCII && $0.isNumber })
+        {
+            self = .offerLines(count)
+        } else if line.hasPrefix("Is #"), line.hasSuffix("” done, or shall I delete it?"),
+            let candidate = Self.candidates(line).first
+        {
+            self = .doneOrDeleted(candidate)
+        } else if let act = Act.allCases.first(where: { line.hasPrefix("Shall I \($0.rawValue) these ") }),
+            line.hasSuffix("”?")
+        {
+            self = .confirmEach(act, Self.candidates(line))
         } else if line.hasPrefix("Shall I add “"), line.hasSuffix("” to your list?") {
             self = .offer(Self.quoted(line))
         } else if let act = Act.allCases.first(where: { line == Self.which($0, []).text }) {
@@ -98,9 +125,9 @@ package enum TodoQuestion: Equatable, Sendable {
             rest = rest[rest.index(after: hash)...]
             let digits = rest.prefix { $0.isASCII && $0.isNumber }
             let behind = rest.dropFirst(digits.count)
-            guard let id = Int64(digits), behind.hasPrefix(" “") else { continue }
+            guard let number = Int64(digits), behind.hasPrefix(" “") else { continue }
             let title = behind.dropFirst(2).prefix { $0 != "”" }
-            found.append(Candidate(id: id, title: String(title)))
+            found.append(Candidate(number: number, title: String(title)))
             rest = rest[title.endIndex...]
         }
         return found

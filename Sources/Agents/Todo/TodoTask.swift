@@ -2,7 +2,10 @@ import Chat
 
 /// A task as a tool result shows it.
 struct TodoTask: Sendable, Equatable {
+    /// The key that tools want.
     var id: Int64
+    /// What people see and say.
+    var number: Int64
     var title: String
     var description: String?
     var isCompleted: Bool
@@ -10,9 +13,17 @@ struct TodoTask: Sendable, Equatable {
     init?(_ json: JSON?) {
         guard let json, let id = json["id"]?.integer, let title = json["title"]?.string else { return nil }
         self.id = id
+        number = json["number"]?.integer ?? id
         self.title = title
         description = json["description"]?.string.flatMap { $0.isEmpty ? nil : $0 }
         isCompleted = json["is_completed"]?.bool ?? false
+    }
+
+    init(number: Int64, title: String) {
+        id = 0
+        self.number = number
+        self.title = title
+        isCompleted = false
     }
 
     /// The title on one line, and without the quotes that frame it in a sentence.
@@ -24,13 +35,18 @@ struct TodoTask: Sendable, Equatable {
     }
 
     /// “#3 “buy milk””.
-    var named: String { "#\(id) “\(line)”" }
+    var named: String { "#\(number) “\(line)”" }
 }
 
 /// What `list_tasks` answered: the newest tasks, and how many there are.
 struct TodoListing: Sendable, Equatable {
     var tasks: [TodoTask]
     var total: Int
+
+    init(tasks: [TodoTask]) {
+        self.tasks = tasks
+        total = tasks.count
+    }
 
     init?(_ result: JSON) {
         guard let array = result["tasks"]?.array else { return nil }

@@ -65,7 +65,7 @@ enum Vocabulary {
     static let actions = words(
         """
         accept add adjust answer apologize apply approve arrange ask assemble assign attend back bake bathe be become begin bill \
-        book borrow bring brush build buy bike call cancel catch celebrate charge chase check choose clean climb close collect come \
+        book borrow bring brush build buy bike call cancel catch celebrate change charge chase check choose clean clear climb close collect come \
         compare complete confirm congratulate contact cook copy create cut dance deal debug decide declutter decorate defrost deliver \
         deploy descale design detox dig discuss do donate download draft draw drink drive drop dry dust eat edit email empty enjoy enrol \
         enroll erase evaluate exercise exchange explain explore extend fax feed fetch figure file fill find finalize finish fix fly fold \
@@ -136,7 +136,7 @@ enum Vocabulary {
         including include included with and plus even both one ones that thats there many much need should must next up current full \
         whole entire our we go again be a an at get can you your agenda plate due outstanding active already so far did finish \
         remain remains thats werent arent isnt havent undone did done else other look supposed gotta right day tonight am just us \
-        please status progress looking like has been closed ticked checked hidden or work first through here latest
+        please total altogether status progress looking like has been closed ticked checked hidden or work first through here latest
         """)
     static let listAnchors = words(
         """
@@ -243,7 +243,7 @@ enum Vocabulary {
         "10th": 10,
         "former": 1, "top": 1, "frist": 1, "fisrt": 1, "secound": 2,
     ]
-    static let lastWords = words("last latest newest latter")
+    static let lastWords = words("last latest newest latter bottom")
     static let numbers: [String: Int64] = [
         "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
         "eleven": 11, "twelve": 12,
