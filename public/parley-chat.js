@@ -9,24 +9,35 @@
 // needed (reasons: connect, expired, refused, expiring). Events (they bubble): `parley-state` (detail: the connection's
 // state) and `parley-token-needed` (no provider gave a usable token). Slot `account`: below the conversation list.
 
+import { Announcer } from "./parley-announcer.js";
 import { Api } from "./parley-api.js";
 import { Composer } from "./parley-composer.js";
 import { ConversationList } from "./parley-conversations.js";
-import { ParleyClient } from "./parley-client.js";
+import { Drafts } from "./parley-drafts.js";
 import { Sidebar } from "./parley-sidebar.js";
-import { Transcript } from "./parley-transcript.js";
-import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+import { Texts, errorText, reasonText, runErrorText } from "./parley-texts.js";
+import { Transcript, noticeText } from "./parley-transcript.js";
+import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 import { isExpired, newId, tokenClaims } from "./parley-protocol.js";
-import { lastView, ofBrowser, ofTab } from "./parley-storage.js";
+import { lastView, ofBrowser, ofTab, releaseInstance, takeInstance } from "./parley-storage.js";
+import { share } from "./parley-shared.js";
 import { styles } from "./parley-styles.js";
 
-const EXAMPLES = ["add buy milk", "what’s on my list?", "I finished the milk one"];
-const STATE_TEXT = { connecting: "Connecting…", online: "Online", "signed-out": "Signed out" };
+const EXAMPLES = ["example.1", "example.2", "example.3"];
+const STATE_TEXT = { connecting: "connecting", online: "online", "signed-out": "signed-out.state" };
 
 class ParleyChat extends HTMLElement {
     static observedAttributes = ["src", "token", "heading", "placeholder"];
 
     #client = null;
+    #share = null; // of the client, which other widgets of the page may use, too
+    #unlisten = null;
+    #instance = ""; // tells the widgets of a page apart
+    #drafts = null;
+    #texts = new Texts();
+    #isAsking = false; // the provider, for the token that tells who the user is
+    #asked = null; // what it answered: {token} or {error}
+    #restarts = 0;
     #list = null;
     #api = null;
     #earlierOf = null; // the conversation whose earlier messages are being fetched
@@ -47,14 +58,14 @@ class ParleyChat extends HTMLElement {
     #title = h("h2", { class: "heading", dir: "auto" });
     #connection = h("div", { class: "connection", "data-testid": "connection-state", "data-state": "signed-out" });
     #connectionText = h("span", {});
-    #retryButton = button({ class: "link", hidden: true, onclick: () => this.#client?.retryNow() }, "Retry now");
+    #retryButton = button({ class: "link", hidden: true, onclick: () => this.#client?.retryNow() });
     #bannerText = h("span", {});
     #bannerAction = button({ class: "link", hidden: true });
     #banner;
     #empty;
     #signedOut;
     #menuButton;
-    #announcer = h("div", { class: "visually-hidden", "aria-live": "polite" });
+    #announcer = new Announcer();
 
     constructor() {
         super();
@@ -66,53 +77,63 @@ class ParleyChat extends HTMLElement {
             moveOn: (id) => this.#moveOn(id),
             withdraw: (runId) => this.#client?.cancel(this.#view.threadId, runId),
             askAgain: (runId) => this.#askAgain(runId),
-        });
+        }, this.#texts);
         this.#sidebar = new Sidebar({
             create: () => this.newConversation(),
             open: (id) => this.openConversation(id),
             loadMore: () => this.#list?.loadMore(),
-            rename: (id, title) => this.#change(id, { title }, "The conversation could not be renamed."),
+            rename: (id, title) => this.#change(id, { title }, "rename.failed"),
             archive: (id) => this.#archive(id),
             remove: (id) => this.#remove(id),
-        });
+        }, this.#texts);
         this.#composer = new Composer({
             send: (text) => this.#send(text),
             stop: () => this.#client?.cancel(this.#view.threadId),
-        });
+            changed: (text) => this.#drafts?.save(this.#view, text),
+        }, this.#texts);
         this.#build();
+        this.#texts.addEventListener("change", () => this.#retold());
     }
 
     #build() {
+        const texts = this.#texts;
         this.#menuButton = button({
-            class: "menu", "aria-label": "Conversations", "aria-expanded": "false",
+            class: "menu", "aria-expanded": "false",
             onclick: () => this.#showDrawer(!this.#shell.hasAttribute("data-drawer")),
         }, icon("menu"));
+        texts.bind(this.#menuButton, "conversations", "aria-label");
+        texts.bind(this.#retryButton, "retry-now");
+        const dismiss = button({ class: "close", onclick: () => this.#showProblem(null) }, icon("cross"));
+        texts.bind(dismiss, "dismiss", "aria-label");
         this.#banner = h("div", { class: "banner", role: "alert", hidden: true, "data-testid": "error-banner" },
-            icon("alert"), this.#bannerText, this.#bannerAction,
-            button({ class: "close", "aria-label": "Dismiss", onclick: () => this.#showProblem(null) }, icon("cross")));
+            icon("alert"), this.#bannerText, this.#bannerAction, dismiss);
         this.#empty = h("div", { class: "empty", "data-testid": "empty-state" },
             h("div", { class: "emblem" }, icon("bubble")),
-            h("h3", {}, "What can I do for you?"),
-            h("p", {}, "I keep your to-do list. Just say it the way you would to a person."),
-            h("div", { class: "examples" }, EXAMPLES.map((text) => button({
+            texts.bind(h("h3", {}), "greeting"),
+            texts.bind(h("p", {}), "greeting.more"),
+            h("div", { class: "examples" }, EXAMPLES.map((name) => texts.bind(button({
                 "data-testid": "example",
-                onclick: () => { if (this.#send(text)) this.#composer.focus(); },
-            }, text))));
+                onclick: () => { if (this.#send(texts.get(name))) this.#composer.focus(); },
+            }), name))));
         this.#signedOut = h("div", { class: "signed-out" },
             h("slot", { name: "signed-out" },
-                h("h3", {}, "You are signed out"),
-                h("p", {}, "Sign in to go on with your conversations.")));
+                texts.bind(h("h3", {}), "signed-out"),
+                texts.bind(h("p", {}), "signed-out.more")));
         this.#connection.append(h("span", { class: "dot" }), this.#connectionText, this.#retryButton);
-        const closeOnEscape = (event) => { if (event.key === "Escape") this.#showDrawer(false); };
+        const closeOnEscape = (event) => {
+            if (event.key === "Escape" && !isComposing(event)) this.#showDrawer(false);
+        };
+        const main = texts.bind(h("section", { class: "main" }), "chat", "aria-label");
+        main.append(
+            h("header", {}, this.#menuButton, h("div", { class: "where" }, this.#title, this.#connection)),
+            this.#banner,
+            h("div", { class: "stage" }, this.#transcript.element, this.#empty, this.#signedOut),
+            this.#composer.element);
         this.#shell = h("div", { class: "shell", onkeydown: closeOnEscape },
             this.#sidebar.element,
             h("div", { class: "backdrop", onclick: () => this.#showDrawer(false) }),
-            h("section", { class: "main", "aria-label": "Chat" },
-                h("header", {}, this.#menuButton, h("div", { class: "where" }, this.#title, this.#connection)),
-                this.#banner,
-                h("div", { class: "stage" }, this.#transcript.element, this.#empty, this.#signedOut),
-                this.#composer.element),
-            this.#announcer);
+            main,
+            this.#announcer.element);
         const root = this.attachShadow({ mode: "open" });
         root.adoptedStyleSheets = [styles];
         root.append(h("div", { class: "frame" }, this.#shell));
@@ -122,6 +143,7 @@ class ParleyChat extends HTMLElement {
 
     connectedCallback() {
         this.#isAttached = true;
+        this.#instance = takeInstance(this.id);
         // Properties that were set before the element was defined hide the accessors until they are set again.
         for (const name of ["token", "tokenProvider"]) {
             if (!Object.hasOwn(this, name)) continue;
@@ -130,17 +152,19 @@ class ParleyChat extends HTMLElement {
             this[name] = value;
         }
         this.#fixedToken ??= this.getAttribute("token");
+        this.#composer.placeholder = this.getAttribute("placeholder") ?? this.#texts.get("message");
         this.#restart();
     }
 
     disconnectedCallback() {
         this.#isAttached = false;
         this.#stop();
+        releaseInstance(this.#instance);
     }
 
     attributeChangedCallback(name, _, value) {
         if (name === "token") this.token = value;
-        else if (name === "placeholder") this.#composer.placeholder = value ?? "Message";
+        else if (name === "placeholder") this.#composer.placeholder = value ?? this.#texts.get("message");
         else if (name === "src" && this.#client) this.#restart();
         else this.#changed();
     }
@@ -168,7 +192,8 @@ class ParleyChat extends HTMLElement {
     }
 
     get connectionState() {
-        return this.#client?.state ?? { name: "signed-out", reason: "missing", retryAt: null };
+        const name = this.#isAsking ? "connecting" : "signed-out";
+        return this.#client?.state ?? { name, reason: this.#isAsking ? null : "missing", retryAt: null };
     }
 
     get threadId() {
@@ -189,14 +214,36 @@ class ParleyChat extends HTMLElement {
 
     #restart() {
         this.#stop();
-        if (!this.#fixedToken && !this.#provider) return this.#changed();
-        const provideToken = (reason) => this.#provideToken(reason);
-        const client = new ParleyClient({ url: this.#url, provideToken, storage: ofTab });
-        this.#client = client;
-        this.#userId = null;
-        const on = (name, handler) => client.addEventListener(name, (event) => {
-            if (client === this.#client) handler(event.detail);
+        if (this.#fixedToken) return this.#begin(tokenClaims(this.#fixedToken).sub ?? null);
+        if (!this.#provider) return this.#changed();
+        // Who the user is decides which client is shared. What the provider answers is used for the connection.
+        const restart = this.#restarts;
+        this.#isAsking = true;
+        this.#changed();
+        this.#ask("connect").then((asked) => {
+            if (restart !== this.#restarts) return;
+            this.#isAsking = false;
+            this.#asked = asked;
+            this.#begin(asked.token ? tokenClaims(asked.token).sub ?? null : null);
         });
+    }
+
+    async #ask(reason) {
+        try {
+            return { token: await this.#provider(reason) };
+        } catch (error) {
+            return { error };
+        }
+    }
+
+    #begin(userId) {
+        const provideToken = (reason) => this.#provideToken(reason);
+        this.#share = share({ url: this.#url, userId, provideToken });
+        const { client } = this.#share;
+        this.#client = client;
+        this.#unlisten = new AbortController();
+        const { signal } = this.#unlisten;
+        const on = (name, handler) => client.addEventListener(name, (event) => handler(event.detail), { signal });
         on("state", () => this.#stateChanged());
         on("ready", (frame) => this.#ready(frame));
         on("change", (detail) => this.#threadChanged(detail));
@@ -205,22 +252,33 @@ class ParleyChat extends HTMLElement {
         on("settled", (detail) => this.#settled(detail));
         on("thread", (frame) => this.#list?.note(frame));
         on("gone", ({ threadId }) => this.#gone(threadId));
-        on("problem", (problem) => this.#showProblem(problem));
+        on("problem", (problem) => this.#serverProblem(problem));
         on("expiring", (detail) => this.#fire("parley-token-needed", detail));
         this.#clock = setInterval(() => this.#tick(), 1000);
-        if (this.#fixedToken) this.#becomeUser(tokenClaims(this.#fixedToken).sub);
-        client.start(this.#userId);
+        this.#becomeUser(userId);
+        this.#share.start();
+        // Another widget has brought it up already.
+        if (client.isOnline) this.#ready({ userId: client.userId });
         this.#changed();
     }
 
     #stop() {
+        this.#restarts++;
         clearInterval(this.#clock);
-        this.#client?.stop();
+        this.#unlisten?.abort();
+        this.#client?.open(null, this);
+        this.#share?.release();
+        this.#share = null;
         this.#client = null;
+        this.#isAsking = false;
+        this.#asked = null;
         this.#list = null;
         this.#api = null;
         this.#earlierOf = null;
+        // What this user typed is stored; the next one must not find it.
+        if (this.#userId) this.#composer.text = "";
         this.#userId = null;
+        this.#drafts = null;
         this.#problem = null;
         this.#view = { threadId: null, draftId: null };
     }
@@ -236,7 +294,9 @@ class ParleyChat extends HTMLElement {
         if (!this.#provider) return this.#fixedToken;
         // A token that was set is good for the first connection; the provider is asked when it isn't any more.
         if (reason === "connect" && this.#fixedToken && !isExpired(this.#fixedToken)) return this.#fixedToken;
-        const token = await this.#provider(reason);
+        const { token, error } = this.#asked ?? await this.#ask(reason);
+        this.#asked = null;
+        if (error) throw error;
         if (token) this.#fixedToken = token;
         return token;
     }
@@ -250,8 +310,12 @@ class ParleyChat extends HTMLElement {
         list.addEventListener("change", () => { if (list === this.#list) this.#changed(); });
         this.#list = list;
         this.#api = new Api({ url: this.#url, getToken });
-        const { threadId, draftId } = lastView.load(userId);
+        const { threadId, draftId } = lastView.load(userId, this.#instance);
+        this.#drafts = new Drafts({ storage: ofTab, userId, instance: this.#instance });
+        const typed = this.#composer.text;
         this.#show({ threadId, draftId: draftId ?? newId() });
+        // What was typed before it was known by whom.
+        if (typed && !this.#composer.text) this.#type(typed);
     }
 
     #ready(frame) {
@@ -265,12 +329,12 @@ class ParleyChat extends HTMLElement {
     #stateChanged() {
         const { state } = this.#client;
         if (state.name === "offline" && state.isFinal) {
-            const action = { label: "Reconnect", run: () => this.#client?.retryNow() };
-            this.#showProblem({ text: state.reason, action });
+            const action = { label: this.#texts.get("reconnect"), run: () => this.#client?.retryNow() };
+            this.#showProblem({ text: reasonText(this.#texts, state.reason), action });
         }
         if (this.#wasOnline !== (state.name === "online") && state.name !== "connecting") {
             this.#wasOnline = state.name === "online";
-            setText(this.#announcer, this.#wasOnline ? "Connected." : "The connection is lost.");
+            this.#announcer.say(this.#texts.get(this.#wasOnline ? "connected" : "connection-lost"));
         }
         this.#fire("parley-state", state);
         this.#changed();
@@ -278,19 +342,38 @@ class ParleyChat extends HTMLElement {
 
     #show(view) {
         this.#view = view.threadId ? { threadId: view.threadId, draftId: null } : view;
-        if (this.#userId) lastView.save(this.#userId, this.#view);
+        if (this.#userId) lastView.save(this.#userId, this.#instance, this.#view);
+        this.#composer.text = this.#drafts?.load(this.#view) ?? "";
         this.#showDrawer(false);
-        this.#client?.open(this.#view.threadId);
+        this.#client?.open(this.#view.threadId, this);
         this.#transcript.scrollToEnd();
         this.#changed();
     }
 
+    // Puts a text where a person would type it.
+    #type(text) {
+        this.#composer.text = text;
+        this.#drafts?.save(this.#view, text);
+    }
+
     #threadChanged({ threadId, event }) {
         if (threadId !== this.#view.threadId) return;
-        if (event?.type === "TEXT_MESSAGE_END" && !event.metadata?.parley?.replay) {
-            setText(this.#announcer, this.#client.thread(threadId)?.find(event.messageId)?.text ?? "");
-        }
+        if (event && !event.metadata?.parley?.replay) this.#announce(threadId, event);
         this.#changed();
+    }
+
+    // Once, when it is known how the turn ended.
+    #announce(threadId, event) {
+        const { runId } = event;
+        if (event.type === "RUN_ERROR") {
+            this.#announcer.say(runErrorText(this.#texts, event.code, event.message));
+        } else if (event.type === "RUN_FINISHED") {
+            const items = this.#client.thread(threadId)?.items.filter((item) => item.runId === runId) ?? [];
+            const notice = items.find((item) => item.kind === "notice");
+            const answers = items.filter((item) => item.role === "assistant").map((item) => item.text);
+            if (event.outcome?.type !== "cancelled") this.#announcer.say(answers.join("\n\n"));
+            else this.#announcer.say(notice ? noticeText(this.#texts, notice) : `${this.#texts.get("stopped")}.`);
+        }
     }
 
     #runningChanged(threadId) {
@@ -300,16 +383,26 @@ class ParleyChat extends HTMLElement {
 
     #settled({ draftId, threadId, content }) {
         this.#list?.touch(threadId, { fallbackTitle: content });
-        if (draftId === this.#view.draftId) this.#show({ threadId, draftId: null });
+        if (draftId !== this.#view.draftId) return;
+        // What is being typed by now goes with the conversation.
+        const typed = this.#composer.text;
+        this.#drafts?.save(this.#view, "");
+        this.#view = { threadId, draftId: null };
+        this.#type(typed);
+        this.#show(this.#view);
     }
 
     #gone(threadId) {
         this.#list?.remove(threadId);
-        lastView.forget(this.#userId, threadId);
+        lastView.forget(this.#userId, this.#instance, threadId);
+        this.#drafts?.save({ threadId }, "");
         if (threadId !== this.#view.threadId) return;
         this.#show({ threadId: null, draftId: newId() });
-        const text = "That conversation does not exist any more. This is a new one.";
-        this.#showProblem({ code: "thread_not_found", text, isSticky: true });
+        this.#showProblem({ code: "thread_not_found", text: this.#texts.get("gone"), isSticky: true });
+    }
+
+    #serverProblem({ code, message, retryAt }) {
+        this.#showProblem({ code, text: errorText(this.#texts, code, message), retryAt });
     }
 
     // MARK: actions
@@ -317,7 +410,7 @@ class ParleyChat extends HTMLElement {
     #send(text) {
         if (!this.#client || this.#client.state.name === "signed-out") return false;
         if (!this.#client.send({ ...this.#view, content: text })) {
-            this.#showProblem({ text: "Too many messages are waiting to be sent." });
+            this.#showProblem({ text: this.#texts.get("outbox.full") });
             return false;
         }
         if (!this.#problem?.retryAt) this.#showProblem(null);
@@ -328,7 +421,7 @@ class ParleyChat extends HTMLElement {
 
     #edit(entryId) {
         const content = this.#client?.discard(entryId) ?? "";
-        this.#composer.text = this.#composer.text ? `${content}\n${this.#composer.text}` : content;
+        this.#type(this.#composer.text ? `${content}\n${this.#composer.text}` : content);
         this.#composer.focus();
     }
 
@@ -350,7 +443,7 @@ class ParleyChat extends HTMLElement {
         if (client !== this.#client) return;
         this.#earlierOf = null;
         this.#changed();
-        if (!page) return this.#showProblem({ text: "Earlier messages could not be fetched." });
+        if (!page) return this.#showProblem({ text: this.#texts.get("earlier.failed") });
         // A snapshot that came meanwhile has begun anew.
         if (thread.oldestId !== oldest) return;
         thread.prepend(page.data, page.next !== null);
@@ -360,28 +453,29 @@ class ParleyChat extends HTMLElement {
     // What was done is heard of by the server's notice, as in every other tab.
     async #change(threadId, change, problem) {
         const isDone = await this.#api?.change(threadId, change);
-        if (!isDone) this.#showProblem({ text: problem });
+        if (!isDone) this.#showProblem({ text: this.#texts.get(problem) });
         return isDone;
     }
 
     async #archive(threadId) {
-        const isDone = await this.#change(threadId, { status: "archived" }, "The conversation could not be archived.");
+        const isDone = await this.#change(threadId, { status: "archived" }, "archive.failed");
         if (!isDone) return;
-        const restore = () => this.#change(threadId, { status: "active" }, "The conversation could not be restored.");
-        this.#showProblem({ text: "The conversation is in the archive.", action: { label: "Undo", run: restore } });
+        const restore = () => this.#change(threadId, { status: "active" }, "restore.failed");
+        const action = { label: this.#texts.get("undo"), run: restore };
+        this.#showProblem({ text: this.#texts.get("archive.done"), action });
         if (threadId === this.#view.threadId) this.newConversation();
     }
 
     async #remove(threadId) {
         if (threadId === this.#view.threadId) this.newConversation();
         if (await this.#api?.remove(threadId)) this.#list?.remove(threadId);
-        else this.#showProblem({ text: "The conversation could not be deleted." });
+        else this.#showProblem({ text: this.#texts.get("delete.failed") });
     }
 
     #askAgain(runId) {
-        const items = this.#client?.thread(this.#view.threadId)?.items ?? [];
-        const question = items.find((item) => item.runId === runId && item.role === "user");
-        if (question) this.#send(question.text);
+        if (!this.#client?.askAgain(this.#view.threadId, runId)) return;
+        this.#transcript.scrollToEnd();
+        this.#changed();
     }
 
     #showProblem(problem) {
@@ -412,6 +506,14 @@ class ParleyChat extends HTMLElement {
 
     // MARK: rendering
 
+    // Another language, or texts of the page's own.
+    #retold() {
+        this.#composer.placeholder = this.getAttribute("placeholder") ?? this.#texts.get("message");
+        this.#transcript.reset();
+        this.#sidebar.reset();
+        this.#changed();
+    }
+
     // Any number of events becomes one rendering, in the browser's own time.
     #changed() {
         if (this.#isDirty) return;
@@ -430,7 +532,7 @@ class ParleyChat extends HTMLElement {
         this.#signedOut.hidden = !isSignedOut || rows.length > 0;
         this.#empty.hidden = isSignedOut || rows.length > 0;
         this.#transcript.render(rows);
-        const heading = this.getAttribute("heading") ?? "Parley";
+        const heading = this.getAttribute("heading") ?? this.#texts.get("heading");
         setText(this.#title, this.#list?.titleOf(this.#view.threadId) || heading);
         this.#composer.render({
             isEnabled: !isSignedOut,
@@ -455,7 +557,7 @@ class ParleyChat extends HTMLElement {
         }
         if (thread?.hasMore) rows.push({ kind: "more", key: "more", isLoading: this.#earlierOf === thread.id });
         for (const item of thread?.items ?? []) {
-            rows.push(item);
+            rows.push(item.kind === "notice" ? this.#noticeRow(thread, item) : item);
             if (thread.run && isWorkingAfter(thread, item)) rows.push({ kind: "typing", key: "typing", version: 0 });
         }
         for (const entry of this.#client?.unacknowledged(this.#view) ?? []) {
@@ -464,18 +566,25 @@ class ParleyChat extends HTMLElement {
         return rows;
     }
 
+    #noticeRow(thread, item) {
+        return { ...item, version: undefined, isAskedAgain: this.#client.isAskedAgain(thread.id, item.runId) };
+    }
+
     // What changes with the seconds: the countdowns.
     #tick() {
         const { name, reason, retryAt } = this.connectionState;
-        let text = STATE_TEXT[name] ?? "Offline";
-        if (name === "offline" && retryAt) text = `${reason ?? "Offline"}, retrying ${countdown(retryAt)}`;
-        if (name === "online" && reason) text = reason;
+        const texts = this.#texts;
+        let text = reasonText(texts, reason) ?? texts.get(STATE_TEXT[name] ?? "offline.state");
+        if (name === "signed-out" || name === "connecting") text = texts.get(STATE_TEXT[name]);
+        if (name === "offline" && retryAt) text = countdown(texts, "retrying", retryAt, { reason: text });
         setText(this.#connectionText, text);
         this.#retryButton.hidden = name !== "offline" || (retryAt !== null && retryAt - Date.now() < 1500);
         if (!this.#problem) return;
         if (this.#problem.retryAt && this.#problem.retryAt <= Date.now()) return this.#showProblem(null);
-        const after = this.#problem.retryAt ? ` Trying again ${countdown(this.#problem.retryAt)}.` : "";
-        setText(this.#bannerText, this.#problem.text + after);
+        const problem = this.#problem.text;
+        setText(this.#bannerText, this.#problem.retryAt
+            ? countdown(texts, "again", this.#problem.retryAt, { problem })
+            : problem);
     }
 }
 
@@ -487,9 +596,9 @@ function isWorkingAfter({ run, items }, item) {
     return item.role === "user";
 }
 
-function countdown(time) {
+function countdown(texts, name, time, values) {
     const seconds = Math.ceil((time - Date.now()) / 1000);
-    return seconds > 0 ? `in ${seconds} s` : "now";
+    return seconds > 0 ? texts.get(`${name}.in`, { ...values, seconds }) : texts.get(`${name}.now`, values);
 }
 
 customElements.define("parley-chat", ParleyChat);

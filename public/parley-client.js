@@ -2,14 +2,14 @@
 // it holds is what the server holds, without a gap and without a repeat.
 //
 // Events: `state` (connection), `ready`, `change` (detail: {threadId}), `outbox`, `settled` (a draft became a thread;
-// detail: {draftId, threadId}), `thread` (a notice of the server), `gone` (detail: {threadId}), `problem` (detail:
-// {code, text, retryAt}), `expiring` (a token is needed).
+// detail: {draftId, threadId, content}), `thread` (a notice of the server), `gone` (detail: {threadId}), `problem`
+// (detail: {code, message, retryAt}), `expiring` (a token is needed).
 
 import { Connection } from "./parley-connection.js";
 import { Outbox } from "./parley-outbox.js";
 import { Thread } from "./parley-thread.js";
 import {
-    DEFAULT_CONTENT_LIMIT, backoffDelay, errorText, newId, sendErrorPolicy,
+    DEFAULT_CONTENT_LIMIT, backoffDelay, newId, sendErrorPolicy,
 } from "./parley-protocol.js";
 
 const KEPT_THREADS = 12;
@@ -24,7 +24,7 @@ export class ParleyClient extends EventTarget {
     #connection;
     #outbox;
     #threads = new Map(); // by id, least recently opened first
-    #openId = null; // the thread on the screen: the one that is resumed first
+    #open = new Map(); // who looks (a widget) → the thread on that screen: these are resumed first
     #operations = new Map(); // id of a subscribe or cancel → {kind, threadId, runId}
     #heldUntil = 0;
     #refusals = 0;
@@ -50,6 +50,16 @@ export class ParleyClient extends EventTarget {
         return this.#connection.token;
     }
 
+    /** Null until the first `ready`. */
+    get userId() {
+        return this.#connection.userId;
+    }
+
+    /** Whether operations may be sent now. */
+    get isOnline() {
+        return this.#connection.isOnline;
+    }
+
     /** Loads what the user left unsent in this tab, then connects. */
     start(userId) {
         if (userId) this.#outbox.load(userId);
@@ -60,6 +70,7 @@ export class ParleyClient extends EventTarget {
         clearTimeout(this.#flushTimer);
         clearTimeout(this.#subscribeTimer);
         this.#connection.stop();
+        this.#outbox.close();
     }
 
     retryNow() {
@@ -76,13 +87,25 @@ export class ParleyClient extends EventTarget {
         return this.#threads.get(id);
     }
 
-    /** Follows a conversation and makes it the one that is resumed after a loss. Null: none. */
-    open(threadId) {
-        this.#openId = threadId;
-        if (!threadId) return;
+    /** Follows a conversation and makes it one that is resumed first after a loss. Null: none. `viewer`: who looks. */
+    open(threadId, viewer = null) {
+        if (!threadId) return void this.#open.delete(viewer);
+        this.#open.set(viewer, threadId);
+        this.#follow(threadId);
+    }
+
+    #follow(threadId) {
         const thread = this.#threads.get(threadId) ?? new Thread(threadId);
         this.#keep(thread);
         if (thread.sync === "none") this.#subscribe(thread);
+    }
+
+    #followOpen() {
+        for (const id of new Set(this.#open.values())) this.#follow(id);
+    }
+
+    #isOpen(threadId) {
+        return [...this.#open.values()].includes(threadId);
     }
 
     #keep(thread) {
@@ -90,7 +113,7 @@ export class ParleyClient extends EventTarget {
         this.#threads.set(thread.id, thread);
         for (const [id, old] of this.#threads) {
             if (this.#threads.size <= KEPT_THREADS) break;
-            if (id === this.#openId || old.run || this.#outbox.of({ threadId: id }).length > 0) continue;
+            if (this.#isOpen(id) || old.run || this.#outbox.of({ threadId: id }).length > 0) continue;
             this.#threads.delete(id);
             if (old.sync !== "none") this.#connection.send({ op: "unsubscribe", id: newId(), threadId: id });
         }
@@ -125,6 +148,30 @@ export class ParleyClient extends EventTarget {
     }
 
     /**
+     * Asks a question again that was not answered. Once for each run, from whichever tab and however often it is
+     * pressed: the run names the message. Whether there is something to wait for.
+     */
+    askAgain(threadId, runId) {
+        const items = this.#threads.get(threadId)?.items ?? [];
+        const question = items.find((item) => item.runId === runId && item.role === "user");
+        if (!question || this.isAskedAgain(threadId, runId)) return false;
+        const after = items.findLast((item) => item.kind === "message")?.id ?? null;
+        const id = againKey(runId);
+        if (!this.#outbox.add({ id, threadId, draftId: null, content: question.text, after })) return false;
+        this.#emit("outbox");
+        this.#flush();
+        return true;
+    }
+
+    /** Whether the question of a run was asked again: it waits to be sent, or stands further down. */
+    isAskedAgain(threadId, runId) {
+        if (this.#outbox.find(againKey(runId))) return true;
+        const items = this.#threads.get(threadId)?.items ?? [];
+        const at = items.findIndex((item) => item.runId === runId && item.role === "user");
+        return at >= 0 && items.slice(at + 1).some((item) => item.role === "user" && item.text === items[at].text);
+    }
+
+    /**
      * The unacknowledged messages of a conversation. One that may have arrived on an earlier connection, and stands
      * among the stored ones by now, is left out: its acknowledgement is about to say so.
      */
@@ -150,7 +197,8 @@ export class ParleyClient extends EventTarget {
         const entry = this.#outbox.find(entryId);
         if (!entry) return;
         entry.status = "waiting";
-        delete entry.errorText;
+        delete entry.errorCode;
+        delete entry.errorMessage;
         this.#outbox.save();
         this.#emit("outbox");
         this.#flush();
@@ -214,7 +262,7 @@ export class ParleyClient extends EventTarget {
         this.running.clear();
         this.#heldUntil = 0;
         this.#emit("ready", frame);
-        if (this.#openId) this.open(this.#openId);
+        this.#followOpen();
         this.#followRunning(frame.runs ?? []);
         this.#flush();
     }
@@ -235,8 +283,7 @@ export class ParleyClient extends EventTarget {
         clearTimeout(this.#subscribeTimer);
         for (const thread of this.#threads.values()) thread.sync = "none";
         if (code === 1009) {
-            const text = "This message is too large for the server.";
-            for (const entry of this.#outbox.entries) if (entry.status === "sent") fail(entry, "too_large", text);
+            for (const entry of this.#outbox.entries) if (entry.status === "sent") fail(entry, "too_large");
         }
         this.#outbox.connectionLost();
         this.#emit("outbox");
@@ -305,7 +352,7 @@ export class ParleyClient extends EventTarget {
         const isNew = !entry.threadId;
         const thread = this.#threads.get(threadId) ?? new Thread(threadId);
         if (isNew && status !== "duplicate" && thread.sync === "none") thread.begin();
-        if (isNew || threadId === this.#openId) this.#keep(thread);
+        if (isNew || this.#isOpen(threadId)) this.#keep(thread);
         if (isNew && entry.draftId) this.#outbox.settleDraft(entry.draftId, threadId);
         this.#outbox.remove(entry.id);
 
@@ -349,15 +396,15 @@ export class ParleyClient extends EventTarget {
                 : this.#cancelRefused(frame, operation);
         }
         const entry = frame.id === undefined ? undefined : this.#outbox.find(frame.id);
-        if (!entry) return this.#problem(frame.code, errorText(frame.code, frame.message), retryAt);
+        if (!entry) return this.#problem(frame.code, frame.message, retryAt);
         const policy = sendErrorPolicy(frame.code);
         if (policy === "again") {
             entry.status = "waiting";
             const delay = frame.retryAfter > 0 ? frame.retryAfter * 1000 : 1000 + backoffDelay(this.#refusals++);
             this.#heldUntil = Math.max(this.#heldUntil, Date.now() + delay);
-            this.#problem(frame.code, errorText(frame.code, frame.message), this.#heldUntil);
+            this.#problem(frame.code, frame.message, this.#heldUntil);
         } else {
-            fail(entry, frame.code, errorText(frame.code, frame.message));
+            fail(entry, frame.code, frame.message);
         }
         this.#outbox.save();
         this.#emit("outbox");
@@ -374,8 +421,8 @@ export class ParleyClient extends EventTarget {
         } else {
             clearTimeout(this.#subscribeTimer);
             const delay = retryAt ? retryAt - Date.now() : SUBSCRIBE_AGAIN_MS;
-            this.#subscribeTimer = setTimeout(() => this.open(this.#openId), delay);
-            this.#problem(frame.code, errorText(frame.code, frame.message), Date.now() + delay);
+            this.#subscribeTimer = setTimeout(() => this.#followOpen(), delay);
+            this.#problem(frame.code, frame.message, Date.now() + delay);
         }
         this.#flush();
     }
@@ -383,7 +430,7 @@ export class ParleyClient extends EventTarget {
     #cancelRefused(frame, { threadId, runId }) {
         const thread = this.#threads.get(threadId);
         if (thread?.stopping === runId) thread.stopping = null;
-        this.#problem(frame.code, errorText(frame.code, frame.message));
+        this.#problem(frame.code, frame.message);
         this.#changed(threadId);
     }
 
@@ -396,8 +443,8 @@ export class ParleyClient extends EventTarget {
         this.#emit("running", { threadId, isRunning });
     }
 
-    #problem(code, text, retryAt = null) {
-        this.#emit("problem", { code, text, retryAt });
+    #problem(code, message, retryAt = null) {
+        this.#emit("problem", { code, message, retryAt });
     }
 
     #changed(threadId, event = null) {
@@ -409,10 +456,14 @@ export class ParleyClient extends EventTarget {
     }
 }
 
-function fail(entry, code, text) {
+function fail(entry, code, message = null) {
     entry.status = "failed";
     entry.errorCode = code;
-    entry.errorText = text;
+    entry.errorMessage = message;
+}
+
+function againKey(runId) {
+    return `again-${runId}`;
 }
 
 /** A lone surrogate can't be sent as UTF-8; the browser's own replacement is what the person sees, too. */

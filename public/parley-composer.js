@@ -1,33 +1,38 @@
 // Where a message is written: grows with its text, counts near the limit, sends on Enter, and holds the Stop button.
 
-import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 import { DEFAULT_CONTENT_LIMIT, codePointCount } from "./parley-protocol.js";
 
 const COUNT_FROM = 0.9; // share of the limit from which on the counter is shown
 
-/** `actions`: send(text) → whether it was taken, stop(). */
+/** `actions`: send(text) → whether it was taken, stop(), changed(text). */
 export class Composer {
     element;
     #input;
     #send;
     #stop;
-    #stopLabel = h("span", {}, "Stop");
+    #stopLabel = h("span", {});
     #counter = h("span", { class: "counter", id: "counter", role: "status" });
     #limit = DEFAULT_CONTENT_LIMIT;
     #isEnabled = true;
     #actions;
+    #texts;
 
-    constructor(actions) {
+    constructor(actions, texts) {
         this.#actions = actions;
+        this.#texts = texts;
         this.#input = h("textarea", {
-            rows: "1", placeholder: "Message", "aria-label": "Message", "aria-describedby": "counter", dir: "auto",
+            rows: "1", "aria-describedby": "counter", dir: "auto",
             autocomplete: "off", enterkeyhint: "send", "data-testid": "composer",
-            oninput: () => this.#changed(),
+            oninput: () => {
+                this.#changed();
+                this.#actions.changed(this.text);
+            },
             onkeydown: (event) => this.#keyPressed(event),
         });
-        this.#send = h("button", {
-            class: "send", type: "submit", disabled: true, "data-testid": "send", "aria-label": "Send",
-        }, icon("send"));
+        texts.bind(this.#input, "message", "aria-label");
+        this.#send = h("button", { class: "send", type: "submit", disabled: true, "data-testid": "send" }, icon("send"));
+        texts.bind(this.#send, "send", "aria-label");
         this.#stop = button({
             class: "stop", hidden: true, "data-testid": "stop", onclick: () => this.#actions.stop(),
         }, icon("stop"), this.#stopLabel);
@@ -39,7 +44,7 @@ export class Composer {
                 this.#submit();
             },
         }, box, h("div", { class: "under" },
-            h("span", { class: "hint" }, "Enter sends, Shift + Enter adds a line"), this.#counter));
+            texts.bind(h("span", { class: "hint" }), "hint"), this.#counter));
     }
 
     set limit(value) {
@@ -71,20 +76,22 @@ export class Composer {
         const hadFocus = this.#stop.matches(":focus");
         this.#stop.hidden = run === "none";
         this.#stop.disabled = run === "stopping";
-        setText(this.#stopLabel, run === "stopping" ? "Stopping…" : "Stop");
+        setText(this.#stopLabel, this.#texts.get(run === "stopping" ? "stopping" : "stop"));
         if (hadFocus && run !== "running") this.focus();
         this.#judge();
     }
 
     #keyPressed(event) {
-        // While an input method composes, Enter belongs to it (229: browsers that end the composition first).
-        if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+        if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
         event.preventDefault();
         this.#submit();
     }
 
     #submit() {
-        if (this.#judge() && this.#actions.send(this.text)) this.text = "";
+        if (this.#judge() && this.#actions.send(this.text)) {
+            this.text = "";
+            this.#actions.changed("");
+        }
         this.focus();
     }
 
@@ -101,9 +108,8 @@ export class Composer {
         const isNear = text.length >= this.#limit * COUNT_FROM;
         const count = isNear ? codePointCount(text) : 0;
         const isOver = count > this.#limit;
-        const numbers = new Intl.NumberFormat();
         setText(this.#counter, isNear && count >= this.#limit * COUNT_FROM
-            ? `${numbers.format(count)} / ${numbers.format(this.#limit)}${isOver ? ": too long" : ""}`
+            ? this.#texts.get(isOver ? "count.over" : "count", { count, limit: this.#limit })
             : "");
         setAttribute(this.#counter, "data-over", isOver);
         const isSendable = this.#isEnabled && !isOver && text.trim() !== "";

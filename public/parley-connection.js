@@ -4,7 +4,7 @@
 
 import {
     BACKOFF_MAX_MS, HANDSHAKE_WITHIN_MS, PING_AFTER_MS, PONG_WITHIN_MS, STABLE_AFTER_MS, SUBPROTOCOL,
-    backoffDelay, closePolicy, isExpired, stopText, tokenClaims,
+    backoffDelay, closePolicy, isExpired, stopReason, tokenClaims,
 } from "./parley-protocol.js";
 
 const RENEW_AGAIN_MS = 10_000;
@@ -12,7 +12,10 @@ const ATTEMPTS_KEPT = 3; // of the back-off, by a connection that stood but not 
 const ABANDONED = 4000; // our own close code for a socket that is given up
 
 export class Connection extends EventTarget {
-    /** `name`: connecting | online | offline | signed-out. `retryAt` is a time of `Date.now()` while one is planned. */
+    /**
+     * `name`: connecting | online | offline | signed-out. `retryAt` is a time of `Date.now()` while one is planned.
+     * `reason`: of signed-out missing or refused; else null, slow, drain, draining, too_large or protocol.
+     */
     state = { name: "signed-out", reason: null, retryAt: null };
     userId = null;
 
@@ -153,15 +156,15 @@ export class Connection extends EventTarget {
         if (!opened) return void this.#handshakeFailed(turn);
         switch (drainSeconds !== null ? "drain" : closePolicy(code)) {
         case "stop":
-            return this.#setState("offline", { reason: stopText(code), isFinal: true });
+            return this.#setState("offline", { reason: stopReason(code), isFinal: true });
         case "token":
             this.#refusedToken = this.#token;
             return void this.#connect({ reason: "refused" });
         case "slow":
             this.#attempt = Math.max(this.#attempt, 6);
-            return this.#wait(BACKOFF_MAX_MS * (1 + Math.random()), { reason: "Too many connections of yours" });
+            return this.#wait(BACKOFF_MAX_MS * (1 + Math.random()), { reason: "slow" });
         case "drain":
-            return this.#wait((drainSeconds ?? 1) * 1000 + Math.random() * 1000, { reason: "The server restarts" });
+            return this.#wait((drainSeconds ?? 1) * 1000 + Math.random() * 1000, { reason: "drain" });
         case "resume":
             return this.#wait(Math.random() * 250, { interruptible: true });
         default:
@@ -246,7 +249,7 @@ export class Connection extends EventTarget {
             return;
         case "draining":
             this.#draining = typeof frame.reconnectAfter === "number" ? frame.reconnectAfter : 1;
-            return this.#setState("online", { reason: "The server is about to restart" });
+            return this.#setState("online", { reason: "draining" });
         default:
             this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
         }

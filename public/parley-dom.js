@@ -30,6 +30,11 @@ export function setText(element, text) {
     if (element.textContent !== text) element.textContent = text;
 }
 
+/** Whether a key belongs to an input method that is composing (229: browsers that end the composition first). */
+export function isComposing(event) {
+    return event.isComposing || event.keyCode === 229;
+}
+
 // Line drawings on a 20 × 20 grid.
 const ICONS = {
     plus: "M10 4v12M4 10h12",

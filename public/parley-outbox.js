@@ -1,13 +1,18 @@
 // Messages that were written and not yet acknowledged. They outlive a lost connection and a reload (session storage),
 // and are sent again with the same idempotency key, so that each becomes one message or none.
 //
-// An entry is {id, threadId, draftId, content, status, attempts, after, errorCode, errorText}. `draftId` names a
+// An entry is {id, threadId, draftId, content, status, attempts, after, errorCode, errorMessage}. `draftId` names a
 // conversation that the server has not named yet. `after` is the last stored message that stood before it.
 // status: waiting (to be sent), sent (on this connection), failed (the person decides).
+//
+// Clients of one user that live in one page (they can't always share one) never take up, nor write over, what the
+// others hold: an entry belongs to the outbox that took it first, until that one is closed.
 
 import { newId } from "./parley-protocol.js";
 
 export const OUTBOX_LIMIT = 50;
+
+const owners = new Map(); // id of an entry → the outbox of this page that it belongs to
 
 export class Outbox {
     entries = [];
@@ -23,25 +28,27 @@ export class Outbox {
         const key = `parley.outbox.${userId}`;
         if (key === this.#key) return;
         this.#key = key;
-        let stored = [];
-        try {
-            stored = JSON.parse(this.#storage?.getItem(key) ?? "[]");
-        } catch {
-            // A damaged entry is no reason to fail; there is nothing to be saved from it.
-        }
-        if (!Array.isArray(stored)) return;
-        const known = new Set(this.entries.map((entry) => entry.id));
-        const usable = stored.filter((entry) => typeof entry?.id === "string" && typeof entry.content === "string");
+        const usable = this.#stored().filter((entry) => !owners.has(entry.id) && typeof entry.content === "string");
         for (const entry of usable) if (entry.status === "sent") entry.status = "waiting";
-        this.entries = [...usable.filter((entry) => !known.has(entry.id)), ...this.entries].slice(0, OUTBOX_LIMIT);
+        this.entries = [...usable, ...this.entries].slice(0, OUTBOX_LIMIT);
+        for (const entry of this.entries) owners.set(entry.id, this);
         this.save();
     }
 
-    /** Null when the outbox is full. */
-    add({ threadId, draftId, content, after }) {
+    /** What is unsent stays stored, for whoever loads it next. */
+    close() {
+        this.save();
+        for (const entry of this.entries) owners.delete(entry.id);
+        this.entries = [];
+        this.#key = null;
+    }
+
+    /** Null when the outbox is full. `id`: an idempotency key that is already known. */
+    add({ id = newId(), threadId, draftId, content, after }) {
         if (this.entries.length >= OUTBOX_LIMIT) return null;
-        const entry = { id: newId(), threadId, draftId, content, after, status: "waiting", attempts: 0 };
+        const entry = { id, threadId, draftId, content, after, status: "waiting", attempts: 0 };
         this.entries.push(entry);
+        owners.set(id, this);
         this.save();
         return entry;
     }
@@ -51,8 +58,11 @@ export class Outbox {
     }
 
     remove(id) {
-        this.entries = this.entries.filter((entry) => entry.id !== id);
+        const entry = this.find(id);
+        if (!entry) return;
+        this.entries = this.entries.filter((each) => each !== entry);
         this.save();
+        owners.delete(id);
     }
 
     /** Those of one conversation, oldest first. */
@@ -92,11 +102,21 @@ export class Outbox {
 
     save() {
         if (!this.#key) return;
+        const entries = [...this.#stored().filter((entry) => owners.get(entry.id) !== this), ...this.entries];
         try {
-            if (this.entries.length > 0) this.#storage?.setItem(this.#key, JSON.stringify(this.entries));
+            if (entries.length > 0) this.#storage?.setItem(this.#key, JSON.stringify(entries));
             else this.#storage?.removeItem(this.#key);
         } catch {
             // Storage may be full or forbidden: then the outbox lives as long as the page.
+        }
+    }
+
+    #stored() {
+        try {
+            const stored = JSON.parse(this.#storage?.getItem(this.#key) ?? "[]");
+            return Array.isArray(stored) ? stored.filter((entry) => typeof entry?.id === "string") : [];
+        } catch {
+            return []; // Damaged: there is nothing to be saved from it.
         }
     }
 }

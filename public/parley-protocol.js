@@ -1,5 +1,5 @@
-// The parts of Parley's wire protocol that are rules and no state: close codes, back-off, cursors, tokens, and what an
-// error means to the person who reads it. Nothing here touches a socket, a clock or the page.
+// The parts of Parley's wire protocol that are rules and no state: close codes, back-off, cursors, tokens, and what is
+// to be done about an error. Nothing here touches a socket, a clock or the page.
 
 export const SUBPROTOCOL = "parley.v1";
 export const DEFAULT_CONTENT_LIMIT = 10_000; // code points, unless `ready.limits` says otherwise
@@ -108,6 +108,8 @@ export function sendErrorPolicy(code) {
     case "internal":
     case "unauthenticated":
         return "retry";
+    case "too_large":
+        return "edit";
     case "conversation_full":
     case "thread_not_found":
     case "not_found":
@@ -118,48 +120,7 @@ export function sendErrorPolicy(code) {
     }
 }
 
-const ERROR_TEXT = {
-    unauthenticated: "You are signed out. Sign in again to go on.",
-    forbidden: "You are not allowed to do that.",
-    not_found: "That does not exist any more.",
-    thread_not_found: "This conversation does not exist any more.",
-    invalid_json: "The server could not read what was sent.",
-    invalid_op: "The server does not know this request. Reload the page to get the newest version.",
-    invalid_field: "The server did not accept this message.",
-    empty_content: "An empty message can’t be sent.",
-    content_too_long: "This message is too long.",
-    conversation_full: "This conversation is full. Start a new one to go on.",
-    busy: "The assistant is still answering.",
-    queue_full: "Too many messages are waiting already. Try again when the assistant has caught up.",
-    rate_limited: "That was a bit fast.",
-    unavailable: "The server can’t store messages right now. Nothing is lost.",
-    internal: "Something went wrong on the server.",
-};
-
-const RUN_ERROR_TEXT = {
-    upstream_unavailable: "The assistant can’t be reached right now.",
-    upstream_error: "The assistant answered with an error.",
-    upstream_truncated: "The assistant’s answer broke off.",
-    upstream_timeout: "The assistant took too long to answer.",
-    tool_failed: "A tool that the assistant needed failed.",
-    interrupted: "The server restarted during this answer.",
-    internal: "Something went wrong while answering.",
-};
-
-/** A sentence for a person. The server's own words are kept where they say more than the code does. */
-export function errorText(code, message) {
-    const known = ERROR_TEXT[code];
-    if (!known) return message || "The server refused the request.";
-    return message && (code === "invalid_field" || code === "forbidden") ? `${known} (${message})` : known;
-}
-
-export function runErrorText(code, message) {
-    return RUN_ERROR_TEXT[code] ?? (message || "The answer failed.");
-}
-
-/** Why the connection ended for good, for the codes whose policy is `stop`. */
-export function stopText(code) {
-    return code === 1009
-        ? "The server refused a message that was too large, and closed the connection."
-        : `The server closed the connection because of a protocol error (${code}).`;
+/** Why the connection ended for good, for the codes whose policy is `stop`: the name of a reason. */
+export function stopReason(code) {
+    return code === 1009 ? "too_large" : "protocol";
 }

@@ -1,6 +1,6 @@
 // The list of conversations beside the chat; a drawer where there is no room for it.
 
-import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 
 const UNITS = [
     ["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60],
@@ -11,19 +11,29 @@ export class Sidebar {
     element;
     #list = h("ul", {});
     #more;
-    #empty = h("p", { class: "faint" }, "Your conversations will be here.");
+    #empty = h("p", { class: "faint" });
     #rows = new Map(); // by thread id → {element, button, title, time, name}
     #actions;
-    #format = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+    #texts;
 
-    constructor(actions) {
+    constructor(actions, texts) {
         this.#actions = actions;
-        this.#more = button({ class: "more", hidden: true, onclick: () => actions.loadMore() }, "Show more");
-        this.element = h("nav", { class: "sidebar", "aria-label": "Conversations" },
+        this.#texts = texts;
+        this.#more = button({ class: "more", hidden: true, onclick: () => actions.loadMore() });
+        texts.bind(this.#more, "more");
+        texts.bind(this.#empty, "no-conversations");
+        this.element = h("nav", { class: "sidebar" },
             button({ class: "new", "data-testid": "new-conversation", onclick: () => actions.create() },
-                icon("compose"), h("span", {}, "New conversation")),
+                icon("compose"), texts.bind(h("span", {}), "new-conversation")),
             h("div", { class: "conversations" }, this.#list, this.#empty, this.#more),
             h("slot", { name: "account" }));
+        texts.bind(this.element, "conversations", "aria-label");
+    }
+
+    /** The texts have changed: all is built anew with the next rendering. */
+    reset() {
+        for (const { element } of this.#rows.values()) element.remove();
+        this.#rows.clear();
     }
 
     render({ items, currentId, running, hasMore }) {
@@ -38,9 +48,9 @@ export class Sidebar {
             let row = this.#rows.get(item.id);
             if (!row) this.#rows.set(item.id, (row = this.#create(item.id)));
             const isRunning = running.has(item.id);
-            setText(row.title, item.title || "New conversation");
+            setText(row.title, item.title || this.#texts.get("new-conversation"));
             row.name = item.title;
-            setText(row.time, isRunning ? "answering…" : this.#relative(item.updatedAt));
+            setText(row.time, isRunning ? this.#texts.get("answering") : this.#relative(item.updatedAt));
             setAttribute(row.button, "aria-current", item.id === currentId ? "true" : null);
             setAttribute(row.button, "data-running", isRunning);
             if (row.element === next) next = next.nextSibling;
@@ -66,7 +76,8 @@ export class Sidebar {
     #tools(id, row) {
         const tool = (name, label, onclick) =>
             button({ "data-testid": `conversation-${name}`, "aria-label": label, title: label, onclick }, icon(name));
-        const remove = tool("trash", "Delete", () => {
+        const texts = this.#texts;
+        const remove = tool("trash", texts.get("delete"), () => {
             if (remove.hasAttribute("data-armed")) return this.#actions.remove(id);
             setAttribute(remove, "data-armed", true);
             setAttribute(remove, "aria-label", "Really delete");
@@ -81,8 +92,8 @@ export class Sidebar {
         remove.addEventListener("blur", disarm);
         remove.addEventListener("pointerleave", disarm);
         return h("div", { class: "tools" },
-            tool("edit", "Rename", () => this.#rename(id, row)),
-            tool("archive", "Archive", () => this.#actions.archive(id)),
+            tool("edit", texts.get("rename"), () => this.#rename(id, row)),
+            tool("archive", texts.get("archive"), () => this.#actions.archive(id)),
             remove);
     }
 
@@ -98,10 +109,10 @@ export class Sidebar {
             row.button.focus();
         };
         const field = h("input", {
-            class: "rename", "data-testid": "conversation-title", "aria-label": "Title", maxlength: 255, dir: "auto",
+            class: "rename", "data-testid": "conversation-title", "aria-label": this.#texts.get("title"), maxlength: 255, dir: "auto",
             onblur: () => close(true),
             onkeydown: (event) => {
-                if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+                if (isComposing(event) || !["Enter", "Escape"].includes(event.key)) return;
                 event.stopPropagation();
                 close(event.key === "Enter");
             },
@@ -116,6 +127,8 @@ export class Sidebar {
         const seconds = (Date.parse(time) - Date.now()) / 1000;
         if (Number.isNaN(seconds)) return "";
         const unit = UNITS.find(([, length]) => Math.abs(seconds) >= length);
-        return unit ? this.#format.format(Math.round(seconds / unit[1]), unit[0]) : "just now";
+        if (!unit) return this.#texts.get("just-now");
+        const format = new Intl.RelativeTimeFormat(this.#texts.locale, { numeric: "auto", style: "short" });
+        return format.format(Math.round(seconds / unit[1]), unit[0]);
     }
 }

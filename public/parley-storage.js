@@ -20,25 +20,53 @@ const ofBrowser = guarded(() => localStorage);
 
 export { ofBrowser, ofTab };
 
-/** The conversation that a user looks at: in this tab, or else where the user was last in this browser. */
+/** The conversation that a user looks at: in this tab and widget, or else where the user was last in this browser. */
 export const lastView = {
-    load(userId) {
+    load(userId, instance) {
         try {
-            const view = JSON.parse(ofTab.getItem(`parley.view.${userId}`));
+            const view = JSON.parse(ofTab.getItem(viewKey(userId, instance)));
             if (view) return { threadId: view.threadId ?? null, draftId: view.draftId ?? null };
         } catch {
             // Damaged: as if there were none.
         }
-        return { threadId: ofBrowser.getItem(`parley.thread.${userId}`), draftId: null };
+        return { threadId: ofBrowser.getItem(threadKey(userId, instance)), draftId: null };
     },
 
-    save(userId, view) {
-        ofTab.setItem(`parley.view.${userId}`, JSON.stringify(view));
-        if (view.threadId) ofBrowser.setItem(`parley.thread.${userId}`, view.threadId);
+    save(userId, instance, view) {
+        ofTab.setItem(viewKey(userId, instance), JSON.stringify(view));
+        if (view.threadId) ofBrowser.setItem(threadKey(userId, instance), view.threadId);
     },
 
-    forget(userId, threadId) {
-        const key = `parley.thread.${userId}`;
+    forget(userId, instance, threadId) {
+        const key = threadKey(userId, instance);
         if (ofBrowser.getItem(key) === threadId) ofBrowser.removeItem(key);
     },
 };
+
+function viewKey(userId, instance) {
+    return `parley.view.${userId}${suffix(instance)}`;
+}
+
+function threadKey(userId, instance) {
+    return `parley.thread.${userId}${suffix(instance)}`;
+}
+
+// A page's only widget has no name to be told apart by.
+function suffix(instance) {
+    return instance === "" ? "" : `#${instance}`;
+}
+
+const instances = new Set();
+
+/** A name for a widget of this page, the same after a reload: its id, else its number among those without. */
+export function takeInstance(id) {
+    let number = 0;
+    const name = () => id ? (number === 0 ? id : `${id}+${number}`) : number === 0 ? "" : String(number);
+    while (instances.has(name())) number++;
+    instances.add(name());
+    return name();
+}
+
+export function releaseInstance(name) {
+    instances.delete(name);
+}

@@ -111,7 +111,7 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .message { position: relative; display: flex; flex-direction: column; max-width: 100%; }
 .message.user { align-items: flex-end; margin-block-start: .6rem; }
 .message.user:first-child { margin-block-start: 0; }
-.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
 .user .text { max-width: min(34rem, 88%); padding: .55rem .95rem; border-radius: 1.15rem; border-end-end-radius: .35rem; background: var(--bubble); }
 .message[data-status=pending] .text { opacity: .65; }
 .user[data-status=cancelled] .text { opacity: .6; text-decoration: line-through; }

@@ -1,11 +1,13 @@
 // What a client knows of one conversation: its messages and tool calls in order, the run under way, and the cursor up
 // to which all of that is true. Pure: frames in, items out. No socket, no clock, no page.
 //
-// An item is {kind: "message", id, role, text, status, isOpen, runId, queued}, {kind: "tool", id, name, arguments,
-// result, status, runId} or {kind: "notice", id, tone, text, runId}. `key` stays the same while an unacknowledged
-// message becomes a stored one; `version` rises with every change, so that a view redraws what changed and no more.
+// An item is {kind: "message", id, role, text, status, isOpen, runId, queued, createdAt}, {kind: "tool", id, name,
+// arguments, result, status, runId} or {kind: "notice", id, tone, code, message, runId}. `key` stays the same while an
+// unacknowledged message becomes a stored one; `version` rises with every change, so that a view redraws what changed
+// and no more. A question whose run did not end well has an `outcome` {status, code, message}; the notice of it, behind
+// the last item of that run, follows from that alone, so that a reload shows what was shown when it happened.
 
-import { isAfter, runErrorText } from "./parley-protocol.js";
+import { isAfter } from "./parley-protocol.js";
 
 export class Thread {
     id;
@@ -60,6 +62,7 @@ export class Thread {
     applySnapshot(frame) {
         const keys = new Map(this.items.map((item) => [item.id, item.key]));
         this.items = itemsOf(frame.messages ?? [], keys);
+        this.#explain();
         this.run = null;
         this.#oldestId = frame.messages?.[0]?.id ?? null;
         this.hasMore = frame.hasMore === true;
@@ -82,6 +85,7 @@ export class Thread {
             this.items = this.items.filter((each) => each !== known);
         }
         this.items = [...earlier.filter((item) => !this.find(item.id)), ...this.items];
+        this.#explain();
         this.#oldestId = messages[0]?.id ?? this.#oldestId;
         this.hasMore = hasMore;
     }
@@ -185,6 +189,7 @@ export class Thread {
             known.runId = runId;
             known.queued = null;
             known.status = "complete";
+            known.outcome = null;
             touch(known);
         } else {
             this.#insert(message({ id: sent.id, role: "user", text: contentText(sent.content), runId }));
@@ -233,15 +238,17 @@ export class Thread {
 
     #runEnded(status, error) {
         const run = this.run;
+        const outcome = status === "complete" ? null : { status, code: error?.code, message: error?.message };
         if (run) {
             this.#closeItems(run.id, status);
-            const last = this.items.findLast((item) => item.runId === run.id);
-            if (status === "cancelled" && last?.status !== "cancelled") {
-                this.#insert(notice(run.id, "quiet", "Stopped before there was an answer."));
-            }
-        }
-        if (status === "failed") {
-            this.#insert(notice(run?.id ?? null, "error", runErrorText(error.code, error.message)));
+            const question = this.items.find((item) => item.runId === run.id && item.role === "user");
+            if (question) question.outcome = outcome;
+            else if (status === "failed") this.#insert(notice(run.id, "error", outcome));
+            this.#explain();
+            const last = this.items.findLast((item) => item.runId === run.id && item.kind === "message");
+            if (last && status === "failed") last.isExplained = true;
+        } else if (status === "failed") {
+            this.#insert(notice(null, "error", outcome));
         }
         this.run = null;
         this.stopping = null;
@@ -251,6 +258,29 @@ export class Thread {
                 touch(item);
             }
         }
+    }
+
+    // Puts the notices of turns that did not end well where they belong: behind the last item of each.
+    #explain() {
+        const questions = new Map();
+        for (const item of this.items) {
+            if (item.role === "user" && item.runId) questions.set(item.runId, item);
+        }
+        const shown = this.items.filter((item) => item.kind !== "notice" || !questions.has(item.runId));
+        const last = new Map();
+        for (const item of shown) if (questions.has(item.runId)) last.set(item.runId, item);
+        this.items = shown.flatMap((item) => {
+            if (last.get(item.runId) !== item) return [item];
+            const { outcome, queued, status } = questions.get(item.runId);
+            if (!outcome || queued !== null || status === "cancelled") return [item];
+            if (outcome.status !== "cancelled") {
+                item.isExplained = true;
+                touch(item);
+                return [item, notice(item.runId, "error", outcome)];
+            }
+            // What was said until then says itself that it was stopped.
+            return item.status === "cancelled" ? [item] : [item, notice(item.runId, "quiet", { code: "stopped" })];
+        });
     }
 
     #closeItems(runId, status) {
@@ -280,13 +310,15 @@ function touch(item) {
     item.version++;
 }
 
-function message({ id, key = id, role, text, runId = null, queued = null, status = "complete" }) {
-    return { kind: "message", id, key, role, text, status, isOpen: false, runId, queued, version: 0 };
+function message({ id, key = id, role, text, runId = null, queued = null, status = "complete", createdAt = null }) {
+    return { kind: "message", id, key, role, text, status, isOpen: false, runId, queued, createdAt, version: 0 };
 }
 
-function notice(runId, tone, text) {
+/** `code` is one of a run's errors, or `stopped`; `message` the server's own words. */
+function notice(runId, tone, { status, code, message: words }) {
     const id = `notice-${runId}`;
-    return { kind: "notice", id, key: id, tone, text, runId, version: 0 };
+    const known = code ?? (status === "interrupted" ? "interrupted" : null);
+    return { kind: "notice", id, key: id, tone, code: known, message: words ?? null, runId, version: 0 };
 }
 
 /** AG-UI content is a string, or a list of parts of which only text can be shown here. */
@@ -308,22 +340,31 @@ function isFailure(result) {
 
 const STORED_STATUS = { cancelled: "cancelled", interrupted: "failed", failed: "failed" };
 
+/** How the run of a question ended, where that was not well. */
+function outcomeOf(run) {
+    if (run === null || typeof run !== "object") return null;
+    return ["failed", "interrupted", "cancelled"].includes(run.status) ? { status: run.status, code: run.code } : null;
+}
+
 /** A message of the HTTP API in the shape of a snapshot's. */
-function fromAPI({ id, role, content, status, tool_calls: calls = [], tool_call_id: toolCallId }) {
+function fromAPI(stored) {
+    const { id, role, content, status, run, run_id: runId, tool_call_id: toolCallId, created_at: createdAt } = stored;
+    // Calls come as a list, or in an object with one.
+    const calls = stored.tool_calls?.tools ?? stored.tool_calls ?? [];
     const toolCalls = calls.map((call) => ({
-        id: call.id, function: { name: call.tool, arguments: call.arguments },
+        id: call.id, function: { name: call.tool, arguments: call.arguments ?? JSON.stringify(call.parameters ?? {}) },
     }));
-    return { id, role, content, toolCalls, toolCallId, metadata: { parley: { status } } };
+    return { id, role, content, toolCalls, toolCallId, metadata: { parley: { status, run, runId, createdAt } } };
 }
 
 function itemsOf(messages, keys) {
     const items = [];
     const tools = new Map();
-    const toolItem = (id) => {
+    const toolItem = (id, runId) => {
         let item = tools.get(id);
         if (!item) {
             item = { kind: "tool", id, key: keys.get(id) ?? id, name: "tool", arguments: "", result: null };
-            Object.assign(item, { status: "done", runId: null, version: 0 });
+            Object.assign(item, { status: "done", runId, version: 0 });
             tools.set(id, item);
             items.push(item);
         }
@@ -331,19 +372,24 @@ function itemsOf(messages, keys) {
     };
     for (const each of messages) {
         const text = contentText(each.content);
+        const { status, createdAt = null, run, runId = run?.id ?? null } = each.metadata?.parley ?? {};
         if (each.role === "tool") {
-            const item = toolItem(each.toolCallId);
+            const item = toolItem(each.toolCallId, runId);
             item.result = text;
             item.status = each.error || isFailure(text) ? "failed" : "done";
             continue;
         }
         if (each.role !== "user" && each.role !== "assistant") continue;
         if (text !== "") {
-            const status = STORED_STATUS[each.metadata?.parley?.status];
-            items.push(message({ id: each.id, key: keys.get(each.id), role: each.role, text, status }));
+            const item = message({
+                id: each.id, key: keys.get(each.id), role: each.role, text, runId, createdAt,
+                status: STORED_STATUS[status],
+            });
+            if (each.role === "user") item.outcome = outcomeOf(run);
+            items.push(item);
         }
         for (const call of each.toolCalls ?? []) {
-            const item = toolItem(call.id);
+            const item = toolItem(call.id, runId);
             item.name = call.function?.name ?? item.name;
             item.arguments = call.function?.arguments ?? "";
         }

@@ -2,18 +2,11 @@
 
 import { h, icon, setAttribute, setText } from "./parley-dom.js";
 
-// name: [icon, while it runs, when it is done, when it failed]
-const TOOLS = {
-    add_task: ["plus", "Adding a task", "Added a task", "Couldn’t add the task"],
-    list_tasks: ["list", "Looking at your tasks", "Looked at your tasks", "Couldn’t read your tasks"],
-    get_task: ["search", "Looking up a task", "Looked up a task", "Couldn’t find the task"],
-    update_task: ["edit", "Changing a task", "Changed a task", "Couldn’t change the task"],
-    delete_task: ["trash", "Deleting a task", "Deleted a task", "Couldn’t delete the task"],
-    complete_task: ["check", "Completing a task", "Completed a task", "Couldn’t complete the task"],
+const ICONS = {
+    add_task: "plus", list_tasks: "list", get_task: "search", update_task: "edit", delete_task: "trash",
+    complete_task: "check", reopen_task: "undo",
 };
-const REOPEN = ["undo", "Reopening a task", "Reopened a task", "Couldn’t reopen the task"];
-
-const STATUS_TEXT = { running: "running", done: "done", failed: "failed", cancelled: "stopped" };
+const STATUS_TEXT = { running: "tool.running", done: "tool.done", failed: "tool.wrong", cancelled: "tool.cancelled" };
 const STATUS_ICON = { done: "check", failed: "alert", cancelled: "stop" };
 
 export class ToolCard {
@@ -25,8 +18,10 @@ export class ToolCard {
     #body = h("div", { class: "tool-body" });
     #isTouched = false;
     #hadResult = false;
+    #texts;
 
-    constructor() {
+    constructor(texts) {
+        this.#texts = texts;
         const summary = h("summary", { onclick: () => { this.#isTouched = true; } },
             this.#mark, h("span", { class: "tool-title" }, this.#label, this.#subject), this.#badge, icon("chevron"));
         this.element = h("details", { class: "tool", "data-testid": "tool-card" }, summary, this.#body);
@@ -35,17 +30,18 @@ export class ToolCard {
     update(item) {
         const input = parsed(item.arguments);
         const output = parsed(item.result);
-        const [symbol, running, done, failed] = wording(item.name, input);
+        const texts = this.#texts;
+        const tool = item.name === "complete_task" && input?.completed === false ? "reopen_task" : item.name;
         setAttribute(this.element, "data-tool", item.name);
         setAttribute(this.element, "data-status", item.status);
         setAttribute(this.element, "data-tool-call-id", item.id);
-        this.#mark.replaceChildren(icon(symbol));
-        setText(this.#label, { done, failed }[item.status] ?? running);
-        setText(this.#subject, subject(input, output));
+        this.#mark.replaceChildren(icon(Object.hasOwn(ICONS, tool) ? ICONS[tool] : "tool"));
+        setText(this.#label, wording(texts, tool, item.status));
+        setText(this.#subject, subject(texts, input, output));
         this.#badge.replaceChildren(
             item.status === "running" ? h("span", { class: "spinner" }) : icon(STATUS_ICON[item.status]),
-            h("span", { class: "visually-hidden" }, STATUS_TEXT[item.status]));
-        const sections = [resultView(item.result, output), argumentsView(item.arguments, input)];
+            h("span", { class: "visually-hidden" }, texts.get(STATUS_TEXT[item.status])));
+        const sections = [resultView(texts, item.result, output), argumentsView(texts, item.arguments, input)];
         this.#body.replaceChildren(...sections.filter(Boolean));
         this.#openOnce(item, output);
     }
@@ -58,65 +54,65 @@ export class ToolCard {
     }
 }
 
-function wording(name, input) {
-    if (name === "complete_task" && input?.completed === false) return REOPEN;
-    if (Object.hasOwn(TOOLS, name)) return TOOLS[name];
-    const words = name.replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[_\-.]+/g, " ").trim().toLowerCase();
-    const human = words ? words[0].toUpperCase() + words.slice(1) : "Tool";
-    return ["tool", human, human, `${human} failed`];
+function wording(texts, tool, status) {
+    const phase = status === "done" || status === "failed" ? status : "running";
+    if (texts.has(`${tool}.${phase}`)) return texts.get(`${tool}.${phase}`);
+    const words = tool.replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[_\-.]+/g, " ").trim().toLowerCase();
+    const human = words ? words[0].toUpperCase() + words.slice(1) : texts.get("tool");
+    return phase === "failed" ? texts.get("tool.failed", { tool: human }) : human;
 }
 
-function subject(input, output) {
+function subject(texts, input, output) {
     const tasks = tasksIn(output);
     if (tasks && !Array.isArray(output.tasks)) return tasks[0].title;
     if (tasks) {
         const total = output.total > tasks.length ? output.total : tasks.length;
-        return total === 1 ? "1 task" : `${total} tasks`;
+        return texts.get("tasks.count", { count: total });
     }
     if (typeof input?.title === "string") return input.title;
     return input?.task_id !== undefined ? `#${input.task_id}` : "";
 }
 
-function argumentsView(text, input) {
+function argumentsView(texts, text, input) {
     if (!text || text === "{}") return null;
     const isRecord = input !== null && typeof input === "object" && !Array.isArray(input);
-    if (!isRecord) return section("Arguments", h("pre", {}, text));
+    if (!isRecord) return section(texts.get("tool.arguments"), h("pre", {}, text));
     const rows = Object.entries(input).map(([name, value]) => h("div", {},
         h("dt", {}, name.replaceAll("_", " ")),
         h("dd", { dir: "auto" }, typeof value === "string" ? value : JSON.stringify(value))));
-    return rows.length > 0 ? section("Arguments", h("dl", {}, rows)) : null;
+    return rows.length > 0 ? section(texts.get("tool.arguments"), h("dl", {}, rows)) : null;
 }
 
-function resultView(text, output) {
+function resultView(texts, text, output) {
     if (text === null || text === "") return null;
     const failure = output?.error;
     if (failure) {
         const words = typeof failure === "string" ? failure : failure.message ?? JSON.stringify(failure);
-        return section("Result", h("p", { class: "tool-error", dir: "auto" }, words));
+        return section(texts.get("tool.result"), h("p", { class: "tool-error", dir: "auto" }, words));
     }
     const tasks = tasksIn(output);
-    if (tasks?.length === 0) return section("Result", h("p", { class: "faint" }, "No tasks."));
+    if (tasks?.length === 0) return section(texts.get("tool.result"), h("p", { class: "faint" }, texts.get("tasks.none")));
     if (tasks) {
-        const rest = output.total > tasks.length ? `and ${output.total - tasks.length} more` : null;
-        return section("Result", checklist(tasks), rest ? h("p", { class: "faint" }, rest) : null);
+        const rest = output.total > tasks.length ? texts.get("tasks.more", { count: output.total - tasks.length }) : null;
+        return section(texts.get("tool.result"), checklist(texts, tasks), rest ? h("p", { class: "faint" }, rest) : null);
     }
-    return section("Result", h("pre", {}, output === undefined ? text : JSON.stringify(output, null, 2)));
+    return section(texts.get("tool.result"), h("pre", {}, output === undefined ? text : JSON.stringify(output, null, 2)));
 }
 
 function section(title, ...content) {
     return h("section", {}, h("h4", {}, title), ...content);
 }
 
-function checklist(tasks) {
-    return h("ul", { class: "checklist" }, tasks.map(checklistItem));
+function checklist(texts, tasks) {
+    return h("ul", { class: "checklist" }, tasks.map((task) => checklistItem(texts, task)));
 }
 
-function checklistItem({ id, title, description, is_completed: isCompleted }) {
+function checklistItem(texts, { id, title, description, is_completed: isCompleted }) {
     return h("li", { "data-completed": String(isCompleted === true) },
         h("span", { class: "tick" }, isCompleted ? icon("check") : null),
         h("span", { class: "task-title", dir: "auto" },
             title,
-            h("span", { class: "visually-hidden" }, isCompleted ? " (done)" : " (open)"),
+            h("span", { class: "visually-hidden" }, ` ${texts.get(isCompleted ? "task.done" : "task.open")}`),
             description ? h("span", { class: "task-description", dir: "auto" }, description) : null),
         id === undefined ? null : h("span", { class: "task-id" }, `#${id}`));
 }

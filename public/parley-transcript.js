@@ -2,15 +2,16 @@
 
 import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
 import { sendErrorPolicy } from "./parley-protocol.js";
+import { errorText, runErrorText } from "./parley-texts.js";
 import { ToolCard } from "./parley-tool-card.js";
 
 const AT_BOTTOM_PX = 8;
 
 // What can be done about a message that the server refused, by what refused it.
 const FAILED_ACTIONS = {
-    retry: [["Try again", "retry"], ["Edit", "edit"]],
-    edit: [["Edit", "edit"]],
-    drop: [["Send in a new conversation", "moveOn"]],
+    retry: [["retry", "retry"], ["edit", "edit"]],
+    edit: [["edit", "edit"]],
+    drop: [["move-on", "moveOn"]],
 };
 
 /** `actions`: earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
@@ -24,17 +25,20 @@ export class Transcript {
     #isPinned = true;
     #below = null; // what is under the top of the screen, to be kept there while rows come in above
     #lastTop = 0;
+    #texts;
 
-    constructor(actions) {
+    constructor(actions, texts) {
         this.#actions = actions;
+        this.#texts = texts;
         this.#scroller = h("div", {
-            class: "scroller", role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0",
+            class: "scroller", role: "log", "aria-live": "off", tabindex: "0",
             onscroll: () => this.#scrolled(),
         }, this.#list);
+        texts.bind(this.#scroller, "messages", "aria-label");
         this.#toLatest = button({
-            class: "to-latest", hidden: true, "aria-label": "Go to the latest message",
-            onclick: () => this.scrollToEnd(),
+            class: "to-latest", hidden: true, onclick: () => this.scrollToEnd(),
         }, icon("down"));
+        texts.bind(this.#toLatest, "latest", "aria-label");
         this.element = h("div", { class: "transcript" }, this.#scroller, this.#toLatest);
         const observer = new ResizeObserver(() => this.#follow());
         observer.observe(this.#list);
@@ -71,6 +75,12 @@ export class Transcript {
             this.#below = null;
         }
         this.#follow();
+    }
+
+    /** The texts have changed: all is built anew with the next rendering. */
+    reset() {
+        for (const { element } of this.#rows.values()) element.remove();
+        this.#rows.clear();
     }
 
     scrollToEnd() {
@@ -110,40 +120,62 @@ export class Transcript {
         const kind = viewKind(row);
         switch (kind) {
         case "message": {
-            const view = new MessageView(this.#actions);
+            const view = new MessageView(this.#actions, this.#texts);
             return { kind, element: view.element, update: (each) => view.update(each) };
         }
         case "tool": {
-            const card = new ToolCard();
+            const card = new ToolCard(this.#texts);
             return { kind, element: card.element, update: (item) => card.update(item) };
         }
         case "notice":
-            return { kind, element: this.#notice(row), update() {} };
+            return { kind, ...this.#notice(row) };
         case "typing":
-            return { kind, element: typingIndicator(), update() {} };
+            return { kind, element: this.#typing(), update() {} };
         case "loading":
-            return { kind, element: skeleton(), update() {} };
+            return { kind, element: this.#skeleton(), update() {} };
         default: {
             const earlier = button({
                 class: "link", "data-testid": "earlier", onclick: () => this.#actions.earlier(),
-            }, "Show earlier messages");
+            });
             const update = ({ isLoading }) => {
                 earlier.disabled = isLoading;
-                setText(earlier, isLoading ? "Fetching earlier messages…" : "Show earlier messages");
+                setText(earlier, this.#texts.get(isLoading ? "earlier.loading" : "earlier"));
             };
             return { kind, element: h("p", { class: "earlier" }, earlier), update };
         }
         }
     }
 
-    #notice(item) {
-        const isError = item.tone === "error";
-        const again = isError && item.runId
-            ? link("Ask again", () => this.#actions.askAgain(item.runId))
+    #notice({ tone, runId, ...item }) {
+        const isError = tone === "error";
+        const again = isError && runId
+            ? link(this.#texts.get("ask-again"), () => this.#actions.askAgain(runId), "ask-again")
             : null;
-        return h("div", { class: `notice ${item.tone}`, "data-testid": "run-notice", "data-tone": item.tone },
-            isError ? icon("alert") : null, h("span", {}, item.text), again);
+        const element = h("div", { class: `notice ${tone}`, "data-testid": "run-notice", "data-tone": tone },
+            isError ? icon("alert") : null, h("span", { dir: "auto" }, noticeText(this.#texts, item)), again);
+        const update = ({ isAskedAgain }) => {
+            if (!again) return;
+            if (isAskedAgain && again.matches(":focus")) this.#scroller.focus();
+            again.hidden = isAskedAgain === true;
+        };
+        return { element, update };
     }
+
+    #typing() {
+        return h("div", { class: "typing", "data-testid": "typing" },
+            h("span", { class: "visually-hidden" }, this.#texts.get("working")),
+            h("i", {}), h("i", {}), h("i", {}));
+    }
+
+    #skeleton() {
+        return h("div", { class: "skeleton", "aria-label": this.#texts.get("loading"), role: "img" },
+            h("i", { class: "mine" }), h("i", {}), h("i", { class: "short" }), h("i", { class: "mine" }), h("i", {}));
+    }
+}
+
+/** What a notice says; also what is said of it. */
+export function noticeText(texts, { code, message }) {
+    return code === "stopped" ? texts.get("stopped.early") : runErrorText(texts, code, message);
 }
 
 function viewKind(row) {
@@ -158,9 +190,11 @@ class MessageView {
     #meta = h("div", { class: "meta" });
     #metaState = "";
     #actions;
+    #texts;
 
-    constructor(actions) {
+    constructor(actions, texts) {
         this.#actions = actions;
+        this.#texts = texts;
         this.#text.append(this.#node);
         this.element = h("article", { "data-testid": "message" }, this.#speaker, this.#text, this.#meta);
     }
@@ -173,17 +207,17 @@ class MessageView {
     #updateStored(item) {
         this.#show({ role: item.role, id: item.id, status: item.status, text: item.text, isOpen: item.isOpen });
         setAttribute(this.element, "data-queued", item.queued);
-        this.#caption(`${item.status} ${item.queued} ${item.role} ${item.runId}`, () => this.#storedCaption(item));
+        this.#caption(`${item.status} ${item.queued} ${item.role} ${item.isExplained}`, () => this.#storedCaption(item));
     }
 
     #updatePending({ entry, isOnline }) {
         const isFailed = entry.status === "failed";
         const status = isFailed ? "failed" : "pending";
         this.#show({ role: "user", id: "", status, text: entry.content, isOpen: false });
-        const state = isFailed ? `failed ${entry.errorText}` : `pending ${isOnline}`;
+        const state = isFailed ? `failed ${entry.errorCode} ${entry.errorMessage}` : `pending ${isOnline}`;
         this.#caption(state, () => isFailed
             ? this.#failedCaption(entry)
-            : [h("span", {}, isOnline ? "Sending…" : "Waiting for the connection")]);
+            : [h("span", {}, this.#texts.get(isOnline ? "sending" : "offline"))]);
     }
 
     #show({ role, id, status, text, isOpen }) {
@@ -192,7 +226,7 @@ class MessageView {
         setAttribute(this.element, "data-message-id", id);
         setAttribute(this.element, "data-status", status);
         setAttribute(this.element, "data-open", isOpen);
-        setText(this.#speaker, role === "user" ? "You:" : "Assistant:");
+        setText(this.#speaker, this.#texts.get(role === "user" ? "you" : "assistant"));
         const shown = this.#node.data;
         if (text.length > shown.length && text.startsWith(shown)) this.#node.appendData(text.slice(shown.length));
         else if (text !== shown) this.#node.data = text;
@@ -205,38 +239,30 @@ class MessageView {
     }
 
     #storedCaption(item) {
+        const texts = this.#texts;
         if (item.queued !== null) {
-            const place = item.queued > 1 ? `Waiting, number ${item.queued} in line` : "Waiting for its turn";
-            return [h("span", {}, place), link("Cancel", () => this.#actions.withdraw(item.runId))];
+            const place = item.queued > 1 ? texts.get("queued.at", { place: item.queued }) : texts.get("queued");
+            return [h("span", {}, place), link(texts.get("withdraw"), () => this.#actions.withdraw(item.runId))];
         }
-        if (item.status === "cancelled") return [h("span", {}, item.role === "user" ? "Cancelled" : "Stopped")];
-        // A run that failed before our eyes has a notice of its own, which says more.
-        if (item.status === "failed" && item.runId === null) {
-            return [h("span", { class: "bad" }, "This answer is not complete.")];
+        if (item.status === "cancelled") {
+            return [h("span", {}, texts.get(item.role === "user" ? "cancelled" : "stopped"))];
+        }
+        // Where the question's run says how it ended, a notice of its own does, and says more.
+        if (item.status === "failed" && !item.isExplained) {
+            return [h("span", { class: "bad" }, texts.get("incomplete"))];
         }
         return [];
     }
 
     #failedCaption(entry) {
-        const actions = [...FAILED_ACTIONS[sendErrorPolicy(entry.errorCode)] ?? [], ["Discard", "discard"]];
+        const actions = [...FAILED_ACTIONS[sendErrorPolicy(entry.errorCode)] ?? [], ["discard", "discard"]];
         return [
-            h("span", { class: "bad" }, entry.errorText),
-            ...actions.map(([label, name]) => link(label, () => this.#actions[name](entry.id))),
+            h("span", { class: "bad" }, errorText(this.#texts, entry.errorCode, entry.errorMessage)),
+            ...actions.map(([label, name]) => link(this.#texts.get(label), () => this.#actions[name](entry.id))),
         ];
     }
 }
 
-function link(label, onclick) {
-    return button({ class: "link", onclick }, label);
-}
-
-function typingIndicator() {
-    return h("div", { class: "typing", "data-testid": "typing" },
-        h("span", { class: "visually-hidden" }, "The assistant is working."),
-        h("i", {}), h("i", {}), h("i", {}));
-}
-
-function skeleton() {
-    return h("div", { class: "skeleton", "aria-label": "Loading the conversation", role: "img" },
-        h("i", { class: "mine" }), h("i", {}), h("i", { class: "short" }), h("i", { class: "mine" }), h("i", {}));
+function link(label, onclick, testId = null) {
+    return button({ class: "link", "data-testid": testId, onclick }, label);
 }

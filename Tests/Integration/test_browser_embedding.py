@@ -1,44 +1,14 @@
 """The widget in a page of another origin, the policy that the page lives under, and hostile contents, in a real browser."""
 
-import http.server
-import threading
-
 import pytest
 
 from kit.chat import ChatSocket
 from kit.gateway import Gateway
 from kit.page import browser
+from kit.site import Site
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> [x](javascript:alert(1))"
 ANSWER = "[data-testid=message][data-role=assistant][data-status=complete]"
-
-
-class Site:
-    """Another site: each of its pages is a text."""
-
-    def __init__(self):
-        self.pages = pages = {}
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                body = pages.get(self.path, "").encode()
-                # Of no content is also the icon that browsers ask for, sometimes late: it must be no error of a page.
-                self.send_response(200 if body else 204)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://localhost:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import os
 import shutil
 
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -58,6 +59,14 @@ class Page:
     def say(self, text):
         self.one("[data-testid=composer]").send_keys(text)
         self.one("[data-testid=send]").click()
+
+    def rename(self, thread):
+        """Opens the field for a conversation's title."""
+        place = self.one(f"[data-testid=conversation-item][data-thread-id='{thread}']")
+        ActionChains(self.driver).move_to_element(place).perform()
+        self.driver.execute_script("arguments[0].focus()", place)
+        row = self.driver.execute_script("return arguments[0].parentElement", place)
+        row.find_element("css selector", "[data-testid=conversation-edit]").click()
 
     def screenshot(self, name):
         folder = RESULTS / "screenshots"

@@ -1,0 +1,160 @@
+"""A turn that ends badly, in a real browser: what is shown, what is heard, and what can be done about it."""
+
+import pytest
+
+from kit.gateway import Gateway
+from kit.page import browser
+from kit.upstream import KEY, LLM, Fail, SlowFirstToken, says
+
+MESSAGE = "[data-testid=message]"
+ANSWER = f"{MESSAGE}[data-role=assistant]"
+NOTICE = "[data-testid=run-notice]"
+AGAIN = "[data-testid=ask-again]"
+FAILED = "The assistant answered with an error."
+
+
+@pytest.fixture(scope="module")
+def llm():
+    llm = LLM()
+    yield llm
+    llm.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(database, llm):
+    gateway = Gateway(database, name="test_browser_failures", dev=True, AGENT="chat-completions",
+                      AGENT_BASE_URL=llm.url, AGENT_API_KEY=KEY, AGENT_MODEL="gpt-test", AGENT_MAX_RETRIES=0)
+    yield gateway
+    gateway.remove()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as page:
+        yield page
+
+
+_LISTEN = """
+window.heard = [];
+const found = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+        if (element.matches(".visually-hidden[aria-live=polite]")) return element;
+        const inner = element.shadowRoot && found(element.shadowRoot);
+        if (inner) return inner;
+    }
+    return null;
+};
+new MutationObserver((records) => {
+    for (const { addedNodes, type, target } of records) {
+        if (type === "characterData") window.heard.push(target.data);
+        else for (const node of addedNodes) window.heard.push(node.textContent);
+    }
+}).observe(found(document), { childList: true, characterData: true, subtree: true });
+"""
+
+
+@pytest.fixture
+def page(chromium, gateway, user, llm):
+    llm.reset()
+    chromium.driver.get(gateway.url)
+    chromium.driver.execute_script("localStorage.clear(); sessionStorage.clear()")
+    chromium.driver.get(gateway.url)
+    chromium.sign_in(user)
+    chromium.driver.execute_script(_LISTEN)
+    return chromium
+
+
+def heard(page):
+    return page.driver.execute_script("return window.heard")
+
+
+def shown(page, selector):
+    return [element for element in page.all(selector) if element.is_displayed()]
+
+
+def noticed(page, count):
+    page.until(lambda: len(page.all(NOTICE)) == count, f"not {count} notices")
+
+
+def questions(database, user):
+    return database.value("select count(*) from messages where user_id = %s and role = 'user'", user)
+
+
+_TWICE = "const [button] = arguments; button.click(); button.click(); return button.matches(':focus')"
+
+
+def test_ask_again_asks_once(page, llm, database, user):
+    llm.script(Fail(status=500), Fail(status=500), says("There you are."))
+    page.say("fail now")
+    noticed(page, 1)
+    page.driver.execute_script(_TWICE, page.one(AGAIN))
+    noticed(page, 2)
+    assert questions(database, user) == 2
+    # The first can't be asked again any more, the second can.
+    assert len(shown(page, AGAIN)) == 1
+    page.driver.execute_script("arguments[0].click()", page.all(AGAIN)[0])
+    page.driver.execute_script(_TWICE, shown(page, AGAIN)[0])
+    page.until(lambda: page.texts("assistant") == ["There you are."], "no answer")
+    assert questions(database, user) == 3 and page.texts("user") == ["fail now"] * 3
+    assert shown(page, AGAIN) == []
+    page.screenshot("asked-again")
+
+
+def test_ask_again_from_two_tabs(page, gateway, llm, database, user):
+    llm.script(Fail(status=500), says("Once."), says("Twice."))
+    page.say("fail now")
+    noticed(page, 1)
+    first = page.driver.current_window_handle
+    # The second tab has seen it happen, too, and is cut off when the first asks again.
+    page.driver.execute_script("window.open(location.href)")
+    second = next(handle for handle in page.driver.window_handles if handle != first)
+    try:
+        page.driver.switch_to.window(second)
+        page.online()
+        page.until(lambda: page.texts("user") == ["fail now"], "no history in the second tab")
+        page.driver.switch_to.window(first)
+        page.one(AGAIN).click()
+        page.until(lambda: page.texts("assistant") == ["Once."], "no answer")
+        page.driver.switch_to.window(second)
+        page.until(lambda: page.texts("assistant") == ["Once."], "the second tab does not follow")
+        assert shown(page, AGAIN) == []
+    finally:
+        page.driver.switch_to.window(second)
+        page.driver.close()
+        page.driver.switch_to.window(first)
+    assert questions(database, user) == 2
+
+
+def test_failure_is_heard_once(page, llm):
+    llm.script(Fail(status=500))
+    page.say("fail please")
+    noticed(page, 1)
+    page.until(lambda: heard(page) == [FAILED], f"heard {heard(page)}")
+    assert page.one(NOTICE).text.startswith(FAILED)
+
+
+def test_equal_answers_are_each_heard(page, llm):
+    llm.script(says("Done."), says("Done."))
+    for count in (1, 2):
+        page.say("do it")
+        page.until(lambda: len(page.all(f"{ANSWER}[data-status=complete]")) == count, "no answer")
+        page.until(lambda: heard(page) == ["Done."] * count, f"heard {heard(page)}")
+
+
+def test_a_stop_is_heard(page, llm):
+    llm.pace(100)
+    llm.script(says("one two three four five six seven eight nine ten " * 5))
+    page.say("count")
+    page.until(lambda: "two" in "".join(page.texts("assistant")), "it does not stream")
+    page.one("[data-testid=stop]").click()
+    page.one(f"{ANSWER}[data-status=cancelled]")
+    page.until(lambda: heard(page) == ["Stopped."], f"heard {heard(page)}")
+
+
+def test_a_stop_before_the_first_token_is_heard(page, llm):
+    llm.script(SlowFirstToken(30))
+    page.say("think")
+    llm.asked()
+    page.one("[data-testid=stop]").click()
+    noticed(page, 1)
+    page.until(lambda: heard(page) == ["Stopped before there was an answer."], f"heard {heard(page)}")
