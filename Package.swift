@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Strings", swiftSettings: settings),
+        .target(name: "JSON", dependencies: ["Strings"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "HTTP",
@@ -50,18 +51,19 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "Chat", dependencies: ["Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
+            name: "Chat", dependencies: ["JSON", "Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings),
         .target(
             name: "Agents",
             dependencies: [
-                "Chat", "EventLoop", "HTTP", "Strings", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Chat", "EventLoop", "HTTP", "JSON", "Strings",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
         .target(
             name: "Store",
             dependencies: [
-                "Chat", "EventLoop", "Postgres", "Strings", "COpenSSL",
+                "Chat", "EventLoop", "JSON", "Postgres", "Strings", "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -69,7 +71,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store", "Strings", "COpenSSL",
+                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store", "JSON", "Strings",
+                "COpenSSL",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -81,7 +84,7 @@ let package = Package(
         .executableTarget(
             name: "parley",
             dependencies: [
-                "Chat", "EventLoop", "Gateway", "Postgres", "Store", "WebSocket",
+                "Chat", "EventLoop", "Gateway", "JSON", "Postgres", "Store", "WebSocket",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -91,6 +94,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(name: "StringsTests", dependencies: ["Strings"], swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
         .testTarget(
@@ -104,20 +108,20 @@ let package = Package(
             path: "Fuzz/Targets", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
-        .testTarget(name: "ChatTests", dependencies: ["Chat", "Strings"], swiftSettings: settings),
+        .testTarget(name: "ChatTests", dependencies: ["Chat", "JSON", "Strings"], swiftSettings: settings),
         .testTarget(
-            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP", "Strings"],
+            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP", "JSON", "Strings"],
             swiftSettings: settings),
         .testTarget(
             name: "StoreTests",
             dependencies: [
-                "Store", "Chat", "EventLoop", "Postgres", .product(name: "Logging", package: "swift-log"),
+                "Store", "Chat", "EventLoop", "JSON", "Postgres", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .testTarget(name: "LoadTests", dependencies: ["parley"], swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Chat", "Strings",
+                "Gateway", "Chat", "JSON", "Strings",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "JWTKit", package: "jwt-kit"),

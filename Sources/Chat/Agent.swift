@@ -1,3 +1,5 @@
+package import JSON
+
 /// An assistant. One instance serves a whole shard; all calls come and go on the shard's loop.
 package protocol Agent: AnyObject {
     /// How many stored messages of the conversation it wants to see beside the new one; 0: none are read.

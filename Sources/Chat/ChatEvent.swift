@@ -1,3 +1,5 @@
+import JSON
+
 /// The AG-UI 1.0 events that a run produces, without their cursors. Text deltas are not here: the run log keeps the
 /// text itself (see `RunLog`).
 package enum ChatEvent: Sendable, Equatable {

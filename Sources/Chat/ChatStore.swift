@@ -1,3 +1,5 @@
+package import JSON
+
 /// What the sessions of a shard need of the database. Calls and completions are on the shard's loop; a completion
 /// comes exactly once, never before the call has returned.
 ///

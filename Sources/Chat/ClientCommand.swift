@@ -1,3 +1,5 @@
+import JSON
+
 /// What a client may ask for over a socket (Protocol.md section 2), checked field by field.
 package enum ClientCommand: Sendable, Equatable {
     case send(id: String?, threadID: ThreadReference?, content: String, policy: QueuePolicy)

@@ -1,3 +1,5 @@
+import JSON
+
 /// A run with its assistant at work: carries out what the run's machine decides.
 ///
 /// It is what the assistant speaks to; each call goes to the machine, and what that adds to the log is published to

@@ -1,3 +1,5 @@
+import JSON
+
 /// The frames of ours that a server sends (Protocol.md section 2), as JSON text.
 package enum ServerFrame {
     package struct UnfinishedRun {

@@ -1,3 +1,5 @@
+package import JSON
+
 /// The six tools of Data-model.md. The raw value is the name on the wire.
 package enum ToolName: String, Sendable, CaseIterable {
     case addTask = "add_task"

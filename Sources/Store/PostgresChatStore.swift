@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 import EventLoop
 package import Logging

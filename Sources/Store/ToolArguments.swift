@@ -1,4 +1,5 @@
-package import Chat
+package import JSON
+import Chat
 
 /// The arguments of a tool call, checked: what an assistant wrote may be anything.
 package struct ToolArguments: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import JSON
 import Gateway
 import Chat
 import HTTP

@@ -1,4 +1,4 @@
-import Chat
+import JSON
 import CoreMetrics
 import Gateway
 import Logging

@@ -1,5 +1,5 @@
+import JSON
 import Gateway
-import Chat
 import Testing
 
 @Suite("Routes and their description")

@@ -1,4 +1,4 @@
-import Chat
+import JSON
 import Logging
 import Postgres
 import Store

@@ -1,3 +1,4 @@
+import JSON
 import Chat
 import Postgres
 import Store

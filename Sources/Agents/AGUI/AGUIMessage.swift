@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// A message as it goes to an AG-UI upstream and comes in its snapshots.

@@ -1,4 +1,5 @@
-package import Chat
+import Chat
+package import JSON
 
 /// A `RunAgentInput` of AG-UI 1.0: what an upstream is told for one run. A turn may take several, each with the
 /// messages and results of those before it.

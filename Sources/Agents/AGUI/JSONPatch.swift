@@ -1,4 +1,4 @@
-package import Chat
+package import JSON
 
 /// JSON Patch (RFC 6902), as far as an upstream's state needs it.
 package enum JSONPatch {

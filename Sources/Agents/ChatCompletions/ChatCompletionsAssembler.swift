@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// Puts one streamed reply of a chat completions server together: the data of its server-sent events comes in, what

@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// The request bodies of one turn: the conversation as the chat completions API takes it, growing with every step.

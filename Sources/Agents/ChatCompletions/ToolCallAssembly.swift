@@ -1,4 +1,4 @@
-package import Chat
+package import JSON
 import Strings
 
 /// Puts the tool calls of one reply together from their deltas, by index and by id, since servers differ:

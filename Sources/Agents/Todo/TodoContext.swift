@@ -1,3 +1,4 @@
+import JSON
 import Chat
 
 /// What a turn knows of the conversation before it: what the person sees.

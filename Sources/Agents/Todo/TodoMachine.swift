@@ -1,3 +1,4 @@
+package import JSON
 package import Chat
 
 /// One turn of the to-do assistant as a pure state machine: tool results in, tool calls and the answer out.

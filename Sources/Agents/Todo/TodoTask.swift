@@ -1,4 +1,4 @@
-import Chat
+import JSON
 
 /// A task as a tool result shows it.
 struct TodoTask: Sendable, Equatable {

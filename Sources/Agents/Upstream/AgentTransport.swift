@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// Where an assistant of another program is reached: opens one stream for one request body. On the shard's loop.

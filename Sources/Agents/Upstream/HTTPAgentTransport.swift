@@ -1,3 +1,4 @@
+import JSON
 import Chat
 package import HTTP
 import HTTPTypes

@@ -1,3 +1,4 @@
+package import JSON
 package import Chat
 
 /// The six tools of Data-model.md as a model is told of them. Whose tasks they work on is never a parameter.

@@ -1,3 +1,4 @@
+import JSON
 import Chat
 
 /// What a turn has in common whatever its upstream speaks: the run it shows, the stream it reads, and how both end.

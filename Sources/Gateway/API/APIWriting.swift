@@ -1,3 +1,4 @@
+import JSON
 import Chat
 
 /// The API's JSON, written straight into the bytes that are sent.

@@ -1,4 +1,5 @@
-package import Chat
+package import JSON
+import Chat
 import HTTP
 import HTTPTypes
 package import Store

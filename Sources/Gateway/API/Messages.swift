@@ -1,3 +1,4 @@
+package import JSON
 package import Chat
 import HTTP
 import HTTPTypes

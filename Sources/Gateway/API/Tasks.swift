@@ -1,4 +1,5 @@
-package import Chat
+package import JSON
+import Chat
 import EventLoop
 import HTTP
 import HTTPTypes

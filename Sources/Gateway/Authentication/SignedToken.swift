@@ -1,4 +1,4 @@
-package import Chat
+package import JSON
 import Strings
 
 /// A token taken apart, not believed yet: the compact form of a JWS (RFC 7515 section 7.1), read strictly.

@@ -1,4 +1,4 @@
-import Chat
+import JSON
 import JWTKit
 import Strings
 

@@ -1,4 +1,4 @@
-package import Chat
+package import JSON
 
 /// What is written into the audit trail.
 package enum AuditAction: String, Sendable, CaseIterable {

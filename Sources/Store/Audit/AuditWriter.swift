@@ -1,4 +1,5 @@
-package import Chat
+package import JSON
+import Chat
 import EventLoop
 package import Logging
 package import Postgres

@@ -1,3 +1,5 @@
+import JSON
+
 extension Schema1 {
     /// Data-model.md, "Tables": users, conversations, tasks, audit and the archive. Lengths are code points.
     static let tables = """

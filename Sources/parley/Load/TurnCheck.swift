@@ -1,4 +1,4 @@
-import Chat
+import JSON
 import Glibc
 
 /// Follows one conversation on one socket and says what the server may not do (Protocol.md sections 3 and 4): an event

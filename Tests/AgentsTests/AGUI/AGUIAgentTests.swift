@@ -1,3 +1,4 @@
+import JSON
 import Agents
 import Chat
 import Testing

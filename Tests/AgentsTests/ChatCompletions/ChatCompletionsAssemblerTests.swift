@@ -1,5 +1,6 @@
-import Agents
+import JSON
 import Chat
+import Agents
 import HTTP
 import Testing
 

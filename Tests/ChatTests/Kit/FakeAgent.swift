@@ -1,3 +1,4 @@
+import JSON
 import Chat
 
 /// An assistant that does what the test says, step by step.

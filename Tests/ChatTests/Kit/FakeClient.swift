@@ -1,3 +1,4 @@
+import JSON
 import Chat
 
 /// A socket that notes every frame, and follows the events as a client would.

@@ -1,4 +1,5 @@
 import Chat
+import JSON
 import Testing
 
 @Suite("Slow sockets and coalescing")

@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// A run's events with the thread and run ids that an AG-UI client gave.

@@ -1,3 +1,4 @@
+import JSON
 import Chat
 import HTTP
 import HTTPTypes

@@ -1,4 +1,5 @@
-package import Chat
+package import JSON
+import Chat
 import HTTP
 
 /// What `/openapi.json` says of a route, beyond what follows from its method, path and access.

@@ -1,4 +1,4 @@
-package import Chat
+package import JSON
 import HTTP
 import HTTPTypes
 

@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// Picks the events of one run out of those of its conversation, by the bytes in which the gateway writes them.

@@ -1,3 +1,4 @@
+import JSON
 package import Chat
 
 /// A turn that was asked for over HTTP.

@@ -1,7 +1,7 @@
 /// JSON text is written straight into bytes that are going to be sent: no tree on the way, no reader to ask.
 extension [UInt8] {
     /// Appends text that needs no escaping: names and punctuation of ours.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func append(_ literal: StaticString) {
         append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
@@ -38,6 +38,7 @@ extension [UInt8] {
         }
     }
 
+    @inlinable
     package mutating func append(decimal value: some FixedWidthInteger) {
         if value < 0 {
             append(contentsOf: String(value).utf8)

@@ -1,4 +1,4 @@
-import Chat
+import JSON
 import Testing
 
 @Suite("JSON parser")
