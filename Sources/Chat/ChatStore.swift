@@ -17,6 +17,9 @@ package protocol ChatStore: AnyObject {
     /// begin: one group commit with others.
     func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void)
 
+    /// Lets a committed turn begin that waits behind a run of another gateway.
+    func begin(userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void)
+
     /// Text of a streaming run, so that a crash loses little of it. Batched; the last one of a run counts.
     func checkpoint(_ checkpoint: RunCheckpoint)
 
@@ -50,6 +53,9 @@ package enum StoreError: Error, Sendable, Equatable {
     case unknown
     /// The database refused the row for a reason nobody foresaw; logged with the cause.
     case rejected
+    /// The run, or all that this process has, is another gateway's by now: nothing was stored, and nothing of it may be
+    /// told any more.
+    case fenced
 }
 
 package struct UserRecord: Sendable, Equatable {
@@ -156,14 +162,24 @@ package struct SentTurn: Sendable, Equatable {
 }
 
 package enum Acceptance: Sendable, Equatable {
-    /// Committed. The conversation as it is now; `position` of the message in it.
-    case accepted(Conversation, position: Int)
+    /// Committed. The conversation as it is now; `position` of the message in it; whether the run is the conversation's
+    /// active one, which it is not as long as another gateway has that.
+    case accepted(Conversation, position: Int, isRunning: Bool)
     /// This user has used the client id before; the ids of that time, and whether that run has ended since.
     case duplicate(threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool)
     /// No such conversation of this user, or it is deleted.
     case threadNotFound
     /// It holds `MAX_MESSAGES_PER_CONVERSATION` messages.
     case conversationFull
+}
+
+/// Whether a committed turn may run now.
+package enum Beginning: Sendable, Equatable {
+    case begun
+    /// Another run of its conversation is active.
+    case waits
+    /// It has ended, or is another gateway's, or was deleted with its conversation.
+    case gone
 }
 
 package enum RunStatus: String, Sendable {

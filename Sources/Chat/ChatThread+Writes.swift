@@ -30,8 +30,12 @@ extension ChatThread {
     func goOn() {
         writeNext()
         if active == nil, isSettled, let first = turns.first, first.isCommitted {
-            remove(first)
-            begin(first)
+            if first.needsPlace {
+                askForPlace(of: first)
+            } else {
+                remove(first)
+                begin(first)
+            }
         }
         if isStopping, !hasWork, withdrawing.isEmpty {
             isStopping = false
@@ -58,7 +62,10 @@ extension ChatThread {
     /// while): sent again, the message is answered by what became of it.
     private func offer(_ newTurn: NewTurn, of turn: Turn) {
         environment.store.accept(newTurn) { [self] result in
-            if case .failure(let error) = result, error == .unknown || turn.isInDoubt, error != .rejected {
+            guard !isAbandoned else { return session.settled(turn) }
+            if case .failure(let error) = result, error == .unknown || turn.isInDoubt, error != .rejected,
+                error != .fenced
+            {
                 turn.isInDoubt = true
                 tell(turn, Self.notStored(retryAfter: 2))
                 retry { self.offer(newTurn, of: turn) }
@@ -66,8 +73,10 @@ extension ChatThread {
             }
             session.settled(turn)
             switch result {
-            case .success(.accepted(let conversation, _)):
-                accepted(turn, conversation, isNew: newTurn.isNewThread, startsNow: newTurn.startsNow)
+            case .success(.accepted(let conversation, _, let isRunning)):
+                turn.needsPlace = newTurn.startsNow && !isRunning
+                accepted(
+                    turn, conversation, isNew: newTurn.isNewThread, startsNow: newTurn.startsNow && isRunning)
             case .success(.duplicate(let threadID, let messageID, let runID, let runEnded)):
                 remove(turn)
                 session.duplicate(
@@ -78,6 +87,8 @@ extension ChatThread {
                 refuse(turn, ClientError(.conversationFull, "This conversation is full. Please start a new one."))
             case .failure(.unavailable(let seconds)):
                 refuse(turn, Self.notStored(retryAfter: seconds))
+            case .failure(.fenced):
+                refuse(turn, Self.notStored(retryAfter: 1))
             case .failure:
                 environment.report("thread \(id): the database refused a message")
                 refuse(turn, ClientError(.internal, "The message could not be stored."))
@@ -94,7 +105,9 @@ extension ChatThread {
         if let received = turn.receivedAt {
             environment.chatMetrics.acknowledged(after: environment.nowNanoseconds &- received)
         }
-        let position = startsNow ? nil : (turns.firstIndex { $0 === turn } ?? 0) + (active == nil ? 0 : 1)
+        // One that waits for another gateway's run has that before it.
+        let before = active == nil && turns.first?.needsPlace != true ? 0 : 1
+        let position = startsNow ? nil : (turns.firstIndex { $0 === turn } ?? 0) + before
         for (index, answer) in turn.answers.enumerated() {
             answer.send(
                 ServerFrame.ack(
@@ -147,10 +160,15 @@ extension ChatThread {
     /// Offered again it is the same ending to the letter, since the one before may have been stored after all.
     private func offer(_ ending: RunEnding, of run: Run, next: Turn?) {
         environment.store.end(ending) { [self] result in
+            guard !isAbandoned else { return }
             switch result {
             case .success(let outcome):
                 if case .stored(let updatedAt) = outcome { conversation?.updatedAt = updatedAt }
                 recent?.append(contentsOf: ending.messages)
+            case .failure(.fenced):
+                abandon(run)
+                written()
+                return
             case .failure(.rejected):
                 // It will be refused again, and a run without end is worse than a reply that is not stored.
                 environment.report("run \(run.id): the database refused its end")
@@ -200,8 +218,9 @@ extension ChatThread {
 
     private func offer(_ ending: RunEnding, ofWithdrawn turn: Turn) {
         environment.store.end(ending) { [self] result in
+            guard !isAbandoned else { return }
             switch result {
-            case .success: break
+            case .success, .failure(.fenced): break
             case .failure(.rejected):
                 environment.report("run \(turn.runID): the database refused its withdrawal")
             case .failure:
@@ -220,7 +239,9 @@ extension ChatThread {
     /// kept waiting for that: the messages behind it, of which nothing is stored yet, are refused.
     private func retry(_ action: @escaping () -> Void) {
         retryDelay = min(max(retryDelay * 2, 100), 2_000)
-        _ = environment.schedule(after: retryDelay, action)
+        _ = environment.schedule(after: retryDelay) { [self] in
+            if !isAbandoned { action() }
+        }
         refuseWaiting()
     }
 

@@ -45,6 +45,8 @@ final class ChatThread {
     var withdrawing: [Turn] = []
     /// The gateway goes down, and nothing begins any more: with this what runs has ended.
     var interruption: RunFailure?
+    /// This process was taken for dead, and all that it has is another gateway's.
+    private(set) var isAbandoned = false
     /// The conversation is about to be deleted: turns end as soon as they are stored.
     var isStopping = false
     var whenStopped: [() -> Void] = []
@@ -147,15 +149,15 @@ final class ChatThread {
     }
 
     /// Takes over a committed turn whose run nobody has: its acceptance was stored, but the answer got lost.
-    func adopt(_ turn: Turn) {
+    ///
+    /// - Parameter isRunning: it is the conversation's active one in the database.
+    func adopt(_ turn: Turn, isRunning: Bool = true) {
         guard interruption == nil else { return }
         turn.isCommitted = true
+        turn.needsPlace = !isRunning
         // It was stored before those that are not yet.
         turns.insert(turn, at: turns.firstIndex { !$0.isCommitted } ?? turns.count)
-        if active == nil, turns.first === turn, isSettled, writes.isEmpty {
-            remove(turn)
-            begin(turn)
-        }
+        if active == nil, turns.first === turn, isSettled, writes.isEmpty { goOn() }
     }
 
     /// Cancels the running turn, or the one that `runID` names.
@@ -183,6 +185,67 @@ final class ChatThread {
     }
 
     static let tooManyRequests = ClientError(.rateLimited, "Too many requests wait for the same answer.", retryAfter: 1)
+
+    // MARK: Other gateways
+
+    /// A run that another gateway has taken over: it ends here without an end of its own, and whoever is subscribed is
+    /// shown what is stored.
+    func abandon(_ run: Run) {
+        guard active === run else { return }
+        run.abandon()
+        active = nil
+        envelope = nil
+        changes += 1
+        forgetHistory()
+        // Whose place those have that wait behind it, the database knows.
+        for turn in turns where turn.isCommitted { turn.needsPlace = true }
+        session.refresh(threadID: id)
+        if !isWriting { goOn() }
+    }
+
+    /// All of it is another gateway's: nothing is written, asked, begun or said here any more.
+    func abandon() {
+        isAbandoned = true
+        active?.abandon()
+        active = nil
+        turns.removeAll()
+        writes.removeAll()
+        withdrawing.removeAll()
+        subscriptions.removeAll()
+        readers.removeAll()
+        watched.removeAll()
+        logs.removeAll()
+        for timer in [coalescingTimer, logTimer].compactMap({ $0 }) { environment.cancel(timer: timer) }
+        coalescingTimer = nil
+        logTimer = nil
+        let told = whenStopped
+        whenStopped = []
+        for stopped in told { stopped() }
+    }
+
+    /// Asks until the run of another gateway that holds this one up has ended.
+    func askForPlace(of turn: Turn) {
+        guard !turn.asksForPlace else { return }
+        turn.asksForPlace = true
+        environment.store.begin(userID: session.userID, runID: turn.runID) { [self] result in
+            guard !isAbandoned, turns.contains(where: { $0 === turn }) else { return }
+            switch result {
+            case .success(.begun):
+                turn.needsPlace = false
+            case .success(.gone), .failure(.fenced):
+                remove(turn)
+                session.refresh(threadID: id)
+            case .success(.waits), .failure:
+                _ = environment.schedule(after: Session.lookInterval) { [self] in
+                    turn.asksForPlace = false
+                    if !isAbandoned { goOn() }
+                }
+                return
+            }
+            turn.asksForPlace = false
+            goOn()
+        }
+    }
 
     /// Forgets a client that has gone: nothing that is under way subscribes it again.
     func forget(_ client: any SessionClient) {
@@ -268,7 +331,7 @@ final class ChatThread {
 
     private func readHistory(for run: Run, wanted: Int) {
         environment.store.newestMessages(userID: session.userID, threadID: id, limit: wanted + 10) { [self] result in
-            guard active === run else { return }
+            guard active === run, !isAbandoned else { return }
             switch result {
             case .success(let page):
                 let others = Set(turns.map(\.message.id) + [run.turn.message.id])

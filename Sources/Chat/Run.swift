@@ -59,6 +59,15 @@ final class Run: AgentRun {
         settle(canEnd)
     }
 
+    /// It is another gateway's: the assistant is stopped, and nothing of it is stored or said any more.
+    func abandon() {
+        machine.abandon()
+        silence()
+        if let timer = checkpointTimer { environment.cancel(timer: timer) }
+        checkpointTimer = nil
+        thread = nil
+    }
+
     // MARK: AgentRun
 
     func text(_ delta: String) {
@@ -133,6 +142,8 @@ final class Run: AgentRun {
                 thread?.publish()
                 thread?.trimLog()
                 if machine.isRunning { completion(outcome) } else { settle(canEnd) }
+            case .failure(.fenced):
+                thread?.abandon(self)
             case .failure(let error):
                 let isUncertain = error == .unknown || attempt > 1
                 if isUncertain, attempt < Self.attempts {

@@ -105,6 +105,11 @@ package struct RunMachine: Sendable {
         }
     }
 
+    /// It is another gateway's by now: it has no end of its own, and nothing more is taken or said.
+    package mutating func abandon() {
+        state = .ended(.interrupted)
+    }
+
     /// Everything in the log has been handed out: it may let go of what is over its bound.
     package mutating func trimLog() {
         log.trim()

@@ -106,5 +106,5 @@ extension Session {
     }
 
     /// Milliseconds between two looks at a run that is not here.
-    private static let lookInterval: UInt64 = 1_000
+    static let lookInterval: UInt64 = 1_000
 }

@@ -18,6 +18,7 @@ package final class Session {
     /// Sends whose message is on its way to the database, by the client's id.
     private var pending: [ExactString: Turn] = [:]
     private(set) var isDraining = false
+    private var isAbandoned = false
     private var scratch: [UInt8] = []
     /// Called when nothing is left that needs the session.
     package var becameIdle: (() -> Void)?
@@ -116,6 +117,7 @@ package final class Session {
     func accept(
         _ content: String, to reference: ThreadReference?, policy: ClientCommand.QueuePolicy, answer: Answer
     ) throws(ClientError) -> Identifier {
+        guard environment.holdsLease else { throw ChatThread.notStored(retryAfter: 1) }
         if isDraining {
             throw ClientError(.unavailable, "The server is about to restart. Please send again.", retryAfter: 2)
         }
@@ -212,13 +214,15 @@ package final class Session {
     }
 
     /// Takes over a run that a dead process left and that may run again: its message is stored, nothing of it was seen.
-    package func adopt(threadID: Identifier, message: Message, runID: Identifier) {
+    ///
+    /// - Parameter isRunning: it is the conversation's active run; else it waits for that, which another gateway has.
+    package func adopt(threadID: Identifier, message: Message, runID: Identifier, isRunning: Bool) {
         guard let thread = try? open(threadID), !thread.holds(runID) else { return }
         thread.isKnown = true
         thread.adopt(
             Turn(
                 threadID: threadID, message: message, runID: runID, clientID: nil,
-                answer: Answer(client: nil, id: nil)))
+                answer: Answer(client: nil, id: nil)), isRunning: isRunning)
     }
 
     /// A run that a dead process left in this conversation was closed in the database: whoever is subscribed is shown
@@ -335,6 +339,21 @@ package final class Session {
         for thread in threads.values { thread.interrupt(failure) }
     }
 
+    /// This process was taken for dead: another gateway has what is under way here, and its end.
+    package func abandon() {
+        for thread in threads.values { thread.abandon() }
+        isAbandoned = true
+        threads.removeAll()
+        pending.removeAll()
+        unaddressed.removeAll()
+        clients.removeAll()
+    }
+
+    /// The process may hand out events again: what was held back follows.
+    package func goOn() {
+        for thread in threads.values { thread.publish() }
+    }
+
     // MARK: For the threads
 
     func thread(_ id: Identifier) -> ChatThread? { threads[id] }
@@ -379,6 +398,7 @@ package final class Session {
 
     func open(_ id: Identifier, isNew: Bool = false) throws(ClientError) -> ChatThread {
         if let thread = threads[id] { return thread }
+        guard !isAbandoned else { throw ChatThread.notStored(retryAfter: 1) }
         guard threads.count < environment.limits.threadsPerSession else {
             throw ClientError(.rateLimited, "Too many conversations are in use at once.", retryAfter: 60)
         }

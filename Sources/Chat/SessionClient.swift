@@ -19,7 +19,10 @@ extension SessionClient {
 
 /// What the sessions of a shard have in common: time, ids, the store, the assistant.
 package protocol SessionEnvironment: AnyObject {
-    /// Ends with the process; the first part of every cursor.
+    /// Whether this process may hand out events and take turns. Not while it can't say that it lives: another gateway may
+    /// then have taken over what it has. Looked at for each token.
+    var holdsLease: Bool { get }
+    /// Ends with the process, or when it was fenced; the first part of every cursor.
     var epoch: String { get }
     var limits: ChatLimits { get }
     var store: any ChatStore { get }

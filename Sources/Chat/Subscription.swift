@@ -129,11 +129,13 @@ extension ChatThread {
         return logs.first { position >= $0.log.start && position < $0.log.end }?.log.drops ?? 0
     }
 
-    /// Hands what was added to the log to all sockets that keep up; each event is encoded once.
+    /// Hands what was added to the log to all sockets that keep up; each event is encoded once. Without the lease
+    /// nothing: `Session.goOn` makes up for it.
     ///
     /// A client may come back into the session, or leave it, from within a frame that it is given. What that adds is
     /// handed out by the round that is under way, and whoever got out of step with the rounds is caught up.
     func publish() {
+        guard environment.holdsLease else { return }
         if let timer = coalescingTimer {
             environment.cancel(timer: timer)
             coalescingTimer = nil
@@ -172,7 +174,7 @@ extension ChatThread {
     ///
     /// - Returns: `false` when there is more to hand out than one short delta, or a round is under way.
     private func publishDelta(of run: Run) -> Bool {
-        guard !isPublishing, coalescingTimer == nil else { return false }
+        guard !isPublishing, coalescingTimer == nil, environment.holdsLease else { return false }
         let from = published
         let reached = run.machine.log.end
         guard !subscriptions.isEmpty else {
@@ -236,7 +238,7 @@ extension ChatThread {
     func catchUp(_ client: any SessionClient) {
         // What the coalescing window still holds back leaves first, so that all positions are those of whole items.
         if published != newest { publish() }
-        guard let index = subscription(of: client) else { return }
+        guard environment.holdsLease, let index = subscription(of: client) else { return }
         let from = subscriptions[index].position
         let replayEnd = subscriptions[index].replayEnd
         guard from != newest else { return }

@@ -44,6 +44,10 @@ final class Turn {
     /// The sender, and everyone who sent the same id while it was under way.
     var answers: [Answer]
     var isCommitted = false
+    /// It was stored behind a run that another gateway has: the database says when its own may begin.
+    var needsPlace = false
+    /// It is being asked that.
+    var asksForPlace = false
     /// It is not known whether it is stored: its sender has been told to send again, and it is offered until it is known.
     var isInDoubt = false
     /// When it arrived, monotonic nanoseconds; `nil` for one that was taken over.

@@ -10,12 +10,14 @@ enum TurnAnswer: Equatable {
         var runID: Identifier
         var runEnded: Bool
         var position: Int
+        var isRunning: Bool
         /// Where there is a conversation.
         var conversation: Conversation?
 
         func acceptance(of turn: NewTurn) -> Acceptance {
             switch (code, conversation) {
-            case (0, .some(let conversation)): .accepted(conversation, position: position)
+            case (0, .some(let conversation)):
+                .accepted(conversation, position: position, isRunning: isRunning)
             case (1, _):
                 .duplicate(threadID: threadID, messageID: messageID, runID: runID, runEnded: runEnded)
             case (3, _): .conversationFull
@@ -57,7 +59,7 @@ enum TurnAnswer: Equatable {
             Outcome(
                 code: code, threadID: threadID, messageID: try rows.identifier(row, 3),
                 runID: try rows.identifier(row, 4), runEnded: try rows.bool(row, 5),
-                position: Int(try rows.int4(row, 6)), conversation: conversation))
+                position: Int(try rows.int4(row, 6)), isRunning: try rows.bool(row, 13), conversation: conversation))
     }
 }
 
@@ -65,6 +67,8 @@ enum TurnAnswer: Equatable {
 enum EndingAnswer: Equatable {
     case outcome(EndingOutcome)
     case again
+    /// The run is another gateway's by now.
+    case notOurs
 
     static func decode(_ rows: Rows?, _ count: Int) -> [EndingAnswer?] {
         var answers = [EndingAnswer?](repeating: nil, count: count)
@@ -80,6 +84,7 @@ enum EndingAnswer: Equatable {
         switch try rows.int4(row, 1) {
         case 0: .outcome(.stored(updatedAt: try rows.timestamp(row, 2)))
         case 4: .again
+        case 5: .notOurs
         default: .outcome(.threadGone)
         }
     }

@@ -64,6 +64,7 @@ extension Parameters {
         endArray()
         fillMessages(rows)
         append(text: settings.contents.sealingKey)
+        append(text: settings.node)
     }
 
     private mutating func fillMessages(_ rows: [BatchRow.Ending]) {
@@ -121,6 +122,7 @@ extension Parameters {
         for checkpoint in checkpoints { add(text: checkpoint.text) }
         endArray()
         append(text: settings.contents.sealingKey)
+        append(text: settings.node)
     }
 }
 

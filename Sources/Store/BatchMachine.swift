@@ -140,6 +140,19 @@ package struct BatchMachine<Row> {
         putBack(entries)
     }
 
+    /// Its rows are not to be tried again.
+    package mutating func abandoned(_ batch: Int) -> [Entry] { land(batch) }
+
+    /// Takes out all that waits; what is in flight stays.
+    package mutating func removeAll() -> [Entry] {
+        let entries = Array(retries.joined()) + Array(queue)
+        retries.removeAll()
+        queue.removeAll()
+        waitingRows = 0
+        waitingBytes = 0
+        return entries
+    }
+
     private mutating func land(_ batch: Int) -> [Entry] {
         guard let index = inFlight.firstIndex(where: { $0.number == batch }) else { return [] }
         return inFlight.remove(at: index).entries

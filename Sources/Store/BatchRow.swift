@@ -46,12 +46,15 @@ struct BatchFlight {
     var endingIndices: [Int] = []
     var turnIndices: [Int] = []
     var hasCheckpoints = false
+    /// The name in which it is stored.
+    var node: String
     var departed: UInt64
 
     var rowCount: Int { endings.count + turns.count }
 
-    init(_ batch: BatchMachine<BatchRow>.Batch, at now: UInt64) {
+    init(_ batch: BatchMachine<BatchRow>.Batch, of node: String, at now: UInt64) {
         number = batch.number
+        self.node = node
         departed = now
         for (index, entry) in batch.entries.enumerated() {
             switch entry.row {

@@ -11,7 +11,7 @@ import Strings
 final class BatchWriter: TickParticipant {
     private let loop: EventLoop
     private let pool: PostgresPool
-    private let settings: StoreSettings
+    private var settings: StoreSettings
     private let logger: Logger
     private var machine: BatchMachine<BatchRow>
     private var users: [ExactString: UserRecord] = [:]
@@ -27,10 +27,14 @@ final class BatchWriter: TickParticipant {
     private var pause: TimerToken?
     private var parameters = Parameters()
     private var isDraining = false
+    /// This process was taken for dead: nothing is written until it goes on under another name.
+    private var isFenced = false
     private var drained: (() -> Void)?
     private var totals = StoreFigures()
     /// Hears of each user whose row was committed, before the row's own completion.
     var onWrite: ((String) -> Void)?
+    /// Hears that the database has refused a batch of this name.
+    var onFenced: ((String) -> Void)?
 
     init(_ settings: StoreSettings, pool: PostgresPool, logger: Logger) {
         self.settings = settings
@@ -56,6 +60,7 @@ final class BatchWriter: TickParticipant {
     func add(_ turn: NewTurn, _ completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
         let row = BatchRow.turn(.init(turn, completion))
         enlist()
+        guard !isFenced else { return refusals.append((row, .fenced)) }
         guard !isDraining, pool.isAvailable else { return refusals.append((row, Self.away)) }
         let bytes = turn.content.utf8.count + turn.userID.utf8.count + 256
         let user = turn.userID.hashValue
@@ -78,6 +83,7 @@ final class BatchWriter: TickParticipant {
         if let old = checkpoints.removeValue(forKey: ending.runID) { checkpointBytes -= old.text.utf8.count }
         let row = BatchRow.ending(.init(ending, completion))
         enlist()
+        guard !isFenced else { return refusals.append((row, .fenced)) }
         let user = ending.userID.hashValue
         if !machine.append(row, .ending, ending.threadID, user: user, bytes: bytes, at: loop.now) {
             refusals.append((row, Self.away))
@@ -96,7 +102,7 @@ final class BatchWriter: TickParticipant {
     func add(_ checkpoint: RunCheckpoint) {
         let stored = StoredCheckpoint(checkpoint)
         let bytes = stored.text.utf8.count
-        guard pool.isAvailable, checkpointBytes + bytes <= settings.pendingCheckpointBytes else { return }
+        guard !isFenced, pool.isAvailable, checkpointBytes + bytes <= settings.pendingCheckpointBytes else { return }
         if let old = checkpoints.updateValue(stored, forKey: checkpoint.runID) {
             checkpointBytes -= old.text.utf8.count
         }
@@ -114,6 +120,24 @@ final class BatchWriter: TickParticipant {
     func drain(_ completion: @escaping () -> Void) {
         isDraining = true
         drained = completion
+        enlist()
+    }
+
+    // MARK: fencing
+
+    /// Answers all that waits `.fenced`, and whatever comes until `rejoin`. What is under way is refused by the database.
+    func fence() {
+        guard !isFenced else { return }
+        isFenced = true
+        refusals += machine.removeAll().map { ($0.row, .fenced) }
+        checkpoints.removeAll()
+        checkpointBytes = 0
+        enlist()
+    }
+
+    func rejoin(as node: String) {
+        settings.node = node
+        isFenced = false
         enlist()
     }
 
@@ -160,7 +184,7 @@ final class BatchWriter: TickParticipant {
             let batch = goesAlone ? nil : machine.next()
             // With nothing under way, rows or not: what goes along goes.
             guard let batch = batch ?? machine.nextWithoutRows() else { break }
-            var flight = BatchFlight(batch, at: loop.now)
+            var flight = BatchFlight(batch, of: settings.node, at: loop.now)
             send(&flight, on: connection)
             lane.flight = flight
             connection.commit { [self] outcome in landed(lane, outcome) }
@@ -275,6 +299,7 @@ final class BatchWriter: TickParticipant {
                 onWrite?(row.ending.userID)
                 row.completion(.success(outcome))
             case .again: break
+            case .notOurs: row.completion(.failure(.fenced))
             case nil: row.completion(.failure(unreadable()))
             }
         }
@@ -311,6 +336,14 @@ final class BatchWriter: TickParticipant {
 
     private func failed(_ flight: BatchFlight, _ error: PostgresError, _ lane: BatchLane) {
         totals.retried += 1
+        if error.isFence || flight.node != settings.node {
+            // Its rows are the next one's by now, whatever their fate was: they are not offered in another name.
+            if error.isConnectionLoss { lane.connection = nil }
+            remember(flight.users)
+            for entry in machine.abandoned(flight.number) { fail(entry.row, .fenced) }
+            if error.isFence { onFenced?(flight.node) }
+            return
+        }
         if error.isConnectionLoss {
             lane.connection = nil
             remember(flight.users)
@@ -387,6 +420,11 @@ final class BatchWriter: TickParticipant {
     }
 
     static let away = StoreError.unavailable(retryAfter: 1)
+}
+
+extension PostgresError {
+    /// `parley.hold_fence`: this process has no row among the nodes any more.
+    var isFence: Bool { kind == .server && sqlState == "PY002" }
 }
 
 extension StoreError {

@@ -41,6 +41,7 @@ extension PostgresChatStore {
         var parameters = Parameters()
         parameters.append(text: settings.node)
         parameters.append(int4: Int32(clamping: settings.staleAfter))
+        parameters.append(int4: Int32(clamping: settings.steadyAfter))
         parameters.append(int4: Int32(clamping: limit))
         // The function is for all users: the name is of none.
         run("", Statements.recoverRuns, parameters, isWrite: true) { [self] outcome in
@@ -53,6 +54,26 @@ extension PostgresChatStore {
                     } catch {
                         logger.error("an answer could not be read", metadata: ["cause": "\(error)"])
                         return .failure(.rejected)
+                    }
+                })
+        }
+    }
+
+    package func begin(
+        userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void
+    ) {
+        var parameters = Parameters()
+        parameters.append(text: userID)
+        parameters.append(runID)
+        parameters.append(text: settings.node)
+        run(userID, Statements.beginRun, parameters, isWrite: true) { outcome in
+            completion(
+                outcome.flatMap { rows in
+                    guard rows.count == 1, let answer = try? rows.text(0, 0) else { return .failure(.rejected) }
+                    switch answer {
+                    case "running": return .success(.begun)
+                    case "waits": return .success(.waits)
+                    default: return .success(.gone)
                     }
                 })
         }

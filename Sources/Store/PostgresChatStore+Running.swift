@@ -48,7 +48,7 @@ extension PostgresChatStore {
     ) -> Request {
         Request(
             userID: userID, statement: statement, parameters: parameters, isWrite: isWrite,
-            deadline: pool.loop.now &+ settings.waitLimit, completion: completion)
+            deadline: pool.loop.now &+ settings.waitLimit, node: settings.node, completion: completion)
     }
 
     private func readOnPrimary(_ request: Request, _ stamp: UInt64?) {
@@ -87,6 +87,8 @@ extension PostgresChatStore {
         var parameters: Parameters
         var isWrite: Bool
         var deadline: UInt64
+        /// This process, when it asked.
+        var node: String
         var isInDoubt = false
         var setUser = Statements.setUser
         /// Of a read after which the position of the WAL is to be remembered.
@@ -121,9 +123,18 @@ extension PostgresChatStore {
     }
 
     private func settle(_ request: Request, _ error: PostgresError) {
+        if error.isFence {
+            request.completion(.failure(.fenced))
+            fenced(request.node)
+            return
+        }
         var request = request
         if error.isOutcomeUnknown && request.isWrite { request.isInDoubt = true }
         let mayPass = error.isConnectionLoss || StoreError.isPassing(error) || request.isInDoubt && error.kind == .pool
+        if mayPass, request.node != settings.node {
+            // What was asked before it was fenced is not asked again: its name stands in the parameters.
+            return request.completion(.failure(.fenced))
+        }
         if mayPass, pool.loop.now < request.deadline {
             let again = request
             _ = pool.loop.schedule(after: 50_000_000) { [self] in attempt(again) }

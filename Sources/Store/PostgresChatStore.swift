@@ -14,10 +14,11 @@ package final class PostgresChatStore: ChatStore {
     package var knowsWrites: (_ userID: String) -> Bool = { _ in true }
     var replicaReads: UInt64 = 0
     var primaryReads: UInt64 = 0
-    let settings: StoreSettings
+    private(set) var settings: StoreSettings
     let logger: Logger
     private let writer: BatchWriter
-    private var heartbeat: TimerToken?
+    /// Called when the database has refused a write because this process was fenced, with the name under which it was.
+    package var onFenced: ((_ node: String) -> Void)?
     private var parameters = Parameters()
 
     /// - Parameters:
@@ -31,6 +32,7 @@ package final class PostgresChatStore: ChatStore {
         gate = ReplicaGate(capacity: settings.replicaUsers)
         writer = BatchWriter(settings, pool: pool, logger: logger)
         if replica != nil { writer.onWrite = { [unowned self] user in gate.wrote(user) } }
+        writer.onFenced = { [weak self] node in self?.fenced(node) }
     }
 
     package var figures: StoreFigures {
@@ -103,6 +105,7 @@ package final class PostgresChatStore: ChatStore {
         call.append(text: arguments?.title)
         call.append(text: arguments?.description)
         if let completed = arguments?.completed { call.append(bool: completed) } else { call.appendNull() }
+        call.append(text: settings.node)
         run(operation.userID, Statements.performTool, call, isWrite: true) { outcome in
             completion(outcome.flatMap { Self.outcome($0) })
         }
@@ -121,18 +124,23 @@ package final class PostgresChatStore: ChatStore {
 
     // MARK: life
 
-    /// Tells other gateways that this process lives, now and every second.
-    package func startHeartbeat() {
-        guard heartbeat == nil else { return }
-        beat()
+    /// The database has said, or a sign of life has, that this process is taken for dead: nothing more is written under
+    /// the name `node`, and what waits is answered `.fenced`.
+    func fenced(_ node: String) {
+        guard node == settings.node else { return }
+        writer.fence()
+        onFenced?(node)
     }
 
-    private func beat() {
-        heartbeat = pool.loop.schedule(after: settings.heartbeat) { [weak self] in self?.beat() }
-        guard pool.isAvailable else { return }
-        var parameters = Parameters()
-        parameters.append(text: settings.node)
-        pool.transaction({ $0.send(Statements.beat, parameters) }, completion: { _ in })
+    /// The same, where it was learned elsewhere in the process.
+    package func fence() {
+        writer.fence()
+    }
+
+    /// Goes on under a new name, after `fence`.
+    package func rejoin(as node: String) {
+        settings.node = node
+        writer.rejoin(as: node)
     }
 
     /// Whether the database answers.
@@ -144,8 +152,6 @@ package final class PostgresChatStore: ChatStore {
 
     /// Refuses new turns, waits for what is under way. The pool is the caller's to close.
     package func close(_ completion: @escaping () -> Void) {
-        if let heartbeat { pool.loop.cancel(heartbeat) }
-        heartbeat = nil
         writer.drain(completion)
     }
 }

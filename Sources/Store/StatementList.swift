@@ -5,7 +5,8 @@ extension Statements {
     /// somebody else.
     package static let all: [Statement] = [
         setUser, setUserForPages, setUserOnPrimary, setUserOnReplica,
-        acceptTurns, endRuns, touchUsers, checkpointRuns, beat, recoverRuns, performTool,
+        acceptTurns, endRuns, touchUsers, checkpointRuns, beginRun, enlist, beat, leave,
+        recoverRuns, performTool,
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, messagesOfRun, runOfMessage,
         conversations, metadata, ping,
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,

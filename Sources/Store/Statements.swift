@@ -44,24 +44,31 @@ package enum Statements {
         T.boolArray, T.text, T.int4, T.text, T.bool)
 
     static let endRuns = Statement(
-        "end", "select * from parley.end_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "end", "select * from parley.end_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         T.textArray, T.uuidArray, T.uuidArray, T.textArray, T.jsonbArray, T.jsonbArray, T.uuidArray, T.int4Array,
-        T.uuidArray, T.textArray, T.textArray, T.jsonbArray, T.textArray, T.textArray, T.text)
+        T.uuidArray, T.textArray, T.textArray, T.jsonbArray, T.textArray, T.textArray, T.text, T.text)
 
     static let touchUsers = Statement(
         "touch", "select parley.touch_users($1, $2, $3)", T.textArray, T.textArray, T.textArray)
 
     static let checkpointRuns = Statement(
-        "checkpoint", "select parley.checkpoint_runs($1, $2, $3, $4)", T.textArray, T.uuidArray, T.textArray, T.text)
+        "checkpoint", "select parley.checkpoint_runs($1, $2, $3, $4, $5)", T.textArray, T.uuidArray, T.textArray,
+        T.text,
+        T.text)
 
-    static let beat = Statement("beat", "select parley.beat($1)", T.text)
+    static let enlist = Statement("enlist", "select parley.enlist($1)", T.text)
+    static let beat = Statement("beat", "select * from parley.beat($1, $2, $3)", T.text, T.int4, T.int4)
+    static let leave = Statement("leave", "select parley.leave($1)", T.text)
+
+    static let beginRun = Statement("begin", "select parley.begin_run($1, $2, $3)", T.text, T.uuid, T.text)
 
     static let recoverRuns = Statement(
-        "recover", "select * from parley.recover_runs($1, $2, $3)", T.text, T.int4, T.int4)
+        "recover", "select * from parley.recover_runs($1, $2, $3, $4)", T.text, T.int4, T.int4, T.int4)
 
     static let performTool = Statement(
-        "tool", "select * from parley.perform_tool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        T.text, T.uuid, T.uuid, T.uuid, T.int4, T.text, T.jsonb, T.jsonb, T.int8, T.text, T.text, T.bool)
+        "tool", "select * from parley.perform_tool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        T.text, T.uuid, T.uuid, T.uuid, T.int4, T.text, T.jsonb, T.jsonb, T.int8, T.text, T.text, T.bool,
+        T.text)
 
     static let sentTurn = Statement(
         "sent",

@@ -1,7 +1,7 @@
 /// Bounds of the store. Times are nanoseconds.
 package struct StoreSettings: Sendable, Equatable {
-    /// Names this process among all gateways, `place/incarnation`: the place (host and port) stays the same over
-    /// restarts, the incarnation never does. What an earlier incarnation left unfinished is known to be dead.
+    /// Names this process among all gateways, `place/incarnation`: the place (host and port) is for people, the
+    /// incarnation is another with each start, and after each time that it was fenced.
     package var node: String
     /// `MAX_MESSAGES_PER_CONVERSATION`.
     package var messagesPerConversation = 1_000
@@ -27,8 +27,14 @@ package struct StoreSettings: Sendable, Equatable {
     package var pendingCheckpointBytes = 16 << 20
     /// Between two signs of life.
     package var heartbeat: UInt64 = 1_000_000_000
+    /// How long the last sign of life that was stored lets this process hand out events and take turns, from when it
+    /// was sent. Shorter than `staleAfter`, so that it has stopped before anybody may fence it.
+    package var lease: UInt64 = 3_000_000_000
     /// Milliseconds without a sign of life after which another gateway is taken for dead.
     package var staleAfter = 4_000
+    /// Milliseconds that this process must itself have beaten without a gap before it judges others: after an outage of
+    /// the database all have had the time to beat.
+    package var steadyAfter = 3_500
     /// Bytes of a tool call's arguments that are kept in the log of operations.
     package var loggedArguments = 64 << 10
 

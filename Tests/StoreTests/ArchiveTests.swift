@@ -119,7 +119,7 @@ import Testing
 
         // A message brings it back whole.
         let next = store.turn(in: turn.threadID, "again", startsNow: true)
-        guard case .success(.accepted(let conversation, let position)) = await store.accept(next) else {
+        guard case .success(.accepted(let conversation, let position, _)) = await store.accept(next) else {
             Issue.record("not accepted")
             return
         }

@@ -7,7 +7,7 @@ import Testing
     @Test func aNewConversation() async throws {
         let store = try StoreFixture()
         let turn = store.newTurn("héllo 好 👩‍👩‍👧 \u{1} \u{10FFFF}", client: "c1")
-        guard case .success(.accepted(let conversation, let position)) = await store.accept(turn) else {
+        guard case .success(.accepted(let conversation, let position, _)) = await store.accept(turn) else {
             Issue.record("it was not accepted")
             return
         }

@@ -64,7 +64,8 @@ import Testing
             return
         }
         // A title comes back open with an acceptance.
-        guard case .success(.accepted(let conversation, _)) = await store.accept(store.turn(in: turn.threadID)) else {
+        guard case .success(.accepted(let conversation, _, _)) = await store.accept(store.turn(in: turn.threadID))
+        else {
             Issue.record("not accepted")
             return
         }
@@ -92,7 +93,8 @@ import Testing
         #expect(
             try store.value("select checkpoint_key from parley.runs where id = $1", [turn.runID.description]) == "k1")
         #expect(try leaks(name) == [])
-        // Another incarnation of the same place finds it.
+        // It has stopped, and another one finds it.
+        _ = try store.value("select parley.leave($1)", [store.node])
         let contents = try ContentCipher(parsing: ContentCipherTests.first)
         let next = try StoreFixture(node: "test/2", database: name) { settings, _, _ in settings.contents = contents }
         let recovered: Result<[RecoveredRun], StoreError> = await next.on { store, resume in

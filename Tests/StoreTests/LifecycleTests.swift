@@ -113,7 +113,8 @@ import Testing
         #expect(await store.history(turn.threadID)?.messages.map(\.id) == [turn.messageID])
         // Its position stays empty, the number that is shown is that of what is there.
         guard
-            case .success(.accepted(let conversation, let position)) = await store.accept(store.turn(in: turn.threadID))
+            case .success(.accepted(let conversation, let position, _)) = await store.accept(
+                store.turn(in: turn.threadID))
         else {
             Issue.record("not accepted")
             return

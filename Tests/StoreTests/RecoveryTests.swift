@@ -15,16 +15,17 @@ import Testing
         return try outcome.get()
     }
 
-    /// A process at a place of its own, which then "dies".
+    /// A process that will have "died" when the other one recovers.
     private func places() throws -> (dead: StoreFixture, heir: StoreFixture) {
         let place = "place \(UInt32.random(in: 0 ... .max))"
-        let never: (inout StoreSettings, inout PoolSettings, inout PostgresSettings) -> Void = { settings, _, _ in
-            settings.staleAfter = 1_000_000_000
-        }
         return (
-            try StoreFixture(node: place + "/1", database: Self.database, configure: never),
-            try StoreFixture(node: place + "/2", database: Self.database, configure: never)
+            try StoreFixture(node: place + "/1", database: Self.database),
+            try StoreFixture(node: place + "/2", database: Self.database)
         )
+    }
+
+    private func die(_ store: StoreFixture) throws {
+        _ = try store.value("select parley.leave($1)", [store.node])
     }
 
     @Test func nothingSeenRunsAgain() async throws {
@@ -32,6 +33,7 @@ import Testing
         let first = dead.newTurn("run me")
         let second = dead.turn(in: first.threadID, "then me")
         _ = await dead.accept([first, second])
+        try die(dead)
         let runs = try await recover(heir).filter { $0.userID == dead.user }
         #expect(
             runs == [
@@ -68,6 +70,7 @@ import Testing
             // The same batch; its answer shows that the checkpoint is stored.
             store.accept(second, completion: resume)
         }
+        try die(dead)
         let runs = try await recover(heir).filter { $0.userID == user }
         #expect(runs.map(\.fate) == [.interrupted, .running])
         #expect(runs.map(\.runID) == [first.runID, second.runID])
@@ -91,30 +94,8 @@ import Testing
             ToolOperation(
                 userID: dead.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
                 name: "add_task", arguments: ["title": "milk"]))
+        try die(dead)
         let runs = try await recover(heir).filter { $0.userID == dead.user }
         #expect(runs.map(\.fate) == [.interrupted])
-    }
-
-    @Test func theLivingAreLeftAlone() async throws {
-        let alive = try StoreFixture(node: "alive/1", database: Self.database)
-        let other = try StoreFixture(node: "other/1", database: Self.database)
-        _ = try other.value("select parley.beat('alive/1')")
-        let turn = alive.newTurn()
-        _ = await alive.accept(turn)
-        #expect(try await recover(other).filter { $0.userID == alive.user }.isEmpty)
-        // One that has not been heard of for long is dead.
-        _ = try other.value("update parley.nodes set heartbeat_at = now() - interval '1 hour' where id = 'alive/1'")
-        #expect(try await recover(other).filter { $0.userID == alive.user }.map(\.fate) == [.running])
-    }
-
-    @Test(.timeLimit(.minutes(1))) func itBeats() async throws {
-        let store = try StoreFixture(node: "beating/1", database: Self.database)
-        let answers: Bool = await store.on { store, resume in
-            store.startHeartbeat()
-            store.ping { resume($0) }
-        }
-        #expect(answers)
-        let sql = "select count(*) from parley.nodes where id = 'beating/1'"
-        while try store.value(sql) == "0" { await Task.yield() }
     }
 }

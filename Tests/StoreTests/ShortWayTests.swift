@@ -11,6 +11,7 @@ import Testing
         _ = try owner.query("begin")
         defer { _ = try? owner.query("rollback") }
         _ = try owner.query("insert into parley.users (id) values ('short way') on conflict do nothing")
+        _ = try owner.query("select parley.enlist('n/1')")
         _ = try owner.query("alter function parley.accept_turns_any rename to away_accept")
         _ = try owner.query("alter function parley.end_runs_any rename to away_end")
         return try calls.map { try owner.query($0) }.last ?? []

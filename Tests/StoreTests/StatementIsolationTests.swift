@@ -10,7 +10,8 @@ import Testing
     /// Who a statement works for is its first parameter, which only the gateway fills: these run as the schema's owner
     /// or are everybody's, and are tried with the stranger's own name only.
     private static let namesItsUser: Set<String> = [
-        "accept", "end", "touch", "checkpoint", "create_conversation", "change_conversation", "delete_conversation",
+        "accept", "end", "touch", "checkpoint", "begin", "create_conversation", "change_conversation",
+        "delete_conversation",
         "delete_user",
     ]
     /// These work on rows of everybody: what a dead process left and what has grown old, for which the gateway's own
@@ -18,6 +19,9 @@ import Testing
     private static let servesAll: Set<String> = [
         "recover", "retain", "retention_due", "retain_audit", "users_to_delete", "delete_message",
     ]
+
+    /// The parameter in which a statement names the gateway that sends it: one that may write.
+    private static let gatewayPlaces = ["accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12]
 
     /// Names in `Statement("name", …)` in the sources of the store.
     private func namesInSources() throws -> Set<String> {
@@ -90,6 +94,7 @@ import Testing
         func value(_ type: UInt32, _ place: Int) -> String? {
             switch type {
             case PostgresType.text, PostgresType.varchar, PostgresType.textArray:
+                if Self.gatewayPlaces[statement.name] == place { return "test/1" }
                 // What a tool does: to read another's task is what would be told.
                 if statement.name == "tool", place == 5 { return "get" }
                 // The first text names the user wherever one is named.

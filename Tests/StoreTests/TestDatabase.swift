@@ -65,6 +65,7 @@ final class StoreFixture: Sendable {
     private let counter = Atomic<UInt64>(0)
     private let base = UInt64.random(in: 0 ... .max)
     let user: String
+    let node: String
     private let name: String
 
     init(
@@ -73,7 +74,9 @@ final class StoreFixture: Sendable {
     ) throws {
         loop = try EventLoop(label: "store tests")
         self.name = name
+        self.node = node
         var database = try TestDatabase.migrated(name)
+        try Self.enlist(node, in: name)
         database.role = "parley_gateway"
         var limits = PoolSettings()
         limits.minimum = 1
@@ -92,6 +95,11 @@ final class StoreFixture: Sendable {
             bound.value.pool.start()
             bound.value.touch(UserRecord(id: user))
         }
+    }
+
+    /// As its process would: without a row it may not write.
+    static func enlist(_ node: String, in name: String = TestDatabase.common) throws {
+        _ = try TestDatabase.owner(name).query("select parley.enlist($1)", [node])
     }
 
     deinit { loop.stop() }
@@ -192,6 +200,6 @@ final class Gathered<Value> {
 extension Result where Success == Acceptance {
     /// The position of an accepted message.
     var position: Int? {
-        if case .success(.accepted(_, let position)) = self { position } else { nil }
+        if case .success(.accepted(_, let position, _)) = self { position } else { nil }
     }
 }

@@ -29,6 +29,7 @@ package struct APIFailure: Error, Sendable, Equatable {
         switch error {
         case .rejected: self.init(.internal, "The request could not be carried out.")
         case .unavailable(let seconds): self.init(.unavailable, "The database is away.", retryAfter: seconds)
+        case .fenced: self.init(.unavailable, "The gateway begins again.", retryAfter: 1)
         case .unknown: self.init(.unavailable, "The database is away.", retryAfter: 1)
         }
     }

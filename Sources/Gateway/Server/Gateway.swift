@@ -52,12 +52,21 @@ package struct Gateway: Service {
         defer { certificates?.close() }
         try await checkDatabase()
         let listening = try listen()
-        let shards = try await makeShards(registry, port: listening.port)
+        // A host name tells gateways on different machines apart, the port those on one machine: as it was bound, since
+        // several may have asked for any.
+        let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
+        let (node, epoch) = MembershipService.incarnation(at: place)
+        let shards = try await makeShards(registry, node: node, epoch: epoch)
         let directory = ShardDirectory(configuration)
         directory.fill(shards)
         let files = openFiles()
 
         try await waitForDatabase(shards)
+        guard
+            let membership = try await MembershipService.make(
+                configuration, shards, node: node, place: place, logger: logger),
+            try await membership.join(recover: { try? await recover(shards, directory) })
+        else { throw StartError.database("this gateway could not be enlisted in the database") }
         try await recover(shards, directory)
         var servers: [LoopBound<ShardServer>] = []
         for shard in shards {
@@ -84,7 +93,7 @@ package struct Gateway: Service {
         retention?.cancel()
         keys?.cancel()
         listening.close()
-        await stop(servers, shards)
+        await stop(servers, shards, membership)
         logger.info("stopped")
     }
 
@@ -207,12 +216,9 @@ package struct Gateway: Service {
         }
     }
 
-    private func makeShards(_ registry: MetricsRegistry, port: UInt16) async throws -> [LoopBound<Shard>] {
-        var generator = SystemRandomNumberGenerator()
-        let incarnation = String(generator.next(), radix: 36)
-        // A host name tells gateways on different machines apart, the port those on one machine: as it was bound, since
-        // several may have asked for any.
-        let node = "\(ProcessInfo.processInfo.hostName):\(port)/\(incarnation)"
+    private func makeShards(
+        _ registry: MetricsRegistry, node: String, epoch: String
+    ) async throws -> [LoopBound<Shard>] {
         var shards: [LoopBound<Shard>] = []
         for index in 0..<configuration.shards {
             let loop = try EventLoop(
@@ -222,7 +228,7 @@ package struct Gateway: Service {
             shards.append(
                 try await loop.run {
                     let shard = Shard(
-                        loop: loop, index: index, configuration: configuration, epoch: incarnation, node: node,
+                        loop: loop, index: index, configuration: configuration, epoch: epoch, node: node,
                         logger: logger, registry: registry)
                     shard.metrics.watchLag(of: loop)
                     shard.pool.start()
@@ -244,7 +250,6 @@ package struct Gateway: Service {
                 throw StartError.database("the database does not answer: \(cause ?? "no connection in time")")
             }
         }
-        if let first = shards.first { try await first.loop.run { first.value.chatStore.startHeartbeat() } }
     }
 
     // MARK: What dead processes left
@@ -271,7 +276,8 @@ package struct Gateway: Service {
                         home.value.sessions[ExactString(run.userID)]?.refresh(threadID: run.threadID)
                     } else {
                         home.value.session(of: run.userID).adopt(
-                            threadID: run.threadID, message: run.message, runID: run.runID)
+                            threadID: run.threadID, message: run.message, runID: run.runID,
+                            isRunning: run.fate == .running)
                     }
                 }
             }
@@ -279,11 +285,11 @@ package struct Gateway: Service {
         } while rounds < 10_000
     }
 
-    /// Another gateway on the same database may die at any time; it is known to be dead after a few seconds.
+    /// Another gateway may have left the turns that wait to whoever is there. Of one that died the membership tells.
     private func keepRecovering(_ shards: [LoopBound<Shard>], _ directory: ShardDirectory) -> Task<Void, Never> {
         Task {
             while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(2))
+                try? await Task.sleep(for: .seconds(5))
                 if !Task.isCancelled { try? await recover(shards, directory) }
             }
         }
@@ -291,7 +297,9 @@ package struct Gateway: Service {
 
     // MARK: The end
 
-    private func stop(_ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>]) async {
+    private func stop(
+        _ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>], _ membership: MembershipService
+    ) async {
         for server in servers { server.loop.execute { server.value.stopAccepting() } }
         for shard in shards { shard.loop.execute { shard.value.drain() } }
         await wait(atMost: .seconds(configuration.drainSeconds), for: shards) { !$0.hasWork }
@@ -313,8 +321,9 @@ package struct Gateway: Service {
                     }
                 }
             }
-            shard.loop.stop()
         }
+        await membership.leave()
+        for shard in shards { shard.loop.stop() }
     }
 
     private func wait(

@@ -32,6 +32,10 @@ extension GatewayHandler {
             responder.respond(error: .unavailable, "The gateway is about to stop.", retryAfter: 5)
             return
         }
+        guard !shard.isFenced else {
+            responder.respond(error: .unavailable, "The gateway begins again.", retryAfter: 1)
+            return
+        }
         var forwardedPlace: ConnectionLimiter.Place?
         if client.isBehindProxy, let address = client.address {
             forwardedPlace = siblings.forwarded.admit(NetworkAddress(high: address.high, low: address.low))

@@ -20,6 +20,7 @@ extension GatewayHandler {
                 asking.loop.execute {
                     var problems: [String] = []
                     if isAway { problems.append("database away") }
+                    if !isAway, !asking.value.handler.shard.holdsLease { problems.append("no sign of life stored") }
                     if let schema, !isAway { problems.append(schema) }
                     if hasNoKeys { problems.append("no key to check tokens with") }
                     asking.value.handler.respond(readiness: problems, asking.value.responder)

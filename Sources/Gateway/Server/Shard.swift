@@ -20,7 +20,7 @@ package final class Shard: SessionEnvironment {
     let hub: WebSocketHub
     package let agent: any Agent
     package let limits: ChatLimits
-    package let epoch: String
+    package private(set) var epoch: String
     let index: Int
     let audit: AuditWriter
     let metrics: ShardMetrics
@@ -46,9 +46,7 @@ package final class Shard: SessionEnvironment {
         self.logger = logger
         lastPosition = 0
         turnClients = TurnClients(limit: configuration.maximumSocketsPerUser)
-        var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
-        settings.applicationName = "parley"
-        if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }
+        let settings = Self.connectionSettings(configuration)
         var poolSettings = PoolSettings()
         poolSettings.minimum = configuration.poolMinimum
         poolSettings.maximum = configuration.poolMaximum
@@ -102,6 +100,14 @@ package final class Shard: SessionEnvironment {
                 loop: loop, tokens: configuration.scriptedTokens,
                 pace: UInt64(configuration.scriptedPaceMilliseconds) * 1_000_000)
         }
+    }
+
+    /// How the gateway reaches its database.
+    static func connectionSettings(_ configuration: GatewayConfiguration) -> PostgresSettings {
+        var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
+        settings.applicationName = "parley"
+        if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }
+        return settings
     }
 
     /// The assistant at `AGENT_BASE_URL`, whose requests all go through `upstream`.
@@ -175,6 +181,46 @@ package final class Shard: SessionEnvironment {
 
     func closeSockets() {
         for connection in Array(connections.values) { connection.close(.serviceRestart, "the server restarts") }
+    }
+
+    // MARK: Membership
+
+    /// Up to when this process may hand out events and take turns; on the loop's clock.
+    private var leaseEnd: UInt64 = 0
+
+    package var holdsLease: Bool { loop.now < leaseEnd }
+
+    /// Between being fenced and going on under another name nobody is let in.
+    private(set) var isFenced = false
+
+    /// A sign of life was stored: what was held back goes out.
+    func extendLease(to end: UInt64) {
+        guard !isFenced else { return }
+        let wasHeld = holdsLease
+        leaseEnd = end
+        guard !wasHeld, holdsLease else { return }
+        for session in Array(sessions.values) { session.goOn() }
+    }
+
+    /// This process was taken for dead: what it has under way is another gateway's. Nothing of it is stored or told any
+    /// more, and its sockets come back to what is stored.
+    func fence() {
+        guard !isFenced else { return }
+        isFenced = true
+        leaseEnd = 0
+        chatStore.fence()
+        let abandoned = Array(sessions.values)
+        sessions.removeAll()
+        for session in abandoned { session.abandon() }
+        turnClients.cut()
+        for connection in Array(connections.values) { connection.close(.serviceRestart, "the session moved") }
+    }
+
+    /// Goes on as a new incarnation, which nobody knows yet.
+    func rejoin(as node: String, epoch: String) {
+        self.epoch = epoch
+        chatStore.rejoin(as: node)
+        isFenced = false
     }
 
     // MARK: SessionEnvironment

@@ -47,6 +47,13 @@ package struct Migration: Sendable {
             version: 3, name: "the short way for turns",
             up: [Schema3.tables, Schema3.acceptTurns, Schema3.endRuns, Schema3.rights].joined(separator: "\n"),
             down: Schema3.down),
+        Migration(
+            version: 4, name: "what a gateway writes is its own",
+            up: [
+                Schema4.nodes, Schema4.acceptTurns, Schema4.endRuns, Schema4.checkpoints, Schema4.beginRun,
+                Schema4.tools, Schema4.recovery, Schema4.rights,
+            ].joined(separator: "\n"),
+            down: Schema4.down),
     ]
 }
 

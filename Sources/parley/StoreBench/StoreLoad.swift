@@ -53,6 +53,7 @@ final class StoreLoad {
     private let content: String
     private var conversations: [Conversation] = []
     private let reads: [Read]
+    private let membership: Membership
     private var latencies: [UInt32] = []
     private var failed = 0
     private var isMeasuring = false
@@ -71,10 +72,11 @@ final class StoreLoad {
         settings.messagesPerConversation = plan.messagesPerConversation
         if let flights = plan.flights { settings.flights = flights }
         if let rows = plan.flightRows { settings.flightRows = rows }
-        let pool = PostgresPool(
-            PostgresSettings(url: plan.databaseURL, role: "parley_gateway"), PoolSettings(), on: loop)
-        store = PostgresChatStore(
-            settings, pool: pool, logger: Logger(label: "store-bench") { StreamLogHandler.standardError(label: $0) })
+        let database = PostgresSettings(url: plan.databaseURL, role: "parley_gateway")
+        let logger = Logger(label: "store-bench") { StreamLogHandler.standardError(label: $0) }
+        let pool = PostgresPool(database, PoolSettings(), on: loop)
+        store = PostgresChatStore(settings, pool: pool, logger: logger)
+        membership = Membership(settings, database, on: loop, logger: logger)
         pool.start()
         for _ in 0..<plan.conversations {
             let thread = makeIdentifier()
@@ -100,7 +102,13 @@ final class StoreLoad {
                     loop.execute { continuation.resume(returning: LoopBound(StoreLoad(share, on: loop), on: loop)) }
                 })
         }
-        for load in loads { load.loop.execute { load.value.start(reads: reads) } }
+        for load in loads {
+            // Only who is enlisted may write.
+            await withCheckedContinuation { continuation in
+                load.loop.execute { load.value.membership.join { _ in continuation.resume() } }
+            }
+            load.loop.execute { load.value.start(reads: reads) }
+        }
         try await Task.sleep(for: .seconds(warmUp))
         let began = ContinuousClock.now
         let cpu = ProcessUsage.ownCPU()
@@ -156,7 +164,9 @@ final class StoreLoad {
     private func close() {
         guard let stopped else { return }
         self.stopped = nil
-        store.close { [self] in store.pool.close(within: 1_000_000_000, stopped) }
+        store.close { [self] in
+            membership.leave { [self] in store.pool.close(within: 1_000_000_000, stopped) }
+        }
     }
 
     private func send(_ index: Int) {

@@ -2,6 +2,7 @@ import Chat
 
 /// Time, ids and positions in the hands of a test.
 final class FakeEnvironment: SessionEnvironment {
+    var holdsLease = true
     let epoch = "e1"
     var limits = ChatLimits()
     let chatMetrics = ChatMetrics()

@@ -5,7 +5,7 @@ import Strings
 /// A store in memory that keeps to the contract of `ChatStore` and answers when, and in the order in which, a test
 /// says so. What a call does to the "database" and the moment its caller hears of it are two steps, as in life.
 final class FakeStore: ChatStore {
-    enum Kind: Sendable, Equatable { case accept, end, perform, messages, conversation, sent }
+    enum Kind: Sendable, Equatable { case accept, begin, end, perform, messages, conversation, sent }
 
     /// A call whose answer is still due.
     final class Held {
@@ -118,6 +118,20 @@ final class FakeStore: ChatStore {
         hold(.end, completion) { self.ended(ending) }
     }
 
+    func begin(userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void) {
+        hold(.begin, completion) {
+            guard let run = self.runs[runID], !run.status.isTerminal, !self.elsewhere.contains(runID) else {
+                return .gone
+            }
+            if run.status == .running { return .begun }
+            guard !self.runs.values.contains(where: { $0.threadID == run.threadID && $0.status == .running }) else {
+                return .waits
+            }
+            self.runs[runID]?.status = .running
+            return .begun
+        }
+    }
+
     func checkpoint(_ checkpoint: RunCheckpoint) { checkpoints.append(checkpoint) }
 
     func perform(_ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void) {
@@ -193,7 +207,8 @@ final class FakeStore: ChatStore {
         if let stored = stored(turn.threadID).first(where: { $0.id == turn.messageID }),
             let conversation = conversations[turn.threadID]?.conversation
         {
-            return .accepted(conversation, position: stored.position)
+            let isRunning = runs[turn.runID]?.status == .running
+            return .accepted(conversation, position: stored.position, isRunning: isRunning)
         }
         if let key = turn.clientID, let runID = clientIDs[ExactString("\(turn.userID)/\(key)")], let run = runs[runID] {
             return .duplicate(
@@ -211,16 +226,18 @@ final class FakeStore: ChatStore {
         }
         guard let found = conversations[turn.threadID], found.userID == turn.userID else { return .threadNotFound }
         var conversation = found.conversation
-        if turn.startsNow { checkNothingRuns(in: turn.threadID, beside: turn.runID) }
+        // The database lets it wait behind a run of another gateway.
+        let isRunning = turn.startsNow && !hasRunElsewhere(turn.threadID)
+        if isRunning { checkNothingRuns(in: turn.threadID, beside: turn.runID) }
         let position = append(
             Message(id: turn.messageID, role: .user, content: turn.content), to: turn.threadID)
         runs[turn.runID] = Run(
-            threadID: turn.threadID, message: turn.messageID, status: turn.startsNow ? .running : .queued)
+            threadID: turn.threadID, message: turn.messageID, status: isRunning ? .running : .queued)
         if let key = turn.clientID { clientIDs[ExactString("\(turn.userID)/\(key)")] = turn.runID }
         conversation.messageCount = position
         conversation.updatedAt = clock
         conversations[turn.threadID] = (turn.userID, conversation)
-        return .accepted(conversation, position: position)
+        return .accepted(conversation, position: position, isRunning: isRunning)
     }
 
     private func ended(_ ending: RunEnding) -> EndingOutcome {
@@ -243,6 +260,10 @@ final class FakeStore: ChatStore {
         message.position = stored(threadID).count + 1
         messages[threadID, default: []].append(message)
         return message.position
+    }
+
+    private func hasRunElsewhere(_ threadID: Identifier) -> Bool {
+        runs.contains { $0.value.threadID == threadID && $0.value.status == .running && elsewhere.contains($0.key) }
     }
 
     private func checkNothingRuns(in threadID: Identifier, beside runID: Identifier) {

@@ -78,6 +78,11 @@ final class TurnClient: SessionClient {
         if !isAccepted { flush() }
     }
 
+    /// The session is another gateway's.
+    func abandon() {
+        if isAccepted { cut() } else { refuse("The gateway begins again. Please send again.") }
+    }
+
     // MARK: SessionClient
 
     var isWritable: Bool {
@@ -280,6 +285,11 @@ final class TurnClients {
 
     func drain() {
         for client in clients.values.flatMap({ Array($0.values) }) { client.drain() }
+    }
+
+    /// What they wait for is another gateway's: they come back and ask.
+    func cut() {
+        for client in clients.values.flatMap({ Array($0.values) }) { client.abandon() }
     }
 
     func remove(_ client: TurnClient, of userID: String) {

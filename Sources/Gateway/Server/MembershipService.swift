@@ -1,0 +1,120 @@
+import EventLoop
+import Foundation
+import Logging
+import Postgres
+import Store
+import Synchronization
+
+/// What the membership of this process means to its shards: how long they may speak, and what they do when it was taken
+/// for dead.
+final class MembershipService: Sendable {
+    private let membership: LoopBound<Membership>
+    private let shards: [LoopBound<Shard>]
+    private let place: String
+    private let logger: Logger
+    private let isRecovering = Mutex(false)
+
+    /// - Parameters:
+    ///   - place: host and port, the part of the name that people know.
+    ///   - shards: at least one; the first one's loop has the membership.
+    static func make(
+        _ configuration: GatewayConfiguration, _ shards: [LoopBound<Shard>], node: String, place: String, logger: Logger
+    ) async throws -> MembershipService? {
+        guard let first = shards.first else { return nil }
+        let membership = try await first.loop.run {
+            LoopBound(
+                Membership(
+                    StoreSettings(node: node), Shard.connectionSettings(configuration), on: first.loop, logger: logger),
+                on: first.loop)
+        }
+        return MembershipService(membership, shards, place: place, logger: logger)
+    }
+
+    private init(_ membership: LoopBound<Membership>, _ shards: [LoopBound<Shard>], place: String, logger: Logger) {
+        self.membership = membership
+        self.shards = shards
+        self.place = place
+        self.logger = logger
+    }
+
+    /// A name that no process has had, and the first part of the cursors that are its.
+    static func incarnation(at place: String) -> (node: String, epoch: String) {
+        var generator = SystemRandomNumberGenerator()
+        let incarnation = String(generator.next(), radix: 36)
+        return ("\(place)/\(incarnation)", incarnation)
+    }
+
+    /// Makes this process a member.
+    ///
+    /// - Parameter recover: takes over what silent gateways left; not called again while it runs.
+    /// - Returns: false when the database did not answer.
+    func join(recover: @escaping @Sendable () async -> Void) async throws -> Bool {
+        for shard in shards {
+            try await shard.loop.run { [membership] in
+                shard.value.chatStore.onFenced = { node in
+                    membership.loop.execute { membership.value.fenced(node) }
+                }
+            }
+        }
+        return await withCheckedContinuation { continuation in
+            membership.loop.execute { [self] in
+                membership.value.onLease = { [self] end in extendLease(to: end) }
+                membership.value.onFenced = { [self] rejoin in begin(rejoin) }
+                membership.value.onStale = { [self] in takeOver(recover) }
+                membership.value.join { continuation.resume(returning: $0) }
+            }
+        }
+    }
+
+    /// Ends the membership, when nothing is left to write.
+    func leave() async {
+        await withCheckedContinuation { continuation in
+            membership.loop.execute { [membership] in membership.value.leave { continuation.resume() } }
+        }
+    }
+
+    private func extendLease(to end: UInt64) {
+        for shard in shards {
+            if shard.loop === membership.loop {
+                shard.value.extendLease(to: end)
+            } else {
+                shard.loop.execute { shard.value.extendLease(to: end) }
+            }
+        }
+    }
+
+    /// Every shard lets go of what it has, then all go on under one new name.
+    private func begin(_ rejoin: @escaping (String) -> Void) {
+        let rejoin = LoopBound(rejoin, on: membership.loop)
+        visit({ $0.fence() }) { [self] in
+            let (node, epoch) = Self.incarnation(at: place)
+            visit({ $0.rejoin(as: node, epoch: epoch) }) {
+                rejoin.loop.execute { rejoin.value(node) }
+            }
+        }
+    }
+
+    /// On the loop of each, one after the other.
+    private func visit(
+        _ body: @escaping @Sendable (Shard) -> Void, from index: Int = 0, _ done: @escaping @Sendable () -> Void
+    ) {
+        guard index < shards.count else { return done() }
+        let shard = shards[index]
+        shard.loop.execute { [self] in
+            body(shard.value)
+            visit(body, from: index + 1, done)
+        }
+    }
+
+    private func takeOver(_ recover: @escaping @Sendable () async -> Void) {
+        let isFree = isRecovering.withLock { isRunning in
+            defer { isRunning = true }
+            return !isRunning
+        }
+        guard isFree else { return }
+        Task {
+            await recover()
+            isRecovering.withLock { $0 = false }
+        }
+    }
+}
