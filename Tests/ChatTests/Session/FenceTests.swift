@@ -1,4 +1,5 @@
 import Chat
+import JSON
 import Testing
 
 @Suite("A run, or all that a process has, is another gateway's")
