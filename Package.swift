@@ -41,7 +41,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "WebSocket",
-            dependencies: ["EventLoop", "HTTP", "Strings", "CZlib", "COpenSSL"],
+            dependencies: ["EventLoop", "Strings", "CZlib", "COpenSSL"],
             swiftSettings: settings),
         .target(
             name: "Postgres",
@@ -105,7 +105,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: ["HTTP", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types")],
-            path: "Fuzz/Targets", swiftSettings: settings),
+            path: "Tests/Fuzz/Targets", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
         .testTarget(name: "ChatTests", dependencies: ["Chat", "JSON", "Strings"], swiftSettings: settings),

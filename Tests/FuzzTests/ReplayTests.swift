@@ -6,7 +6,7 @@ import Testing
 @Suite("Inputs of the fuzzers", .serialized)
 struct ReplayTests {
     private static let top = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "Fuzz")
+        .deletingLastPathComponent().appending(path: "Tests/Fuzz")
 
     private static func inputs(_ folder: String, _ prefix: String = "") throws -> [Data] {
         let place = top.appending(path: folder)

@@ -24,7 +24,7 @@ let package = Package(
             dependencies: ["EventLoop", "Strings", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .target(
-            name: "WebSocket", dependencies: ["EventLoop", "HTTP", "Strings", "CZlib", "COpenSSL"],
+            name: "WebSocket", dependencies: ["EventLoop", "Strings", "CZlib", "COpenSSL"],
             swiftSettings: settings),
         .target(
             name: "FuzzTargets",
