@@ -2,9 +2,10 @@ import CLinux
 import Glibc
 
 /// A listening socket, bound once and accepted from by every shard: each loop watches its own duplicate of the
-/// descriptor. No SO_REUSEPORT, so that a second gateway on the same port is an error and not a silent sharing.
+/// descriptor. No SO_REUSEPORT, so that a second gateway on the same port is an error and not a silent sharing; who
+/// replaces one that stops is given the socket itself (`HandoverOffer`).
 ///
-/// The port is free again when this and all its listeners are closed.
+/// The port is free again when this and all its listeners are closed, here and where it was handed to.
 package struct ListeningSocket: Sendable {
     package let descriptor: Int32
     /// The port that was bound, also where 0 asked for a free one.
@@ -14,6 +15,48 @@ package struct ListeningSocket: Sendable {
     ///   - host: a numeric address or a name; the first address that can be bound is taken.
     ///   - backlog: connections that may wait to be accepted; the kernel's `somaxconn` limits it further.
     package init(host: String, port: UInt16, backlog: Int32 = 4096) throws(SystemError) {
+        var failure = SystemError("bind", code: EADDRNOTAVAIL)
+        for address in try Self.addresses(host: host, port: port) {
+            let descriptor = socket(
+                address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            guard descriptor >= 0 else {
+                failure = SystemError("socket")
+                continue
+            }
+            var one: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+            let isBound = address.withSocketAddress { bind(descriptor, $0, $1) } == 0
+            guard isBound, listen(descriptor, backlog) == 0 else {
+                failure = SystemError("bind \(host):\(port)")
+                Glibc.close(descriptor)
+                continue
+            }
+            self.descriptor = descriptor
+            self.port = Self.address(of: descriptor)?.port ?? 0
+            return
+        }
+        throw failure
+    }
+
+    /// Takes over what is listening already.
+    init(adopting descriptor: Int32) throws(SystemError) {
+        var isListening: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length) == 0 else {
+            throw SystemError("getsockopt")
+        }
+        guard isListening != 0, let address = Self.address(of: descriptor) else {
+            throw SystemError("a socket that does not listen", code: EINVAL)
+        }
+        self.descriptor = descriptor
+        port = address.port
+    }
+
+    /// Where it was bound.
+    var address: SocketAddress? { Self.address(of: descriptor) }
+
+    /// What a host's name stands for, to be bound. Asks the resolver and **blocks**.
+    static func addresses(host: String, port: UInt16) throws(SystemError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -23,28 +66,13 @@ package struct ListeningSocket: Sendable {
             throw SystemError("getaddrinfo \(host)", code: EADDRNOTAVAIL)
         }
         defer { freeaddrinfo(list) }
-        var failure = SystemError("bind", code: EADDRNOTAVAIL)
-        var candidate = list
-        while let info = candidate?.pointee {
-            candidate = info.ai_next
-            let descriptor = socket(
-                info.ai_family, info.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            guard descriptor >= 0 else {
-                failure = SystemError("socket")
-                continue
-            }
-            var one: Int32 = 1
-            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-            guard bind(descriptor, info.ai_addr, info.ai_addrlen) == 0, listen(descriptor, backlog) == 0 else {
-                failure = SystemError("bind \(host):\(port)")
-                Glibc.close(descriptor)
-                continue
-            }
-            self.descriptor = descriptor
-            self.port = Self.port(of: descriptor)
-            return
+        var addresses: [SocketAddress] = []
+        var next = list
+        while let info = next?.pointee {
+            addresses.append(SocketAddress(info))
+            next = info.ai_next
         }
-        throw failure
+        return addresses
     }
 
     /// Closes the descriptor; once, by whoever made it. The loops' duplicates stay open until their listeners close.
@@ -52,16 +80,14 @@ package struct ListeningSocket: Sendable {
         Glibc.close(descriptor)
     }
 
-    private static func port(of descriptor: Int32) -> UInt16 {
+    private static func address(of descriptor: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let result = withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
         }
-        guard result == 0 else { return 0 }
-        return withUnsafeBytes(of: storage) { bytes in
-            UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
-        }
+        guard result == 0 else { return nil }
+        return withUnsafeBytes(of: storage) { SocketAddress(bytes: Array($0.prefix(Int(length)))) }
     }
 }
 
@@ -71,6 +97,7 @@ package final class Listener: ReadinessHandler {
     private let descriptor: Int32
     private let receiveBuffer: Int32
     private let accepted: (Int32) -> Void
+    private let exhausted: () -> Void
     private var token: WatchToken?
     private var retry: TimerToken?
     /// Given up when the process has no descriptors left, so that a waiting connection can be taken and refused
@@ -79,6 +106,8 @@ package final class Listener: ReadinessHandler {
 
     /// Connections taken in one tick before others have their turn.
     private static let acceptsPerTick = 64
+    /// Connections taken at the end; somebody who floods the gateway can't hold it up with more.
+    private static let acceptsAtEnd = 4_096
     /// How long to leave the listener alone when descriptors or memory have run out.
     private static let backOff: UInt64 = 100_000_000
 
@@ -90,12 +119,14 @@ package final class Listener: ReadinessHandler {
     ///     many with its own needs); 0: as many as it likes. It is said after the handshake, so the window that the peer
     ///     was told of is smaller, half of it by default: a burst of small messages, which take up far more than their
     ///     bytes, does not close the window, and is acknowledged as it comes instead of by every read.
+    ///   - exhausted: hears that a connection was cut because the system had no descriptor or memory for it.
     ///   - accepted: gets the descriptor of each connection, non-blocking, and owns it from then on.
     package init(
         _ listening: ListeningSocket, on loop: EventLoop, receiveBuffer: Int = Listener.defaultReceiveBuffer,
-        accepted: @escaping (Int32) -> Void
+        exhausted: @escaping () -> Void = {}, accepted: @escaping (Int32) -> Void
     ) throws(SystemError) {
         self.loop = loop
+        self.exhausted = exhausted
         self.receiveBuffer = Int32(clamping: receiveBuffer)
         self.accepted = accepted
         descriptor = fcntl(listening.descriptor, F_DUPFD_CLOEXEC, 0)
@@ -111,7 +142,18 @@ package final class Listener: ReadinessHandler {
     }
 
     package func ready(_ readiness: Readiness) {
-        for _ in 0..<Self.acceptsPerTick {
+        take(atMost: Self.acceptsPerTick)
+    }
+
+    /// Takes what has been waiting to be accepted, and then no more: whoever got through to this socket is not cut by
+    /// its end.
+    package func closeBehindWaiting() {
+        take(atMost: Self.acceptsAtEnd)
+        close()
+    }
+
+    private func take(atMost count: Int) {
+        for _ in 0..<count {
             // It may be closed by what takes the connection, and its descriptor be another's by then.
             guard token != nil else { return }
             let connection = parley_accept(descriptor, nil, nil)
@@ -126,6 +168,7 @@ package final class Listener: ReadinessHandler {
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 refuseOne()
                 rest()
+                exhausted()
                 return
             default:
                 return

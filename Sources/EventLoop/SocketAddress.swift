@@ -3,7 +3,7 @@ import Glibc
 
 /// An IPv4 or IPv6 address with a port.
 package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
-    private let storage: [UInt8]
+    let storage: [UInt8]
 
     /// - Parameter ip: numeric, without brackets.
     package init?(ip: String, port: UInt16) {
@@ -22,7 +22,14 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    private init(_ info: addrinfo) {
+    /// - Parameter bytes: a `sockaddr_in` or `sockaddr_in6`; nil for another family's.
+    init?(bytes: [UInt8]) {
+        guard bytes.count >= MemoryLayout<sockaddr_in>.size else { return nil }
+        storage = bytes
+        guard isIPv4 || (family == AF_INET6 && bytes.count >= MemoryLayout<sockaddr_in6>.size) else { return nil }
+    }
+
+    init(_ info: addrinfo) {
         storage = Array(UnsafeRawBufferPointer(start: info.ai_addr, count: Int(info.ai_addrlen)))
     }
 

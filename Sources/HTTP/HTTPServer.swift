@@ -8,22 +8,29 @@ package final class HTTPServer {
     /// For connections that have no place: their first request is answered with 503.
     private let full: HTTPServerContext
     private let fullHandler: any HTTPHandler
-    private var fullCount = 0
+    /// Of those, in the order of their coming.
+    private var fullConnections: [ObjectIdentifier] = []
     private var connections: [ObjectIdentifier: HTTPServerConnection] = [:]
     private var isDraining = false
     private var onEmpty: (() -> Void)?
 
-    /// Connections without a place that are answered at a time; more are closed at once.
-    private static let fullLimit = 64
+    /// Connections without a place that are answered at a time. One more takes the place of the oldest: who means it has
+    /// asked by then, so that silent ones do not keep those out who ask for health.
+    private let refusals: Int
+    /// So many, unless said otherwise.
+    package static let refusalsAtOnce = 64
 
     /// - Parameters:
     ///   - limiter: who gets a place; nil: everybody.
     ///   - full: answers the request of those who get none.
+    ///   - refusals: of those at a time.
     package init(
         on loop: EventLoop, handler: any HTTPHandler, settings: HTTPServerSettings = HTTPServerSettings(),
-        limiter: ConnectionLimiter? = nil, full: any HTTPHandler = FullHandler()
+        limiter: ConnectionLimiter? = nil, full: any HTTPHandler = FullHandler(),
+        refusals: Int = HTTPServer.refusalsAtOnce
     ) {
         self.loop = loop
+        self.refusals = refusals
         self.limiter = limiter
         fullHandler = full
         let clock = { Int(wallClockMicroseconds() / 1_000_000) }
@@ -60,16 +67,15 @@ package final class HTTPServer {
     }
 
     private func refuse(_ socket: Socket) {
-        guard fullCount < Self.fullLimit else {
-            socket.close()
-            return
+        if fullConnections.count >= refusals {
+            connections[fullConnections.removeFirst()]?.transport.close()
         }
-        fullCount += 1
         let connection = HTTPServerConnection(socket: socket, context: full) { [weak self] connection in
-            self?.fullCount -= 1
+            self?.fullConnections.removeAll { $0 == ObjectIdentifier(connection) }
             self?.ended(connection)
         }
         connections[ObjectIdentifier(connection)] = connection
+        fullConnections.append(ObjectIdentifier(connection))
         // It ends with its first answer.
         connection.endsAfterAnswer()
     }

@@ -4,7 +4,7 @@ import Foundation
 import Gateway
 import Logging
 
-struct Echo: AsyncParsableCommand {
+struct Echo: ServingCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve the WebSocket layer alone: every message comes back.")
 
@@ -83,12 +83,13 @@ struct Echo: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .notice
-        let server = EchoServer(settings, logger: logger) { url in
-            print("listening on \(url)")
-            fflush(nil)
+        let lines = LineWriter(descriptor: STDERR_FILENO)
+        defer { lines.flush(within: .seconds(1)) }
+        let logger = Logger(label: "parley") { _ in
+            LineLogHandler(format: .text, level: .notice) { lines.write($0) }
         }
+        let output = LineWriter(descriptor: STDOUT_FILENO)
+        let server = EchoServer(settings, logger: logger) { output.write("listening on \($0)\n") }
         try await runService(server, logger: logger)
     }
 

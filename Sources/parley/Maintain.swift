@@ -37,6 +37,7 @@ private func reporting(_ body: () async throws -> Void) async throws {
         switch error {
         case .configuration(let message): throw ExitError(.configuration, message)
         case .database(let message), .network(let message): throw ExitError(.unavailable, message)
+        case .stopped: return
         }
     }
 }

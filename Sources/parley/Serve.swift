@@ -3,9 +3,10 @@ import Foundation
 import Gateway
 import Logging
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
-struct Serve: AsyncParsableCommand {
+struct Serve: ServingCommand {
     static let configuration = CommandConfiguration(abstract: "Run the gateway.")
 
     @OptionGroup var settings: SettingOptions
@@ -21,16 +22,31 @@ struct Serve: AsyncParsableCommand {
                 .configuration, "--dev hands out tokens and so listens on 127.0.0.1 or ::1 only (HTTP_HOST)")
         }
         let (format, level) = (configuration.logFormat, configuration.logLevel)
-        let logger = Logger(label: "parley") { _ in LineLogHandler(format: format, level: level) }
+        let lines = LineWriter(descriptor: STDERR_FILENO, capacity: configuration.logBufferBytes) { count in
+            LineLogHandler.line(
+                format, .warning, "log lines were lost: nobody read them fast enough", ["count": "\(count)"])
+        }
+        defer { lines.flush(within: .seconds(1)) }
+        let logger = Logger(label: "parley") { _ in
+            LineLogHandler(format: format, level: level) { lines.write($0) }
+        }
         if dev, configuration.jwtSecret.isEmpty {
             logger.notice("AUTH_JWT_SECRET is not set: tokens are good until this process ends")
             configuration.jwtSecret = Self.randomSecret()
         }
-        let gateway = Gateway(configuration: configuration, logger: logger) { url in
-            print("listening on \(url)")
-            fflush(nil)
+        let output = LineWriter(descriptor: STDOUT_FILENO)
+        let hasStarted = Atomic<Bool>(false)
+        let gateway = Gateway(configuration: configuration, logger: logger, lines: lines) { url in
+            hasStarted.store(true, ordering: .relaxed)
+            output.write("listening on \(url)\n")
         }
         try await runService(gateway, logger: logger)
+        if !hasStarted.load(ordering: .relaxed) {
+            // What the start waited for is still under way on some thread, inside a library that must not be cleaned up
+            // under its feet.
+            lines.flush(within: .seconds(1))
+            _exit(0)
+        }
     }
 
     private static func randomSecret() -> String {
@@ -51,6 +67,7 @@ func runService(_ service: some Service, logger: Logger) async throws {
         switch error {
         case .configuration(let message): throw ExitError(.configuration, message)
         case .database(let message), .network(let message): throw ExitError(.unavailable, message)
+        case .stopped: return
         }
     }
 }

@@ -74,6 +74,9 @@ extension GatewayConfiguration {
         streamKeepAliveSeconds =
             try source.integer("stream.keep.alive.seconds", 1...300) ?? streamKeepAliveSeconds
         drainSeconds = try source.integer("drain.seconds", 0...3_600) ?? drainSeconds
+        // On a developer's machine nobody sends requests that could learn of a stop.
+        drainDelaySeconds =
+            try source.integer("drain.delay.seconds", 0...600) ?? (isDevelopment ? 0 : drainDelaySeconds)
 
         if let text = source.secret("content.keys") {
             do throws(ContentKeyError) {
@@ -98,6 +101,7 @@ extension GatewayConfiguration {
             }
             logFormat = format
         }
+        logBufferBytes = try source.integer("log.buffer.bytes", 65_536...(1 << 30)) ?? logBufferBytes
         if let name = source.text("log.level") {
             guard let level = Logger.Level(rawValue: name.lowercased()) else {
                 let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

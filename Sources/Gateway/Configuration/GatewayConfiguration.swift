@@ -87,6 +87,8 @@ package struct GatewayConfiguration: Sendable {
     package var pongSeconds = 60
     package var deflate = DeflateConfiguration()
     package var drainSeconds = 20
+    /// How long a stop waits for whoever sends requests here to learn of it.
+    package var drainDelaySeconds = 5
     /// Between comments on an event stream over HTTP that says nothing.
     package var streamKeepAliveSeconds = 15
 
@@ -111,6 +113,8 @@ package struct GatewayConfiguration: Sendable {
     /// Who may read the figures; empty: this machine. A secret.
     package var metricsToken = ""
     package var logFormat = LogFormat.text
+    /// Bytes of log lines that may wait for a reader that stalls.
+    package var logBufferBytes = LineWriter.defaultCapacity
 
     package var logLevel = Logger.Level.info
 

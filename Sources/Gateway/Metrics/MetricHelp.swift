@@ -14,6 +14,7 @@ enum MetricHelp {
         "parley_http_connections": "HTTP connections that are open.",
         "parley_http_responses_total": "Answers of the HTTP edge by status class.",
         "parley_limited_total": "Refusals by the limit that was reached.",
+        "parley_log_dropped_total": "Log lines that found no room, since nobody read them fast enough.",
         "parley_loop_lag_seconds": "How late a timer of the shard's loop fired.",
         "parley_merged_deltas_total": "Pieces of text that were given out in one event with others.",
         "parley_pool_connections": "Connections to the database by state.",

@@ -61,6 +61,11 @@ package final class MetricsRegistry: MetricsFactory {
         add(label, dimensions, .histogram, HistogramCopy()) ?? HistogramCopy()
     }
 
+    /// A count that is kept elsewhere and read when the figures are.
+    func makeReading(label: String, _ read: @escaping @Sendable () -> Int) {
+        _ = add(label, [], .counter, CounterReading(read: read))
+    }
+
     private func add<Source: MetricSource>(
         _ label: String, _ dimensions: [(String, String)], _ kind: Kind, _ source: Source
     ) -> Source? {
@@ -132,6 +137,19 @@ final class CounterSource: CounterHandler, MetricSource {
 
     func append(to text: inout [UInt8], _ name: String, _ labels: String) {
         line(&text, name, labels, "\(value.load(ordering: .relaxed))")
+    }
+}
+
+/// A count that is kept elsewhere.
+final class CounterReading: MetricSource {
+    private let read: @Sendable () -> Int
+
+    init(read: @escaping @Sendable () -> Int) {
+        self.read = read
+    }
+
+    func append(to text: inout [UInt8], _ name: String, _ labels: String) {
+        line(&text, name, labels, "\(read())")
     }
 }
 

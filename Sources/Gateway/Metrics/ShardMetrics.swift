@@ -197,7 +197,7 @@ final class RisingCounter {
 
 /// The limits that are counted when they are reached.
 enum LimitName: String, CaseIterable {
-    case messages, runs, handshakes
+    case messages, runs, handshakes, descriptors
     case failedSignIns = "failed_sign_ins"
     case sockets
     case socketsPerUser = "sockets_per_user"

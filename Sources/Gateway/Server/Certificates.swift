@@ -4,10 +4,9 @@ import Logging
 /// The certificates of a server that is reached over TLS, read at the start and again at each SIGHUP.
 final class Certificates: Sendable {
     let context: TLSServerContext
-    private let hangup: HangupSignal
 
     /// - Throws: `StartError.configuration` when one can't be used.
-    init(_ files: [TLSCertificateFiles], logger: Logger) throws(StartError) {
+    init(_ files: [TLSCertificateFiles], _ hangups: HangupSignal, logger: Logger) throws(StartError) {
         let context: TLSServerContext
         do {
             context = try TLSServerContext(files)
@@ -16,7 +15,7 @@ final class Certificates: Sendable {
         }
         if let warning = context.warning { logger.warning("\(warning)") }
         self.context = context
-        hangup = HangupSignal { Self.reload(context, logger) }
+        hangups.observe { Self.reload(context, logger) }
     }
 
     /// Sockets that are open keep what they began with; when the new ones can't be used, the old ones stay.
@@ -28,6 +27,4 @@ final class Certificates: Sendable {
             logger.error("certificates not changed", metadata: ["cause": "\(error)"])
         }
     }
-
-    func close() { hangup.cancel() }
 }

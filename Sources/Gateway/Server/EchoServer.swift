@@ -50,8 +50,10 @@ package struct EchoServer: Service {
 
     /// Serves until a graceful shutdown is asked for.
     package func run() async throws {
-        let certificates = try settings.certificates.isEmpty ? nil : Certificates(settings.certificates, logger: logger)
-        defer { certificates?.close() }
+        let hangups = HangupSignal()
+        defer { hangups.cancel() }
+        let certificates =
+            try settings.certificates.isEmpty ? nil : Certificates(settings.certificates, hangups, logger: logger)
         let listening: ListeningSocket
         do {
             listening = try ListeningSocket(host: settings.host, port: settings.port)
@@ -100,9 +102,10 @@ private final class EchoShard: HTTPHandler {
             total: settings.maximumSockets, perAddress: settings.maximumSocketsPerAddress)
         let http = HTTPServer(on: loop, handler: self, settings: bounds, limiter: limiter)
         self.http = http
+        var limits = HandshakeLimits()
+        limits.timeout = bounds.headTimeout
         entrance = try Entrance(
-            listening, to: http, on: loop, receiveBuffer: settings.receiveBufferBytes, tls: tls,
-            timeout: bounds.headTimeout)
+            listening, to: http, on: loop, receiveBuffer: settings.receiveBufferBytes, tls: tls, limits: limits)
     }
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {

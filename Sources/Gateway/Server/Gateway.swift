@@ -14,60 +14,87 @@ package enum StartError: Error, CustomStringConvertible, Sendable {
     case configuration(String)
     case database(String)
     case network(String)
+    /// It was asked to stop before it had begun.
+    case stopped
 
     package var description: String {
         switch self {
         case .configuration(let text), .database(let text), .network(let text): text
+        case .stopped: "stopped before it had started"
         }
     }
 }
 
 /// The whole program: shards, listener, start and end.
 package struct Gateway: Service {
-    private let configuration: GatewayConfiguration
-    private let logger: Logger
+    let configuration: GatewayConfiguration
+    let logger: Logger
+    /// Where the log's lines go, which counts those that found no room.
+    private let lines: LineWriter?
     /// Called once connections are accepted, with the address to use.
     private let started: @Sendable (_ url: String) -> Void
 
     package init(
-        configuration: GatewayConfiguration, logger: Logger, started: @escaping @Sendable (_ url: String) -> Void
+        configuration: GatewayConfiguration, logger: Logger, lines: LineWriter? = nil,
+        started: @escaping @Sendable (_ url: String) -> Void
     ) {
         self.configuration = configuration
         self.logger = logger
+        self.lines = lines
         self.started = started
     }
 
-    /// Serves until a graceful shutdown is asked for, then lets what runs end (`DRAIN_SECONDS`) and stops.
+    /// Serves until a graceful shutdown is asked for, then lets what runs end (`DRAIN_SECONDS`) and stops. Asked for
+    /// before it serves, it returns without having begun, and leaves what it waited for behind: the process is to end.
     ///
     /// - Throws: `StartError` when it can't begin.
     package func run() async throws {
+        do {
+            try await serve()
+        } catch StartError.stopped {
+            logger.info("\(StartError.stopped)")
+        }
+    }
+
+    private func serve() async throws {
+        let hangups = HangupSignal()
+        defer { hangups.cancel() }
+        let waits = StartWaits(logger: logger)
+        let budget = try descriptorBudget()
         let registry = MetricsRegistry()
+        if let lines { registry.makeReading(label: "parley_log_dropped_total") { lines.dropped } }
         let commons = GatewayCommons(
-            verifier: try await verifier(),
+            verifier: try await waits.wait(for: "the keys that tokens are checked with") { try await verifier() },
             addresses: AddressLimits(
                 handshakes: configuration.handshakeRate, failedSignIns: configuration.failedSignInRate),
             metrics: registry, schema: SchemaProbe(PostgresSettings(url: configuration.databaseURL)))
         let certificates =
-            try configuration.certificates.isEmpty ? nil : Certificates(configuration.certificates, logger: logger)
-        defer { certificates?.close() }
-        try await checkDatabase()
-        let listening = try listen()
+            try configuration.certificates.isEmpty
+            ? nil : Certificates(configuration.certificates, hangups, logger: logger)
+        if let keySet = commons.verifier.keySet { hangups.observe { keySet.reload() } }
+        try await waits.wait(for: "the database of DATABASE_URL: its schema") { try await checkDatabase() }
+        let (listening, predecessor) = try await waits.wait(for: "the address \(address)") { try await listen() }
         // A host name tells gateways on different machines apart, the port those on one machine: as it was bound, since
         // several may have asked for any.
         let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
         let (node, epoch) = MembershipService.incarnation(at: place)
         let shards = try await makeShards(registry, node: node, epoch: epoch)
-        let directory = ShardDirectory(configuration)
+        let directory = ShardDirectory(configuration, budget)
         directory.fill(shards)
         let files = openFiles()
 
-        try await waitForDatabase(shards)
-        guard
-            let membership = try await MembershipService.make(
-                configuration, shards, node: node, place: place, logger: logger),
-            try await membership.join(recover: { try? await recover(shards, directory) })
-        else { throw StartError.database("this gateway could not be enlisted in the database") }
-        try await recover(shards, directory)
+        try await waits.wait(for: "the database of DATABASE_URL: the first answer") {
+            try await waitForDatabase(shards)
+        }
+        let membership = try await waits.wait(for: "the database of DATABASE_URL: what an earlier process left") {
+            guard
+                let membership = try await MembershipService.make(
+                    configuration, shards, node: node, place: place, logger: logger),
+                try await membership.join(recover: { try? await recover(shards, directory) })
+            else { throw StartError.database("this gateway could not be enlisted in the database") }
+            try await recover(shards, directory)
+            return membership
+        }
         var servers: [LoopBound<ShardServer>] = []
         for shard in shards {
             servers.append(
@@ -82,9 +109,15 @@ package struct Gateway: Service {
         let watch = keepRecovering(shards, directory)
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
+        let address = try await AddressHolder.make(listening, servers, shards)
+        predecessor?.ready()
+        if let shortage = budget.shortage { logger.warning("\(shortage)") }
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let url = "\(certificates == nil ? "http" : "https")://\(host):\(listening.port)"
         logger.info("started", metadata: ["url": "\(url)", "shards": "\(shards.count)"])
+        if !hangups.isObserved {
+            hangups.observe { [logger] in logger.notice("SIGHUP: there is nothing to be read again") }
+        }
         started(url)
 
         try? await gracefulShutdown()
@@ -92,8 +125,7 @@ package struct Gateway: Service {
         watch.cancel()
         retention?.cancel()
         keys?.cancel()
-        listening.close()
-        await stop(servers, shards, membership)
+        await stop(servers, shards, membership, at: address)
         logger.info("stopped")
     }
 
@@ -144,16 +176,14 @@ package struct Gateway: Service {
         return keySet
     }
 
-    /// Asks for new keys when it is time, and at SIGHUP.
+    /// Asks for new keys when it is time.
     private func keepRefreshing(_ keySet: KeySet) -> Task<Void, Never> {
         let isFile = configuration.jwksFile != nil
         return Task {
-            let hangup = HangupSignal { keySet.reload() }
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
                 if !isFile { keySet.tick() }
             }
-            hangup.cancel()
         }
     }
 
@@ -199,12 +229,49 @@ package struct Gateway: Service {
         }
     }
 
-    private func listen() throws -> ListeningSocket {
-        do {
-            return try ListeningSocket(host: configuration.host, port: configuration.port)
-        } catch {
-            throw StartError.network("cannot listen on \(configuration.host):\(configuration.port): \(error)")
+    /// How the process's descriptors are shared out.
+    private func descriptorBudget() throws -> DescriptorBudget {
+        let limit = DescriptorLimit.current
+        guard limit >= DescriptorBudget.minimum else {
+            throw StartError.configuration(
+                "the limit of \(limit) open files is too low: \(DescriptorBudget.minimum) at least")
         }
+        var needs = DescriptorBudget.Needs()
+        needs.shards = configuration.shards
+        needs.database =
+            (configuration.poolMaximum + configuration.poolOverflow) * (configuration.replicaURL == nil ? 1 : 2)
+        needs.upstream = configuration.agent.isUpstream ? configuration.upstream.upstream.streams : 0
+        needs.isEncrypted = !configuration.certificates.isEmpty
+        return DescriptorBudget(limit: limit, wanted: configuration.maximumSockets, needs: needs)
+    }
+
+    private var address: String { "\(configuration.host):\(configuration.port)" }
+
+    /// Binds the address, or takes it over from a gateway that stops.
+    private func listen() async throws -> (ListeningSocket, HandoverRequest.Predecessor?) {
+        let (host, port, address) = (configuration.host, configuration.port, address)
+        return try await offLoop { () -> Result<(ListeningSocket, HandoverRequest.Predecessor?), StartError> in
+            // A gateway that was just told to stop may not have heard yet, and one that ends may have left just now.
+            var patience = 12
+            while true {
+                do throws(SystemError) {
+                    return .success((try ListeningSocket(host: host, port: port), nil))
+                } catch {
+                    guard error.code == EADDRINUSE else {
+                        return .failure(.network("cannot listen on \(address): \(error)"))
+                    }
+                    let answer = HandoverRequest.ask(host: host, port: port)
+                    let reason: String
+                    switch answer {
+                    case .taken(let listening, let predecessor): return .success((listening, predecessor))
+                    case .serving: (patience, reason) = (patience - 1, "another gateway serves there")
+                    case .nobody: (patience, reason) = (patience - 4, "\(error)")
+                    }
+                    if patience <= 0 { return .failure(.network("cannot listen on \(address): \(reason)")) }
+                    Thread.sleep(forTimeInterval: 0.1)
+                }
+            }
+        }.get()
     }
 
     private func openFiles() -> StaticFiles? {
@@ -295,50 +362,6 @@ package struct Gateway: Service {
         }
     }
 
-    // MARK: The end
-
-    private func stop(
-        _ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>], _ membership: MembershipService
-    ) async {
-        for server in servers { server.loop.execute { server.value.stopAccepting() } }
-        for shard in shards { shard.loop.execute { shard.value.drain() } }
-        await wait(atMost: .seconds(configuration.drainSeconds), for: shards) { !$0.hasWork }
-        for shard in shards { shard.loop.execute { shard.value.interrupt() } }
-        await wait(atMost: .seconds(5), for: shards) { !$0.hasWork }
-        for shard in shards { shard.loop.execute { shard.value.closeSockets() } }
-        await wait(atMost: .seconds(6), for: shards) { $0.socketCount == 0 }
-        // Answers on their way; a stream that a client does not read is cut.
-        await wait(atMost: .seconds(1), for: shards) { $0.httpConnectionCount() == 0 }
-        for server in servers { server.loop.execute { server.value.http.closeAll() } }
-        for shard in shards {
-            await withCheckedContinuation { continuation in
-                shard.loop.execute {
-                    shard.value.replica?.close(within: 0) {}
-                    shard.value.chatStore.close {
-                        shard.value.audit.close {
-                            shard.value.pool.close(within: 2_000_000_000) { continuation.resume() }
-                        }
-                    }
-                }
-            }
-        }
-        await membership.leave()
-        for shard in shards { shard.loop.stop() }
-    }
-
-    private func wait(
-        atMost limit: Duration, for shards: [LoopBound<Shard>], until isDone: @escaping @Sendable (Shard) -> Bool
-    ) async {
-        let deadline = ContinuousClock.now + limit
-        for shard in shards {
-            while ContinuousClock.now < deadline {
-                let done = (try? await shard.loop.run { isDone(shard.value) }) ?? true
-                if done { break }
-                await Task.detached { try? await Task.sleep(for: .milliseconds(10)) }.value
-            }
-        }
-    }
-
     private func offLoop<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: body()) }
@@ -351,6 +374,9 @@ final class ShardServer {
     let http: HTTPServer
     private let handler: GatewayHandler
     private var entrance: Entrance?
+    private var nextNotice: UInt64 = 0
+    /// Nanoseconds between two lines about descriptors.
+    private static let noticeInterval: UInt64 = 60_000_000_000
 
     init(
         handler: GatewayHandler, listening: ListeningSocket, tls: TLSServerContext?
@@ -369,20 +395,39 @@ final class ShardServer {
             return false
         }
         let server = HTTPServer(
-            on: handler.shard.loop, handler: handler, settings: settings, limiter: handler.siblings.limiter, full: full)
+            on: handler.shard.loop, handler: handler, settings: settings, limiter: handler.siblings.limiter, full: full,
+            refusals: handler.siblings.budget.refusals)
         http = server
         handler.shard.httpConnectionCount = { [weak server] in server?.count ?? 0 }
         let logger = handler.shard.logger
+        var limits = HandshakeLimits()
+        limits.timeout = settings.headTimeout
+        limits.concurrent = handler.siblings.budget.handshakes
         entrance = try Entrance(
             listening, to: server, on: handler.shard.loop, receiveBuffer: configuration.receiveBufferBytes, tls: tls,
-            timeout: settings.headTimeout
-        ) { logger.debug("no TLS handshake", metadata: ["cause": "\($0)"]) }
+            limits: limits, exhausted: { [weak self] in self?.noteExhaustion() },
+            failed: { logger.debug("no TLS handshake", metadata: ["cause": "\($0)"]) })
     }
 
+    /// A connection was cut since the process, or the system, has no descriptors left.
+    private func noteExhaustion() {
+        let shard = handler.shard
+        shard.metrics.limitReached(.descriptors)
+        guard shard.loop.now >= nextNotice else { return }
+        nextNotice = shard.loop.now + Self.noticeInterval
+        shard.logger.error("no descriptors left: connections are cut (LimitNOFILE, ulimit -n, fs.file-max)")
+    }
+
+    /// Another gateway accepts from here on.
+    func handOver() {
+        entrance?.handOver()
+        entrance = nil
+    }
+
+    /// Takes what has been waiting to be accepted, and no more.
     func stopAccepting() {
         entrance?.close()
         entrance = nil
-        http.drain {}
     }
 }
 

@@ -30,6 +30,25 @@ extension GatewayHandler {
         }
     }
 
+    /// What those who watch the gateway ask, and what a browser asks before it asks anything, are answered also while it
+    /// stops.
+    static func isAnsweredToTheEnd(_ request: HTTPServerRequest) -> Bool {
+        if request.method == .options { return true }
+        guard request.segments.count == 1, let name = request.segments.first else { return false }
+        return ["healthz", "readyz", "metrics"].contains(name)
+    }
+
+    /// A stop is under way: whoever asked is to ask another gateway, on a new connection.
+    func refuseWhileStopping(_ responder: HTTPResponder) {
+        responder.respond(
+            HTTPResponse(
+                status: .serviceUnavailable,
+                headerFields: [
+                    .contentType: "application/json", .cacheControl: "no-store", .connection: "close",
+                    .retryAfter: "\(ChatConnection.reconnectAfter)",
+                ]), body: APIErrorBody.json(.unavailable, "The gateway is about to stop."))
+    }
+
     private func respond(readiness problems: [String], _ responder: HTTPResponder) {
         guard !problems.isEmpty else {
             respond(json: Array(#"{"status":"ready"}"#.utf8), responder)

@@ -71,6 +71,10 @@ final class GatewayHandler: HTTPHandler {
     }
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
+        if shard.isDraining, !Self.isAnsweredToTheEnd(request) {
+            refuseWhileStopping(responder)
+            return
+        }
         switch router.match(request.method, request.segments) {
         case .found(let endpoint, let parameters):
             endpoint.action(self, request, parameters, responder)

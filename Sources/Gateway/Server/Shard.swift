@@ -179,8 +179,12 @@ package final class Shard: SessionEnvironment {
         for session in Array(sessions.values) { session.interrupt() }
     }
 
-    func closeSockets() {
-        for connection in Array(connections.values) { connection.close(.serviceRestart, "the server restarts") }
+    /// - Parameter idleOnly: not those of users with work: a reply goes to its end where it is shown.
+    func closeSockets(idleOnly: Bool = false) {
+        for connection in Array(connections.values) {
+            if idleOnly, sessions[ExactString(connection.userID)]?.hasWork == true { continue }
+            connection.close(.serviceRestart, "the server restarts")
+        }
     }
 
     // MARK: Membership

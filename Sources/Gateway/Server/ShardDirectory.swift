@@ -12,11 +12,14 @@ final class ShardDirectory: Sendable {
     let forwarded: ConnectionLimiter
     /// How handshakes are answered.
     let handshake: Handshake.Options
+    /// What the sockets may take of the process's descriptors.
+    let budget: DescriptorBudget
 
-    init(_ configuration: GatewayConfiguration) {
+    init(_ configuration: GatewayConfiguration, _ budget: DescriptorBudget) {
+        self.budget = budget
         let trusted = configuration.trustedProxies
         limiter = ConnectionLimiter(
-            total: configuration.maximumSockets, perAddress: configuration.maximumSocketsPerAddress,
+            total: budget.sockets, perAddress: configuration.maximumSocketsPerAddress,
             isExempt: { address in
                 trusted.contains { $0.contains(IPAddress(high: address.high, low: address.low)) }
             })

@@ -37,7 +37,7 @@ class Gateway:
         self.database, self.dev, self.arguments, self.name = database, dev, arguments, name
         self.settings = {
             "DATABASE_URL": database.url, "AUTH_JWT_SECRET": self.secret, "HTTP_PORT": 0, "PUBLIC_DIR": TOP / "public",
-            "SHARDS": 2, "LOG_LEVEL": "debug", **settings}
+            "SHARDS": 2, "LOG_LEVEL": "debug", "DRAIN_DELAY_SECONDS": 0, **settings}
         self.process, self.port = None, None
         RESULTS.mkdir(parents=True, exist_ok=True)
         migrated = command("migrate", "up", **self.settings)

@@ -1,10 +1,9 @@
 import JSON
 import Chat
 import Foundation
-import Glibc
 package import Logging
 
-/// Log lines on standard error, each written at once: as text for people, or as one JSON object a line for machines.
+/// Log lines: as text for people, or as one JSON object a line for machines.
 ///
 /// The members of a JSON line are `time`, `level`, `message` and the metadata by name (`user`, `session`, `run`,
 /// `thread`, `request`…). Control characters are escaped in both forms, so that nobody can forge a line.
@@ -19,7 +18,7 @@ package struct LineLogHandler: LogHandler {
 
     package init(
         format: GatewayConfiguration.LogFormat, level: Logger.Level,
-        write: @escaping @Sendable ([UInt8]) -> Void = Self.standardError
+        write: @escaping @Sendable ([UInt8]) -> Void
     ) {
         self.format = format
         self.write = write
@@ -34,6 +33,13 @@ package struct LineLogHandler: LogHandler {
     package func log(event: LogEvent) {
         var all = metadata
         if let more = event.metadata { all.merge(more) { $1 } }
+        write(Self.line(format, event.level, "\(event.message)", all))
+    }
+
+    /// One line with its end, as of now.
+    package static func line(
+        _ format: GatewayConfiguration.LogFormat, _ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata
+    ) -> [UInt8] {
         let time = Timestamp.rfc3339(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
         var line: [UInt8] = []
         switch format {
@@ -41,24 +47,24 @@ package struct LineLogHandler: LogHandler {
             line.append(#"{"time":"#)
             line.append(jsonString: time)
             line.append(#","level":"#)
-            line.append(jsonString: event.level.rawValue)
+            line.append(jsonString: level.rawValue)
             line.append(#","message":"#)
-            line.append(jsonString: Self.cut("\(event.message)"))
-            for (key, value) in all.sorted(by: { $0.key < $1.key }) {
+            line.append(jsonString: cut(message))
+            for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
                 line.append(",")
                 line.append(jsonString: ["time", "level", "message"].contains(key) ? "_" + key : key)
                 line.append(":")
-                line.append(jsonString: Self.cut("\(value)"))
+                line.append(jsonString: cut("\(value)"))
             }
             line.append("}")
         case .text:
-            line.append(contentsOf: "\(time) \(event.level.rawValue) \(Self.plain("\(event.message)"))".utf8)
-            for (key, value) in all.sorted(by: { $0.key < $1.key }) {
-                line.append(contentsOf: " \(key)=\(Self.plain("\(value)"))".utf8)
+            line.append(contentsOf: "\(time) \(level.rawValue) \(plain(message))".utf8)
+            for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+                line.append(contentsOf: " \(key)=\(plain("\(value)"))".utf8)
             }
         }
         line.append("\n")
-        write(line)
+        return line
     }
 
     private static func cut(_ text: String) -> String {
@@ -69,18 +75,5 @@ package struct LineLogHandler: LogHandler {
         let text = cut(text)
         guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else { return text }
         return String(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) })
-    }
-
-    /// One call for the whole line, so that lines of several threads do not mix.
-    package static let standardError: @Sendable ([UInt8]) -> Void = { line in
-        line.withUnsafeBytes { bytes in
-            // What a full pipe does not take at once is tried again; a closed one is nobody's business any more.
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = Glibc.write(STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0, errno != EINTR { return }
-                rest = rest.dropFirst(max(count, 0))
-            }
-        }
     }
 }
