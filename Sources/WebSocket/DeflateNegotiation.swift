@@ -8,17 +8,21 @@ package struct DeflateParameters: Equatable, Sendable {
     package var serverMaxWindowBits: Int
     /// Base-2 logarithm of the window the client compresses with, 8 to 15.
     package var clientMaxWindowBits: Int
+    /// Whether the peer's offer has a server_max_window_bits, which the answer then must have too, whatever its value
+    /// (RFC 7692 section 7.1.2.1).
+    package var echoesServerMaxWindowBits: Bool
     /// The share of a budget that the windows which live on have been given; the budget has it back when this goes.
     package var memory: DeflateBudget.Share?
 
     package init(
         serverNoContextTakeover: Bool = true, clientNoContextTakeover: Bool = true, serverMaxWindowBits: Int = 15,
-        clientMaxWindowBits: Int = 15
+        clientMaxWindowBits: Int = 15, echoesServerMaxWindowBits: Bool = false
     ) {
         self.serverNoContextTakeover = serverNoContextTakeover
         self.clientNoContextTakeover = clientNoContextTakeover
         self.serverMaxWindowBits = serverMaxWindowBits
         self.clientMaxWindowBits = clientMaxWindowBits
+        self.echoesServerMaxWindowBits = echoesServerMaxWindowBits
     }
 
     package static let extensionName = "permessage-deflate"
@@ -39,7 +43,9 @@ package struct DeflateParameters: Equatable, Sendable {
         var value = Self.extensionName
         if serverNoContextTakeover { value += "; server_no_context_takeover" }
         if clientNoContextTakeover { value += "; client_no_context_takeover" }
-        if serverMaxWindowBits < 15 { value += "; server_max_window_bits=\(serverMaxWindowBits)" }
+        if serverMaxWindowBits < 15 || echoesServerMaxWindowBits {
+            value += "; server_max_window_bits=\(serverMaxWindowBits)"
+        }
         if clientMaxWindowBits < 15 { value += "; client_max_window_bits=\(clientMaxWindowBits)" }
         return value
     }
@@ -50,6 +56,10 @@ package struct DeflateParameters: Equatable, Sendable {
 /// Without context takeover, the default, a connection keeps no window, so that one codec serves a whole loop and a
 /// compressed connection costs what a plain one does. With it a connection owns its windows, `DeflateCodec.memory` of
 /// them, as long as a budget lasts: connections after that are compressed without takeover.
+///
+/// A client may be told to do without its window (section 7.1.1.2), but not all listen: Safari goes on with it. Those
+/// that can do without say so, with client_no_context_takeover or client_max_window_bits in their offer. Any other
+/// keeps its window, of the same budget; when that is used up, such a client is not compressed.
 package struct DeflatePolicy: Equatable, Sendable {
     /// Whether this server may keep its window between messages when the client lets it.
     package var serverContextTakeover: Bool
@@ -89,21 +99,27 @@ package struct DeflatePolicy: Equatable, Sendable {
         guard let asked = AskedParameters(offer, valuelessClientBits: true) else { return nil }
         // zlib makes no raw stream with a window of 256 bytes.
         if let bits = asked.serverMaxWindowBits, bits < 9 { return nil }
+        let canDoWithout = asked.clientNoContextTakeover || asked.namesClientMaxWindowBits
         var accepted = DeflateParameters(
             serverNoContextTakeover: asked.serverNoContextTakeover || !serverContextTakeover,
-            clientNoContextTakeover: asked.clientNoContextTakeover || !clientContextTakeover,
-            serverMaxWindowBits: min(asked.serverMaxWindowBits ?? 15, maxWindowBits))
+            clientNoContextTakeover: asked.clientNoContextTakeover || (!clientContextTakeover && canDoWithout),
+            serverMaxWindowBits: min(asked.serverMaxWindowBits ?? 15, maxWindowBits),
+            echoesServerMaxWindowBits: asked.serverMaxWindowBits != nil)
         // Without takeover the client's window is inflated by one of 15 bits that all share: no reason to ask for less.
         if !accepted.clientNoContextTakeover, asked.namesClientMaxWindowBits {
             accepted.clientMaxWindowBits = min(asked.clientMaxWindowBits ?? 15, maxWindowBits)
         }
-        if accepted.takesOver, let budget {
+        guard accepted.takesOver, let budget else { return accepted }
+        accepted.memory = budget.take(DeflateCodec.memory(for: accepted))
+        if accepted.memory != nil { return accepted }
+        accepted.serverNoContextTakeover = true
+        if canDoWithout {
+            accepted.clientNoContextTakeover = true
+            accepted.clientMaxWindowBits = 15
+        } else {
+            // There may still be room for the one window that can't be declined.
             accepted.memory = budget.take(DeflateCodec.memory(for: accepted))
-            if accepted.memory == nil {
-                accepted.serverNoContextTakeover = true
-                accepted.clientNoContextTakeover = true
-                accepted.clientMaxWindowBits = 15
-            }
+            if accepted.memory == nil { return nil }
         }
         return accepted
     }

@@ -11,22 +11,36 @@ struct DeflateNegotiationTests {
     }
 
     private static let none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    /// For a client that does not say that it can do without its window.
+    private static let kept = "permessage-deflate; server_no_context_takeover"
     private static let takeover = DeflatePolicy(serverContextTakeover: true, clientContextTakeover: true)
 
     private static let narrow = DeflatePolicy(
         serverContextTakeover: true, clientContextTakeover: true, maxWindowBits: 10)
 
     static let cases: [Case] = [
-        Case(offer: "permessage-deflate", answer: none),
-        Case(offer: "Permessage-Deflate", answer: none),
+        Case(offer: "permessage-deflate", answer: kept),
+        Case(offer: "Permessage-Deflate", answer: kept),
+        Case(offer: "permessage-deflate; server_no_context_takeover", answer: kept),
+        Case(offer: "permessage-deflate; client_no_context_takeover", answer: none),
         Case(offer: "permessage-deflate; client_max_window_bits", answer: none),
         Case(offer: "permessage-deflate; client_max_window_bits=10", answer: none),
         Case(offer: "permessage-deflate; client_max_window_bits=8", answer: none),
-        Case(offer: "permessage-deflate;server_max_window_bits=10", answer: none + "; server_max_window_bits=10"),
-        Case(offer: "permessage-deflate; server_max_window_bits=\"12\"", answer: none + "; server_max_window_bits=12"),
-        Case(offer: "permessage-deflate; server_max_window_bits=15", answer: none),
+        Case(offer: "permessage-deflate;server_max_window_bits=10", answer: kept + "; server_max_window_bits=10"),
+        Case(offer: "permessage-deflate; server_max_window_bits=\"12\"", answer: kept + "; server_max_window_bits=12"),
+        Case(offer: "permessage-deflate; server_max_window_bits=15", answer: kept + "; server_max_window_bits=15"),
+        Case(offer: "permessage-deflate; server_max_window_bits=\"15\"", answer: kept + "; server_max_window_bits=15"),
+        Case(
+            offer: "permessage-deflate; server_max_window_bits=15, permessage-deflate",
+            answer: kept + "; server_max_window_bits=15"),
+        Case(
+            offer: "permessage-deflate; client_max_window_bits=15; server_max_window_bits=15",
+            answer: none + "; server_max_window_bits=15"),
+        Case(
+            offer: "permessage-deflate; server_max_window_bits=15", answer: kept + "; server_max_window_bits=12",
+            policy: DeflatePolicy(maxWindowBits: 12)),
         Case(offer: "permessage-deflate; server_max_window_bits=8", answer: nil),
-        Case(offer: "permessage-deflate; server_max_window_bits=8, permessage-deflate", answer: none),
+        Case(offer: "permessage-deflate; server_max_window_bits=8, permessage-deflate", answer: kept),
         Case(offer: "permessage-deflate; server_max_window_bits", answer: nil),
         Case(offer: "permessage-deflate; server_max_window_bits=7", answer: nil),
         Case(offer: "permessage-deflate; server_max_window_bits=16", answer: nil),
@@ -38,7 +52,7 @@ struct DeflateNegotiationTests {
         Case(offer: "permessage-deflate; unknown", answer: nil),
         Case(offer: "permessage-deflate; unknown=3, permessage-deflate; client_max_window_bits", answer: none),
         Case(offer: "x-webkit-deflate-frame", answer: nil),
-        Case(offer: "x-other; a=b, permessage-deflate", answer: none),
+        Case(offer: "x-other; a=b, permessage-deflate", answer: kept),
         Case(offer: "permessage-deflate", answer: "permessage-deflate", policy: takeover),
         Case(
             offer: "permessage-deflate; server_no_context_takeover",
@@ -47,10 +61,10 @@ struct DeflateNegotiationTests {
             offer: "permessage-deflate; client_no_context_takeover",
             answer: "permessage-deflate; client_no_context_takeover", policy: takeover),
         Case(
-            offer: "permessage-deflate", answer: none + "; server_max_window_bits=11",
+            offer: "permessage-deflate", answer: kept + "; server_max_window_bits=11",
             policy: DeflatePolicy(maxWindowBits: 11)),
         Case(
-            offer: "permessage-deflate; server_max_window_bits=9", answer: none + "; server_max_window_bits=9",
+            offer: "permessage-deflate; server_max_window_bits=9", answer: kept + "; server_max_window_bits=9",
             policy: DeflatePolicy(maxWindowBits: 11)),
         Case(offer: "permessage-deflate; client_max_window_bits", answer: "permessage-deflate", policy: takeover),
         Case(
@@ -68,6 +82,14 @@ struct DeflateNegotiationTests {
             offer: "permessage-deflate; client_max_window_bits", answer: none,
             policy: DeflatePolicy(
                 serverContextTakeover: true, clientContextTakeover: true, budget: DeflateBudget(bytes: 1000))),
+        Case(
+            offer: "permessage-deflate", answer: nil, policy: DeflatePolicy(budget: DeflateBudget(bytes: 39_935))),
+        Case(
+            offer: "permessage-deflate, permessage-deflate; client_no_context_takeover", answer: none,
+            policy: DeflatePolicy(budget: DeflateBudget(bytes: 39_935))),
+        Case(
+            offer: "permessage-deflate", answer: kept,
+            policy: DeflatePolicy(serverContextTakeover: true, budget: DeflateBudget(bytes: 39_936))),
     ]
 
     @Test("what a server answers", arguments: cases)
@@ -81,7 +103,7 @@ struct DeflateNegotiationTests {
         let one = DeflateCodec.memory(for: DeflateParameters(serverNoContextTakeover: false))
         let budget = DeflateBudget(bytes: 2 * one + one / 2)
         let policy = DeflatePolicy(serverContextTakeover: true, budget: budget)
-        let offers = try #require(ExtensionHeader.parse(["permessage-deflate"]))
+        let offers = try #require(ExtensionHeader.parse(["permessage-deflate; client_max_window_bits"]))
         var open = (0..<3).map { _ in policy.accept(offers) }
         #expect(open.map { $0?.serverNoContextTakeover } == [false, false, true])
         #expect(budget.available == one / 2)
