@@ -62,7 +62,7 @@ package final class StaticFiles: Sendable {
             responder.respond(
                 HTTPResponse(
                     status: .methodNotAllowed,
-                    headerFields: [.allow: "GET, HEAD", .contentType: "application/json"]),
+                    headerFields: [.allow: "GET, HEAD, OPTIONS", .contentType: "application/json"]),
                 body: APIErrorBody.json(.invalidOp, "Only GET and HEAD are possible here."))
             return
         }
@@ -100,7 +100,7 @@ package final class StaticFiles: Sendable {
             .contentSecurityPolicy: settings.contentSecurityPolicy,
         ]
         if let name = HTTPField.Name("Referrer-Policy") { fields[name] = "same-origin" }
-        if Self.matches(file.eTag, ifNoneMatch) {
+        if ifNoneMatch.contains(where: { EntityTag.matches($0, file.eTag) }) {
             return (HTTPResponse(status: .notModified, headerFields: fields), [])
         }
         fields[.contentType] = file.contentType
@@ -114,18 +114,6 @@ package final class StaticFiles: Sendable {
         }
         let (response, body) = response(for: file, ifNoneMatch: request.headers.values("if-none-match"))
         responder.respond(response, body: body)
-    }
-
-    /// Compares weakly: `W/` is ignored.
-    private static func matches(_ eTag: String, _ values: [String]) -> Bool {
-        for value in values {
-            for item in value.split(separator: ",") {
-                var tag = item.drop { $0 == " " || $0 == "\t" }
-                while let last = tag.last, last == " " || last == "\t" { tag.removeLast() }
-                if tag == "*" || tag == eTag || (tag.hasPrefix("W/") && tag.dropFirst(2) == eTag) { return true }
-            }
-        }
-        return false
     }
 
     // MARK: The cache

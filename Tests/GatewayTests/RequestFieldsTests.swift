@@ -117,14 +117,4 @@ struct RequestFieldsTests {
     func accept(_ field: String, _ wanted: Bool) {
         #expect(AcceptHeader.wantsEventStream(field) == wanted)
     }
-
-    @Test(
-        "entity tags",
-        arguments: [
-            (#""a""#, true, true), (#"W/"a""#, true, true), (#"W/"a""#, false, false), ("*", false, true),
-            (#""b", "a""#, false, true), (#""b""#, true, false), ("", true, false), ("a", true, false),
-        ])
-    func tags(_ field: String, _ isWeak: Bool, _ matches: Bool) {
-        #expect(ETag.matches(field, #""a""#, isWeak: isWeak) == matches)
-    }
 }

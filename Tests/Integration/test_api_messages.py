@@ -76,7 +76,7 @@ def test_a_turn(api, thread, connect, database):
 
 def test_a_turn_as_a_stream(api, thread, database):
     answer = api.stream(path(thread), {"content": "add eggs", "id": "s1"})
-    assert answer.status == 200 and answer.answer.headers["Cache-Control"] == "no-store"
+    assert answer.status == 200 and answer.answer.headers["Cache-Control"] == "no-store, no-transform"
     order = agui.Thread()
     events = []
     for event in answer.events():

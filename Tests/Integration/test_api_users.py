@@ -44,7 +44,7 @@ def test_an_admin_deletes_a_message(api, admin, connect, database):
 def lines(answer):
     status, headers, body = answer
     assert status == 200 and headers.get_content_type() == "application/jsonl"
-    assert headers["Cache-Control"] == "no-store" and "attachment" in headers["Content-Disposition"]
+    assert headers["Cache-Control"] == "no-store, no-transform" and "attachment" in headers["Content-Disposition"]
     assert body.endswith(b"\n")
     return [json.loads(line) for line in body.splitlines()]
 

@@ -24,7 +24,7 @@ struct APIResponse: Sendable {
 
     private func isUnchanged(for request: HTTPServerRequest) -> Bool {
         guard let etag, request.method == .get || request.method == .head else { return false }
-        return request.headers.values("if-none-match").contains { ETag.matches($0, etag, isWeak: true) }
+        return request.headers.values("if-none-match").contains { EntityTag.matches($0, etag) }
     }
 
     func head(for request: HTTPServerRequest) -> HTTPResponse {
@@ -42,24 +42,9 @@ struct APIResponse: Sendable {
 }
 
 /// Entity tags (RFC 9110 section 8.8.3): strong, a digest of the representation.
-package enum ETag {
+enum ETag {
     static func make(of bytes: [UInt8]) -> String {
         "\"\(Digest.hex(Digest.sha256(bytes).prefix(16)))\""
-    }
-
-    /// Whether a field of `If-Match` or `If-None-Match` names the tag.
-    ///
-    /// - Parameter isWeak: the comparison of `If-None-Match`, for which a weak tag is as good.
-    package static func matches(_ field: String, _ etag: String, isWeak: Bool) -> Bool {
-        // Our tags hold no comma, so what is cut in the wrong place is no tag of ours.
-        for element in field.split(separator: ",") {
-            var tag = element.drop { $0 == " " || $0 == "\t" }
-            while tag.last == " " || tag.last == "\t" { tag.removeLast() }
-            if tag == "*" { return true }
-            if isWeak, tag.hasPrefix("W/") { tag.removeFirst(2) }
-            if tag == etag { return true }
-        }
-        return false
     }
 }
 

@@ -178,7 +178,7 @@ enum Conversations {
         guard !wanted.isEmpty else { return body() }
         read(call, id) { representation in
             let etag = ETag.make(of: representation)
-            if wanted.contains(where: { ETag.matches($0, etag, isWeak: false) }) {
+            if wanted.contains(where: { EntityTag.matches($0, etag) }) {
                 body()
             } else {
                 call.fail(.preconditionFailed)

@@ -34,7 +34,7 @@ final class ExportStream {
 
     private static let head: HTTPResponse = {
         var head = HTTPResponse(
-            status: .ok, headerFields: [.contentType: mediaType, .cacheControl: "no-store"])
+            status: .ok, headerFields: [.contentType: mediaType, .cacheControl: "no-store, no-transform"])
         head.headerFields[.contentDisposition] = "attachment; filename=\"parley-export.jsonl\""
         return head
     }()

@@ -141,7 +141,7 @@ enum Tasks {
             call.proceed(result) { task throws(APIFailure) in
                 guard let task else { throw .noTask }
                 let etag = ETag.make(of: .of(task))
-                guard wanted.contains(where: { ETag.matches($0, etag, isWeak: false) }) else {
+                guard wanted.contains(where: { EntityTag.matches($0, etag) }) else {
                     throw .preconditionFailed
                 }
                 body(task.updatedAt)

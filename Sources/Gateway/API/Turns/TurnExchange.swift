@@ -158,8 +158,10 @@ final class TurnExchange {
 enum EventStream {
     static let head: HTTPResponse = {
         var head = HTTPResponse(
-            status: .ok, headerFields: [.contentType: "text/event-stream", .cacheControl: "no-store"])
-        // Proxies of the nginx kind would hold events back.
+            status: .ok,
+            // What compresses on the way, a proxy or middleware, would hold events back but for `no-transform`.
+            headerFields: [.contentType: "text/event-stream", .cacheControl: "no-store, no-transform"])
+        // Proxies of the nginx kind would too.
         if let name = HTTPField.Name("X-Accel-Buffering") { head.headerFields[name] = "no" }
         return head
     }()
