@@ -578,9 +578,9 @@ class ParleyChat extends HTMLElement {
         if (name === "signed-out" || name === "connecting") text = texts.get(STATE_TEXT[name]);
         if (name === "offline" && retryAt) text = countdown(texts, "retrying", retryAt, { reason: text });
         setText(this.#connectionText, text);
-        this.#retryButton.hidden = name !== "offline" || (retryAt !== null && retryAt - Date.now() < 1500);
+        this.#retryButton.hidden = name !== "offline" || (retryAt !== null && retryAt - performance.now() < 1500);
         if (!this.#problem) return;
-        if (this.#problem.retryAt && this.#problem.retryAt <= Date.now()) return this.#showProblem(null);
+        if (this.#problem.retryAt && this.#problem.retryAt <= performance.now()) return this.#showProblem(null);
         const problem = this.#problem.text;
         setText(this.#bannerText, this.#problem.retryAt
             ? countdown(texts, "again", this.#problem.retryAt, { problem })
@@ -597,7 +597,7 @@ function isWorkingAfter({ run, items }, item) {
 }
 
 function countdown(texts, name, time, values) {
-    const seconds = Math.ceil((time - Date.now()) / 1000);
+    const seconds = Math.ceil((time - performance.now()) / 1000);
     return seconds > 0 ? texts.get(`${name}.in`, { ...values, seconds }) : texts.get(`${name}.now`, values);
 }
 

@@ -216,7 +216,7 @@ export class ParleyClient extends EventTarget {
     #flush() {
         clearTimeout(this.#flushTimer);
         if (!this.#connection.isOnline || this.#connection.isDraining) return;
-        const held = this.#heldUntil - Date.now();
+        const held = this.#heldUntil - performance.now();
         if (held > 0) {
             this.#flushTimer = setTimeout(() => this.#flush(), held);
             return;
@@ -387,7 +387,7 @@ export class ParleyClient extends EventTarget {
     }
 
     #refused(frame) {
-        const retryAt = frame.retryAfter > 0 ? Date.now() + frame.retryAfter * 1000 : null;
+        const retryAt = frame.retryAfter > 0 ? performance.now() + frame.retryAfter * 1000 : null;
         const operation = this.#operations.get(frame.id);
         if (operation) {
             this.#operations.delete(frame.id);
@@ -401,7 +401,7 @@ export class ParleyClient extends EventTarget {
         if (policy === "again") {
             entry.status = "waiting";
             const delay = frame.retryAfter > 0 ? frame.retryAfter * 1000 : 1000 + backoffDelay(this.#refusals++);
-            this.#heldUntil = Math.max(this.#heldUntil, Date.now() + delay);
+            this.#heldUntil = Math.max(this.#heldUntil, performance.now() + delay);
             this.#problem(frame.code, frame.message, this.#heldUntil);
         } else {
             fail(entry, frame.code, frame.message);
@@ -420,9 +420,9 @@ export class ParleyClient extends EventTarget {
             this.#emit("gone", { threadId });
         } else {
             clearTimeout(this.#subscribeTimer);
-            const delay = retryAt ? retryAt - Date.now() : SUBSCRIBE_AGAIN_MS;
+            const delay = retryAt ? retryAt - performance.now() : SUBSCRIBE_AGAIN_MS;
             this.#subscribeTimer = setTimeout(() => this.#followOpen(), delay);
-            this.#problem(frame.code, frame.message, Date.now() + delay);
+            this.#problem(frame.code, frame.message, performance.now() + delay);
         }
         this.#flush();
     }

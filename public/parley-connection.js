@@ -11,9 +11,20 @@ const RENEW_AGAIN_MS = 10_000;
 const ATTEMPTS_KEPT = 3; // of the back-off, by a connection that stood but not for long
 const ABANDONED = 4000; // our own close code for a socket that is given up
 
+/** A moment on both clocks: the wall's may be set, the other one may stand still while the computer sleeps. */
+function moment() {
+    return { steady: performance.now(), wall: Date.now() };
+}
+
+/** Milliseconds since then, by the clock that says more; never negative. */
+function since(then) {
+    return Math.max(performance.now() - then.steady, Date.now() - then.wall, 0);
+}
+
 export class Connection extends EventTarget {
     /**
-     * `name`: connecting | online | offline | signed-out. `retryAt` is a time of `Date.now()` while one is planned.
+     * `name`: connecting | online | offline | signed-out. `retryAt` is a time of `performance.now()` while one is
+     * planned: the wall clock may be set.
      * `reason`: of signed-out missing or refused; else null, slow, drain, draining, too_large or protocol.
      */
     state = { name: "signed-out", reason: null, retryAt: null };
@@ -37,7 +48,7 @@ export class Connection extends EventTarget {
     #heartbeatTimer = 0;
     #stableTimer = 0;
     #renewTimer = 0;
-    #lastReceived = 0;
+    #lastReceived = moment();
     #awaitingPong = false;
 
     /** `provideToken(reason)` resolves to a token or null; reasons: connect, expired, refused, expiring. */
@@ -138,7 +149,7 @@ export class Connection extends EventTarget {
         this.#socket = socket;
         this.#ready = false;
         this.#draining = null;
-        this.#lastReceived = Date.now();
+        this.#lastReceived = moment();
         socket.onopen = () => { opened = true; };
         socket.onmessage = (message) => this.#receive(message.data);
         socket.onclose = (event) => {
@@ -205,7 +216,7 @@ export class Connection extends EventTarget {
     #wait(delay, { interruptible = false, reconnect = "connect", reason = null } = {}) {
         this.#interruptible = interruptible;
         this.#retryTimer = setTimeout(() => this.#connect({ reason: reconnect }), delay);
-        this.#setState("offline", { reason, retryAt: Date.now() + delay });
+        this.#setState("offline", { reason, retryAt: performance.now() + delay });
     }
 
     #signOut(reason) {
@@ -217,7 +228,7 @@ export class Connection extends EventTarget {
     #nudge = () => {
         if (globalThis.document?.visibilityState === "hidden") return;
         if (this.#socket) {
-            if (this.#ready && Date.now() - this.#lastReceived > 5_000) this.#ping();
+            if (this.#ready && since(this.#lastReceived) > 5_000) this.#ping();
         } else if (this.state.name === "offline" && this.#interruptible && globalThis.navigator?.onLine !== false) {
             this.#connect();
         }
@@ -226,7 +237,7 @@ export class Connection extends EventTarget {
     // MARK: frames
 
     #receive(data) {
-        this.#lastReceived = Date.now();
+        this.#lastReceived = moment();
         this.#awaitingPong = false;
         let frame;
         try {
@@ -272,7 +283,7 @@ export class Connection extends EventTarget {
 
     #watch() {
         clearTimeout(this.#heartbeatTimer);
-        const silence = Date.now() - this.#lastReceived;
+        const silence = since(this.#lastReceived);
         if (silence >= PING_AFTER_MS) return this.#ping();
         this.#heartbeatTimer = setTimeout(() => this.#watch(), PING_AFTER_MS - silence);
     }
