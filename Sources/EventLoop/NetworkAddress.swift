@@ -40,7 +40,7 @@ package struct NetworkAddress: Hashable, Sendable {
     /// Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, of which a host has all.
     package var site: NetworkAddress { isIPv4 ? self : NetworkAddress(high: high, low: 0) }
 
-    private init(_ storage: sockaddr_storage) {
+    init(_ storage: sockaddr_storage) {
         self = withUnsafeBytes(of: storage) { bytes in
             switch Int32(storage.ss_family) {
             case AF_INET: Self(bytes.loadUnaligned(as: sockaddr_in.self).sin_addr)

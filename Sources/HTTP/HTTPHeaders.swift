@@ -49,6 +49,15 @@ package struct HTTPHeaders: Sendable {
         return found
     }
 
+    /// Whether there is a field whose name, in lower case, is such a one.
+    package func hasName(where isWanted: (String) -> Bool) -> Bool {
+        bytes.withUnsafeBytes { all in
+            fields.contains { field in
+                isWanted(String(decoding: all.part(field.name).lazy.map(HTTPByte.lowercased), as: UTF8.self))
+            }
+        }
+    }
+
     /// All of them as the common currency type. Costs two Strings a field.
     package var httpFields: HTTPFields {
         var result = HTTPFields()

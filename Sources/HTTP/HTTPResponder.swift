@@ -23,6 +23,9 @@ package final class HTTPResponder {
         connection?.isAwaitingAnswer(exchange) ?? false
     }
 
+    /// Who runs the process that has sent the request, where that is on this machine; see `Socket.peerOwner`.
+    package var peerOwner: UInt32? { connection?.transport.peerOwner }
+
     /// The client has gone before the answer; on the loop, at most once. Set it while a long answer is worked on.
     package func onClosed(_ action: @escaping () -> Void) {
         connection?.setClosedAction(exchange, action)

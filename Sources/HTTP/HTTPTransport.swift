@@ -10,6 +10,8 @@ package protocol HTTPTransport: AnyObject {
     /// Whether the peer has stopped taking; `drained()` follows when it has taken all.
     var isBlocked: Bool { get }
     var peerAddress: String { get }
+    /// See `Socket.peerOwner`.
+    var peerOwner: UInt32? { get }
     /// Takes all or nothing.
     func write(_ bytes: UnsafeRawBufferPointer) -> Bool
     func pauseReading()
@@ -39,6 +41,7 @@ final class SocketTransport: HTTPTransport {
     var isOpen: Bool { socket.isOpen }
     var outboundCount: Int { socket.outboundCount }
     var isBlocked: Bool { socket.isBlocked }
+    var peerOwner: UInt32? { socket.peerOwner }
 
     func write(_ bytes: UnsafeRawBufferPointer) -> Bool { socket.write(bytes) }
     func pauseReading() { socket.pauseReading() }

@@ -38,7 +38,7 @@ struct ConfigurationTests {
         #expect(configuration.agent == .scripted)
         #expect(configuration.scriptedTokens == 7)
         #expect(configuration.cookieName == "session")
-        #expect(configuration.allowedOrigins == ["https://a.example", "http://b.example:81"])
+        #expect(configuration.allowedOrigins == [Origin("https://a.example"), Origin("http://b.example:81")])
         #expect(configuration.logLevel == .debug)
         #expect(configuration.databaseURL == "postgresql:///x")
         #expect(configuration.jwtSecret == "s")
@@ -49,6 +49,9 @@ struct ConfigurationTests {
         arguments: [
             ("HTTP_PORT", "eighty"), ("HTTP_PORT", "65536"), ("HTTP_PORT", "-1"), ("SHARDS", "0"),
             ("AGENT", "oracle"), ("ALLOWED_ORIGINS", "example.com"), ("ALLOWED_ORIGINS", "https://a.example/path"),
+            ("ALLOWED_ORIGINS", "null"), ("ALLOWED_ORIGINS", "*"), ("ALLOWED_ORIGINS", "https://a.example/"),
+            ("ALLOWED_ORIGINS", "https://*.example"), ("ALLOWED_ORIGINS", "wss://a.example"), ("ALLOWED_ORIGINS", "file://"),
+            ("ALLOWED_ORIGINS", "https://a.example;x"), ("ALLOWED_ORIGINS", "https://m\u{FC}ller.example"),
             ("LOG_LEVEL", "loud"), ("MAX_MESSAGE_BYTES", "1"), ("TOKEN_PACE_MS", "1.5"), ("DATABASE_POOL_MAX", "2"),
             ("TLS_CERTIFICATE", "/a"), ("TRUSTED_PROXIES", "10.0.0.0/33"), ("TRUSTED_PROXIES", "proxy.example"),
             ("RATE_LIMIT_BURST", "0"), ("RATE_LIMIT_MESSAGES", "-1"), ("MAX_RUNS_PER_USER", "0"), ("LOG_FORMAT", "xml"),

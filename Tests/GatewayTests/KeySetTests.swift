@@ -88,7 +88,10 @@ struct IssuerTests {
             secret: secret, keySet: keys, rules: TokenRules(issuer: "me", audience: "parley"))
     }
 
-    static let headers = [#"{"alg":"EdDSA","kid":"ed"}"#, #"{"alg":"ES256","kid":"ec"}"#, #"{"alg":"EdDSA"}"#]
+    static let headers = [
+        #"{"alg":"EdDSA","kid":"ed"}"#, #"{"alg":"ES256","kid":"ec"}"#, #"{"alg":"EdDSA"}"#,
+        #"{"alg":"EdDSA","kid":null}"#, #"{"alg":"Ed25519","kid":"ed"}"#, #"{"alg":"Ed25519"}"#,
+    ]
 
     @Test("good tokens", arguments: headers)
     func good(_ header: String) async throws {
@@ -114,6 +117,7 @@ struct IssuerTests {
         Attack("none", #"{"alg":"none","kid":"ed"}"#, .wrongAlgorithm),
         Attack("None", #"{"alg":"None"}"#, .wrongAlgorithm),
         Attack("HS256 without a secret configured", #"{"alg":"HS256","kid":"ed"}"#, .wrongAlgorithm),
+        Attack("Ed448", #"{"alg":"Ed448","kid":"ed"}"#, .wrongAlgorithm),
         Attack("HS384", #"{"alg":"HS384","kid":"ed"}"#, .wrongAlgorithm),
         Attack("PS256", #"{"alg":"PS256","kid":"ed"}"#, .wrongAlgorithm),
         Attack("ES384", #"{"alg":"ES384","kid":"ec"}"#, .wrongAlgorithm),
@@ -126,7 +130,6 @@ struct IssuerTests {
         Attack("kid: an address", #"{"alg":"EdDSA","kid":"http://127.0.0.1/key"}"#, .unknownKey),
         Attack("kid: too long", #"{"alg":"EdDSA","kid":"\#(String(repeating: "k", count: 257))"}"#, .malformed),
         Attack("kid: a number", #"{"alg":"EdDSA","kid":7}"#, .malformed),
-        Attack("kid: null", #"{"alg":"EdDSA","kid":null}"#, .malformed),
         Attack("kid: empty", #"{"alg":"EdDSA","kid":""}"#, .malformed),
         Attack("crit", #"{"alg":"EdDSA","kid":"ed","crit":["exp"]}"#, .wrongAlgorithm),
         Attack("b64", #"{"alg":"EdDSA","kid":"ed","b64":false}"#, .wrongAlgorithm),
@@ -199,10 +202,10 @@ struct IssuerTests {
         let verifier = try await verifier()
         let token = try await Issuer.common.token(header: #"{"alg":"EdDSA","kid":"ed"}"#)
         let parts = token.split(separator: ".").map(String.init)
-        #expect(throws: TokenError.wrongSignature) {
+        #expect(throws: TokenError.wrongKey) {
             try verifier.verify("\(parts[0]).\(parts[1]).\(parts[2].dropLast(2))", now: Self.now)
         }
-        #expect(throws: TokenError.wrongSignature) { try verifier.verify("\(parts[0]).\(parts[1]).", now: Self.now) }
+        #expect(throws: TokenError.wrongKey) { try verifier.verify("\(parts[0]).\(parts[1]).", now: Self.now) }
         for bad in [
             token + "=", token + "==", token + " ", token + "\n", " " + token, token.replacing(".", with: ".="),
         ] {
@@ -215,7 +218,7 @@ struct IssuerTests {
         let other = token.dropLast() + String(alphabet[index + 1])
         #expect(throws: TokenError.malformed) { try verifier.verify(String(other), now: Self.now) }
         let wrongKey = try await Issuer().token(header: #"{"alg":"EdDSA","kid":"ed"}"#)
-        #expect(throws: TokenError.wrongSignature) { try verifier.verify(wrongKey, now: Self.now) }
+        #expect(throws: TokenError.wrongKey) { try verifier.verify(wrongKey, now: Self.now) }
         #expect(throws: TokenError.malformed) {
             try verifier.verify(String(repeating: "a", count: 8 * 1024 + 1), now: Self.now)
         }
@@ -248,14 +251,106 @@ struct IssuerTests {
         await #expect(throws: KeySetError.self) { try await VerificationKeys(jwks: Array(text.utf8)) }
     }
 
-    @Test("at most 64 keys")
-    func tooMany() async throws {
-        #expect(
-            try await VerificationKeys(jwks: Issuer.document(Array(repeating: Issuer.common.edKey, count: 64))).count
-                == 64)
-        await #expect(throws: KeySetError.self) {
-            try await VerificationKeys(jwks: Issuer.document(Array(repeating: Issuer.common.edKey, count: 65)))
+    /// Keys of other owners, each with an id of its own.
+    private static func others(_ count: Int) throws -> [String] {
+        try (0..<count).map { number in
+            let x = Issuer.base64(try EdDSA.PrivateKey().publicKey.rawRepresentation)
+            return #"{"kty":"OKP","crv":"Ed25519","kid":"k\#(number)","x":"\#(x)"}"#
         }
+    }
+
+    @Test("a set that has grown is used whole", arguments: [64, 65, 300, 1_200])
+    func many(_ count: Int) async throws {
+        let others = try Self.others(count - 1)
+        for document in [
+            Issuer.document(others + [Issuer.common.edKey]), Issuer.document([Issuer.common.edKey] + others),
+        ] {
+            #expect(try await VerificationKeys(jwks: document).count == count)
+            let token = try await Issuer.common.token(header: #"{"alg":"EdDSA","kid":"ed"}"#)
+            #expect(try await verifier(document).verify(token, now: Self.now).userID == "alice")
+        }
+    }
+
+    @Test("of a set over the bound the last keys are used, and that is said")
+    func tooMany() async throws {
+        let filling = Array(repeating: "{}", count: VerificationKeys.maximumKeys)
+        let keys = try await VerificationKeys(jwks: Issuer.document(filling + [Issuer.common.edKey]))
+        #expect(keys.count == 1)
+        #expect(keys.unused.count <= VerificationKeys.maximumNamed + 2)
+        #expect(keys.unused.first?.contains("\(VerificationKeys.maximumKeys + 1) keys") == true)
+        await #expect(throws: KeySetError.self) {
+            try await VerificationKeys(jwks: Issuer.document([Issuer.common.edKey] + filling))
+        }
+    }
+
+    @Test("a key that comes twice is one; two keys of one id are both tried")
+    func twice() async throws {
+        let other = try Self.others(1)[0].replacing(#""k0""#, with: #""ed""#)
+        let document = Issuer.document([Issuer.common.edKey, other, Issuer.common.edKey])
+        #expect(try await VerificationKeys(jwks: document).count == 2)
+        let token = try await Issuer.common.token(header: #"{"alg":"EdDSA","kid":"ed"}"#)
+        #expect(try await verifier(document).verify(token, now: Self.now).userID == "alice")
+    }
+
+    @Test("without a key id a token is tried with the last keys of its algorithm, and with no more than the bound")
+    func withoutID() async throws {
+        let token = try await Issuer.common.token(header: #"{"alg":"EdDSA"}"#)
+        let others = try Self.others(VerificationKeys.maximumCandidates)
+        let good = try await verifier(Issuer.document(others + [Issuer.common.edKey]))
+        #expect(try good.verify(token, now: Self.now).userID == "alice")
+        let far = try await verifier(Issuer.document([Issuer.common.edKey] + others))
+        #expect(throws: TokenError.wrongKey) { try far.verify(token, now: Self.now) }
+    }
+
+    @Test(
+        "keys that were written carelessly",
+        arguments: [
+            #""use":null,"alg":null,"key_ops":null"#, #""alg":"Ed25519""#, #""kid":null"#,
+            #""use":"sig","key_ops":["verify","sign"]"#,
+        ])
+    func careless(_ members: String) async throws {
+        let key = #"{"kty":"OKP","crv":"Ed25519","x":"\#(Issuer.common.edX)=",\#(members)}"#
+        let token = try await Issuer.common.token(header: #"{"alg":"EdDSA"}"#)
+        #expect(try await verifier(Issuer.document([key])).verify(token, now: Self.now).userID == "alice")
+    }
+
+    @Test("coordinates without the zeros in front, or with one too many")
+    func coordinates() async throws {
+        // Every 256th key has one.
+        var key = ES256PrivateKey()
+        var point = try #require(key.publicKey.parameters)
+        while !point.x.hasPrefix("AA") && !point.y.hasPrefix("AA") {
+            key = ES256PrivateKey()
+            point = try #require(key.publicKey.parameters)
+        }
+        let x = try #require(Data(base64Encoded: point.x)), y = try #require(Data(base64Encoded: point.y))
+        let collection = JWTKeyCollection()
+        await collection.add(ecdsa: key)
+        let signed = Issuer.base64(#"{"alg":"ES256"}"#.utf8) + "." + Issuer.base64(Issuer.claims.utf8)
+        let token = try await signed + "." + Issuer.base64(collection.getKey().sign(Array(signed.utf8)))
+        for (x, y) in [(x, y), (x.drop { $0 == 0 }, y.drop { $0 == 0 }), ([0] + x, [0] + y)] {
+            let jwk = #"{"kty":"EC","crv":"P-256","x":"\#(Issuer.base64(x))","y":"\#(Issuer.base64(y))"}"#
+            #expect(try await verifier(Issuer.document([jwk])).verify(token, now: Self.now).userID == "alice")
+        }
+    }
+
+    @Test("keys that are not used are named with their reason, and each once")
+    func named() async throws {
+        let source = FakeSource()
+        let (outcomes, feed) = AsyncStream.makeStream(of: [String].self, bufferingPolicy: .bufferingNewest(16))
+        let keys = KeySet(source: source.source, report: { feed.yield((try? $0.get())?.news ?? ["failed"]) })
+        var reports = outcomes.makeAsyncIterator()
+        let small = #"{"kty":"RSA","kid":"old","e":"AQAB","n":"\#(Issuer.base64(Array(repeating: 0xFF, count: 128)))"}"#
+        keys.reload()
+        source.answer(.success(Issuer.document([small, Issuer.common.edKey, #"{"kid":7,"kty":"OKP"}"#])))
+        let first = try #require(await reports.next())
+        #expect(
+            first.count == 2 && first[0].contains("\"old\"") && first[0].contains("1024")
+                && first[1].hasPrefix("key 3 "))
+        keys.reload()
+        source.answer(
+            .success(Issuer.document([small, Issuer.common.edKey, #"{"kty":"OKP","crv":"Ed448","kid":"x"}"#])))
+        #expect(await reports.next()?.map { $0.prefix(7) } == [#"key "x""#])
     }
 
     @Test("the last good set stays while the issuer is away or talks nonsense; the new one counts when it comes")
@@ -286,7 +381,7 @@ struct IssuerTests {
         let source = FakeSource()
         let keys = KeySet(source: source.source, clock: { 0 })
         let (heard, feed) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(16))
-        for index in 0..<3 { #expect(keys.refreshForUnknownKey { feed.yield(index) }) }
+        for index in 0..<3 { #expect(keys.refresh { feed.yield(index) } == .wait(fetch: index == 0)) }
         #expect(source.asked == 1)
         source.answer(.success(Issuer.common.document))
         var all: Set<Int> = []
@@ -295,7 +390,7 @@ struct IssuerTests {
             if all.count == 3 { break }
         }
         #expect(!keys.isEmpty)
-        #expect(!keys.refreshForUnknownKey {})
+        #expect(keys.refresh {} == .refuse)
         #expect(source.asked == 1)
     }
 }
@@ -304,19 +399,40 @@ struct IssuerTests {
 struct KeyRefreshMachineTests {
     private let second: UInt64 = 1_000_000_000
 
-    @Test("an unknown key: at once, and at most once in 30 s")
-    func unknown() {
+    @Test("a token that fails: at once, and at most once in 30 s")
+    func failing() {
         var machine = KeyRefreshMachine()
-        #expect(machine.unknownKey(at: 0) == .wait(fetch: true))
-        #expect(machine.unknownKey(at: second) == .wait(fetch: false))
+        #expect(machine.tokenFailed(at: 0) == .wait(fetch: true))
+        #expect(machine.tokenFailed(at: second) == .wait(fetch: false))
         #expect(machine.waiting == 2)
         machine.ended(succeeded: true, at: 2 * second)
         #expect(machine.waiting == 0)
-        #expect(machine.unknownKey(at: 29 * second) == .refuse)
-        #expect(machine.unknownKey(at: 30 * second) == .wait(fetch: true))
-        machine.ended(succeeded: false, at: 31 * second)
-        #expect(machine.unknownKey(at: 59 * second) == .refuse)
-        #expect(machine.unknownKey(at: 60 * second) == .wait(fetch: true))
+        #expect(machine.tokenFailed(at: 29 * second) == .refuse)
+        #expect(machine.tokenFailed(at: 30 * second) == .wait(fetch: true))
+        machine.ended(succeeded: true, at: 31 * second)
+        #expect(machine.tokenFailed(at: 59 * second) == .refuse)
+        #expect(machine.tokenFailed(at: 60 * second) == .wait(fetch: true))
+    }
+
+    @Test("while the set can't be had nobody is refused, and it is asked for sooner")
+    func away() {
+        var machine = KeyRefreshMachine()
+        #expect(machine.standing(at: 0) == .undecided(seconds: 1))
+        #expect(machine.force() == true)
+        machine.ended(succeeded: false, at: 10 * second)
+        #expect(machine.tokenFailed(at: 10 * second) == .wait(fetch: true))
+        #expect(machine.standing(at: 10 * second) == .undecided(seconds: 1))
+        machine.ended(succeeded: false, at: 20 * second)
+        #expect(machine.tokenFailed(at: 20 * second) == .undecided(seconds: 2))
+        #expect(machine.standing(at: 21 * second) == .undecided(seconds: 1))
+        #expect(machine.tokenFailed(at: 22 * second) == .wait(fetch: true))
+        machine.ended(succeeded: true, at: 23 * second)
+        #expect(machine.standing(at: 23 * second) == .refuse)
+        #expect(machine.tokenFailed(at: 24 * second) == .refuse)
+        // What was known before does not help when the issuer goes away again.
+        #expect(machine.tick(at: 323 * second) == true)
+        machine.ended(succeeded: false, at: 324 * second)
+        #expect(machine.standing(at: 400 * second) == .undecided(seconds: 1))
     }
 
     @Test("waiting is bounded")
@@ -324,9 +440,9 @@ struct KeyRefreshMachineTests {
         var settings = KeyRefreshMachine.Settings()
         settings.waiting = 2
         var machine = KeyRefreshMachine(settings)
-        #expect(machine.unknownKey(at: 0) == .wait(fetch: true))
-        #expect(machine.unknownKey(at: 0) == .wait(fetch: false))
-        #expect(machine.unknownKey(at: 0) == .refuse)
+        #expect(machine.tokenFailed(at: 0) == .wait(fetch: true))
+        #expect(machine.tokenFailed(at: 0) == .wait(fetch: false))
+        #expect(machine.tokenFailed(at: 0) == .undecided(seconds: 1))
     }
 
     @Test("every five minutes; after failures sooner, with growing pauses up to a minute")

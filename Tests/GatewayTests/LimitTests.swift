@@ -52,7 +52,7 @@ struct RateTests {
         #expect(nanoseconds.wholeSeconds == seconds)
     }
 
-    @Test("addresses: an IPv6 network counts as one, this machine is not limited, 0 is off")
+    @Test("addresses: an IPv6 network counts as one, one that is not known is not limited, 0 is off")
     func addresses() {
         let limits = AddressLimits(handshakes: 2, failedSignIns: 1)
         let first = IPAddress("2001:db8:1:2::1"), second = IPAddress("2001:db8:1:2:ffff::9")
@@ -60,7 +60,7 @@ struct RateTests {
         #expect(limits.handshake(from: second, at: 0) == nil)
         #expect(limits.handshake(from: first, at: 0) == 30)
         #expect(limits.handshake(from: IPAddress("2001:db8:1:3::1"), at: 0) == nil)
-        for _ in 0..<9 { #expect(limits.handshake(from: IPAddress("127.0.0.1"), at: 0) == nil) }
+        for _ in 0..<9 { #expect(limits.handshake(from: nil, at: 0) == nil) }
         #expect(limits.signIn(from: first, at: 0) == nil)
         limits.signInFailed(from: first, at: 0)
         #expect(limits.signIn(from: second, at: 0) == 60)

@@ -11,6 +11,7 @@ final class FakeTransport: HTTPTransport {
     var isStuck = false
     var isBlocked: Bool { isStuck && outboundCount > 0 }
     let peerAddress = "192.0.2.7"
+    let peerOwner: UInt32? = nil
     private(set) var written: [UInt8] = []
     private(set) var isPaused = false
     private(set) var isLingering = false

@@ -87,3 +87,34 @@ def test_credentials_only_with_a_cookie(database, user):
         assert status == 403 and "Access-Control-Allow-Credentials" not in answer
     finally:
         gateway.remove()
+
+
+@pytest.mark.parametrize("path", ["/agui", "/api/users/u/conversations", "/", "/parley-chat.js", "/api/no/such/thing"])
+def test_preflight_with_what_tracing_adds(gateway, path):
+    asked = "authorization,content-type, baggage ,Sentry-Trace,traceparent,tracestate,x-datadog-trace-id,b3"
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": asked}
+    status, answer, body = gateway.request("OPTIONS", path, headers=headers)
+    assert status == 204 and body == b"" and answer["Access-Control-Allow-Origin"] == ORIGIN
+    allowed = [name.strip().lower() for name in answer["Access-Control-Allow-Headers"].split(",")]
+    assert {name.strip().lower() for name in asked.split(",")} <= set(allowed) and len(set(allowed)) == len(allowed)
+    status, answer, _ = gateway.request("OPTIONS", path, headers=headers | {"Origin": "https://evil.example"})
+    assert status == 204 and not [name for name in answer if name.lower().startswith("access-control-")]
+
+
+def test_preflight_is_bounded(gateway):
+    asked = ", ".join(["a b", "x\ty", "é", "@", "x" * 65] + [f"x-{number}" for number in range(1000)])
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET",
+               "Access-Control-Request-Headers": asked.encode("latin-1")}
+    _, answer, _ = gateway.request("OPTIONS", "/agui", headers=headers)
+    names = [name.strip() for name in answer["Access-Control-Allow-Headers"].split(",")]
+    assert 64 <= len(names) <= 80 and all(name.isascii() and len(name) <= 64 and " " not in name for name in names)
+
+
+@pytest.mark.parametrize("target", ["/", "*", "/healthz", "/parley-chat.js", "/no/such/thing", "/api/users/u/conversations"])
+@pytest.mark.parametrize("version", ["HTTP/1.0\r\n", "HTTP/1.1\r\nHost: x\r\n"], ids=["1.0", "1.1"])
+def test_a_balancer_s_question(gateway, target, version):
+    """HAProxy's check without more is `OPTIONS / HTTP/1.0`, without a Host."""
+    with RawConnection(gateway) as raw:
+        raw.send(f"OPTIONS {target} {version}\r\n")
+        status, headers, _ = raw.response()
+    assert status == 204 and "OPTIONS" in headers["allow"]

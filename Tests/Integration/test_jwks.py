@@ -1,5 +1,6 @@
 """Tokens of an issuer with public keys: fetched, cached, rotated, and away; and what the recipes in deploy/auth say."""
 
+import base64
 import http.server
 import json
 import pathlib
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from kit import TOP
 from kit.chat import ChatSocket
+from kit.figures import figures, grown
 from kit.gateway import RESULTS, Gateway, command
 from kit.handshake import handshake, refused
 from kit.tls import Authority
@@ -265,3 +267,143 @@ def test_recipe(database, user, recipe, issuer):
     finally:
         gateway.remove()
         own.close()
+
+
+# --- cannot tell is not no
+
+def ways(gateway, user, text):
+    """The answers to a token in every way that it may come."""
+    via = {"X-Forwarded-For": "203.0.113.8"}
+    bearer, cookie = via | {"Authorization": f"Bearer {text}"}, via | {"Cookie": f"s={text}", "Origin": gateway.url}
+    path = f"/api/users/{user}/conversations"
+    body = json.dumps({"threadId": "t", "runId": "r", "messages": [], "tools": [], "context": [], "state": {},
+                       "forwardedProps": {}})
+    return [handshake(gateway, bearer), handshake(gateway, via | {"Sec-WebSocket-Protocol": f"parley.v1, bearer.{text}"}),
+            handshake(gateway, cookie), gateway.request("GET", path, headers=bearer),
+            gateway.request("GET", path, headers=cookie),
+            gateway.request("POST", "/agui", body, {"Content-Type": "application/json"} | bearer)]
+
+
+def test_while_keys_can_t_be_had_nobody_is_refused(database, user):
+    issuer = Issuer()
+    issuer.status = 503
+    gateway = Gateway(database, name="test_jwks_undecided", AUTH_JWKS_URL=issuer.url, AUTH_JWT_SECRET=None, AUTH_COOKIE="s",
+                      TRUSTED_PROXIES="127.0.0.1", RATE_LIMIT_FAILED_SIGN_INS=5)
+    try:
+        before = figures(gateway)
+        forged = token(user, key=ed25519.Ed25519PrivateKey.generate())
+        for text in (token(user), forged):
+            for answer in ways(gateway, user, text):
+                assert refused(gateway, answer, 503, "unavailable") and 1 <= int(answer[1]["Retry-After"]) <= 60
+        for _ in range(20):
+            answer = handshake(gateway, {"Authorization": f"Bearer {token(user)}", "X-Forwarded-For": "203.0.113.7"})
+            assert refused(gateway, answer, 503, "unavailable")
+        asked = issuer.asked
+        assert asked < 20, "the issuer is not asked for each"
+        assert grown(gateway, before, "parley_sign_ins_undecided_total", 32) == 32
+        after = figures(gateway)
+        for name, value in after.items():
+            if name[0] == "parley_sign_ins_total":
+                assert value == before.get(name, 0), name
+        assert database.value("select count(*) from audit_log where not allowed and origin like '203.0.113.%%'") == 0
+        # What is wrong whatever the keys are is refused as ever.
+        assert refused(gateway, handshake(gateway, {"Authorization": "Bearer x.y.z"}))
+        issuer.status = 200
+        deadline = time.monotonic() + 15
+        while not opens(gateway, token(user)):
+            assert time.monotonic() < deadline
+        assert [answer[0] for answer in ways(gateway, user, token(user))[:5]] == [101, 101, 101, 200, 200]
+        assert [answer[0] for answer in ways(gateway, user, forged)] == [401] * 5 + [429]
+    finally:
+        gateway.remove()
+        issuer.close()
+
+
+def test_an_open_socket_while_keys_can_t_be_had(database, user):
+    issuer = Issuer()
+    gateway = Gateway(database, name="test_jwks_renewal", AUTH_JWKS_URL=issuer.url, AUTH_JWT_SECRET=None)
+    try:
+        new = ed25519.Ed25519PrivateKey.generate()
+        with ChatSocket(gateway, token(user)) as chat:
+            issuer.status = 500
+            for _ in range(3):
+                chat.post(op="auth", id="a", token=token(user, key=new, kid="new"))
+                answer = chat.until(lambda frame: frame.get("op") == "error")
+                assert answer["code"] == "unavailable" and answer["retryAfter"] >= 1
+            # Known keys go on, and so does a socket that has one.
+            assert opens(gateway, token(user, "RS256"))
+            issuer.keys.append(jwk(new, "EdDSA", "new"))
+            issuer.status = 200
+            deadline = time.monotonic() + 15
+            while True:
+                chat.post(op="auth", token=token(user, key=new, kid="new"))
+                if chat.until(lambda frame: frame.get("op") in ("error", "authenticated"))["op"] == "authenticated":
+                    break
+                assert time.monotonic() < deadline
+    finally:
+        gateway.remove()
+        issuer.close()
+
+
+def test_a_key_that_was_exchanged_under_its_id(database, user):
+    """A signature that fails makes the set be asked for once more, and a flood of them once in 30 s."""
+    issuer = Issuer()
+    gateway = Gateway(database, name="test_jwks_exchanged", AUTH_JWKS_URL=issuer.url, AUTH_JWT_SECRET=None)
+    try:
+        new = ed25519.Ed25519PrivateKey.generate()
+        issuer.keys = [jwk(new, "EdDSA", "EdDSA")]
+        assert opens(gateway, token(user, key=new))
+        assert issuer.asked == 2
+        for _ in range(20):
+            assert refused(gateway, handshake(gateway, {"Authorization": f"Bearer {token(user)}"}))
+        assert issuer.asked == 2
+    finally:
+        gateway.remove()
+        issuer.close()
+
+
+def test_a_set_that_grows(database, user):
+    """There are issuers that add keys and take none away."""
+    issuer = Issuer()
+    issuer.keys = [jwk(ed25519.Ed25519PrivateKey.generate(), "EdDSA", f"k{number}") for number in range(300)]
+    first, last = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
+    issuer.keys = [jwk(first, "EdDSA", "first"), *issuer.keys]
+    gateway = Gateway(database, name="test_jwks_grown", AUTH_JWKS_URL=issuer.url, AUTH_JWT_SECRET=None)
+    try:
+        assert opens(gateway, token(user, key=first, kid="first"))
+        issuer.keys += [jwk(ed25519.Ed25519PrivateKey.generate(), "EdDSA", f"n{number}") for number in range(900)]
+        issuer.keys.append(jwk(last, "EdDSA", "last"))
+        assert opens(gateway, token(user, key=last, kid="last")) and opens(gateway, token(user, key=first, kid="first"))
+        assert gateway.get("/readyz")[0] == 200
+    finally:
+        gateway.remove()
+        issuer.close()
+
+
+def test_keys_that_were_written_carelessly(database, user, tmp_path):
+    short = ec.generate_private_key(ec.SECP256R1())
+    while short.public_key().public_numbers().x >> 248:
+        short = ec.generate_private_key(ec.SECP256R1())
+    document = jwk(short, "ES256", "short")
+    stripped = short.public_key().public_numbers().x.to_bytes(31, "big")
+    document["x"] = base64.urlsafe_b64encode(stripped).decode()
+    nameless = ed25519.Ed25519PrivateKey.generate()
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": [
+        document, jwk(nameless, "EdDSA", None) | {"alg": "Ed25519", "use": None}, jwk(SMALL, "RS256", "small")]}))
+    gateway = Gateway(database, name="test_jwks_careless", AUTH_JWKS_FILE=path, AUTH_JWT_SECRET=None)
+    try:
+        assert opens(gateway, token(user, "ES256", key=short, kid="short"))
+        claims = {"sub": user, "exp": int(time.time()) + 600}
+
+        def signed(header):
+            text = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims))
+            return text + "." + base64.urlsafe_b64encode(nameless.sign(text.encode())).decode().rstrip("=")
+
+        for header in ({"alg": "EdDSA", "kid": None}, {"alg": "EdDSA"}, {"alg": "Ed25519"}, {"alg": "Ed25519", "kid": None}):
+            assert opens(gateway, signed(header)), header
+        gateway.process.signal(signal.SIGHUP)
+        [line] = [line for line in gateway.process.lines if "small" in line]
+        assert "1024 bits" in line and "is not used" in line
+    finally:
+        gateway.remove()

@@ -97,8 +97,11 @@ def test_failed_sign_ins_of_an_address(gateway, user):
     for _ in range(4):
         answer = gateway.request("GET", f"/api/users/{user}/conversations", headers=via("192.0.2.9", "x.y.z"))
         assert answer[0] == 401
-    answer = gateway.request("GET", f"/api/users/{user}/conversations", headers=via("192.0.2.9", gateway.token(user)))
+    answer = gateway.request("GET", f"/api/users/{user}/conversations", headers=via("192.0.2.9", "x.y.z"))
     assert refused(gateway, answer, 429, "rate_limited") and 1 <= int(answer[1]["Retry-After"]) <= 15
+    # Who has a good one is not concerned: behind a proxy that was not made known others have the same address.
+    answer = gateway.request("GET", f"/api/users/{user}/conversations", headers=via("192.0.2.9", gateway.token(user)))
+    assert answer[0] == 200
     other = gateway.request("GET", f"/api/users/{user}/conversations", headers=via("192.0.2.10", gateway.token(user)))
     assert other[0] == 200
     # Pages that come without a token, or with one that has ended, are no attack.
@@ -113,7 +116,10 @@ def test_an_untrusted_proxy_is_not_believed(database, user):
     gateway = Gateway(database, name="test_rates_untrusted", RATE_LIMIT_HANDSHAKES=2, TRUSTED_PROXIES="10.0.0.0/8")
     try:
         token = gateway.token(user)
-        assert all(handshake(gateway, via("192.0.2.1", token))[0] == 101 for _ in range(5))
+        # It counts as itself, whatever it says, and is not this machine though it is on it.
+        assert [handshake(gateway, via(f"192.0.2.{number}", token))[0] for number in range(4)] == [101, 101, 429, 429]
+        assert handshake(gateway, {"Authorization": f"Bearer {token}", "Host": "chat.example"})[0] == 429
+        assert all(handshake(gateway, {"Authorization": f"Bearer {token}"})[0] == 101 for _ in range(5))
     finally:
         gateway.remove()
 

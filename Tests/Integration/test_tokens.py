@@ -11,6 +11,7 @@ import pytest
 from kit.chat import ChatSocket
 from kit.gateway import Gateway, command
 from kit.handshake import handshake, refused
+from kit.raw import RawConnection
 
 SETTINGS = {"AUTH_COOKIE": "parley_session"}
 
@@ -169,5 +170,59 @@ def test_issuer_and_audience(database, user):
                                (good | {"aud": "other"}, 401), (good | {"aud": ["other"]}, 401)]:
             answer = handshake(gateway, {"Authorization": f"Bearer {gateway.token(user, **claims)}"})
             assert answer[0] == status, claims
+    finally:
+        gateway.remove()
+
+
+# --- one pass over all that a request brings
+
+def brings(gateway, user):
+    good, own = gateway.token(user), {"Origin": gateway.url}
+    expired = gateway.token(user, ttl=-3600)
+    basic, cookie = {"Authorization": "Basic dXNlcjpwYXNz"}, "parley_session="
+    return {
+        "Basic and a subprotocol": (basic | {"Sec-WebSocket-Protocol": f"parley.v1, bearer.{good}"}, 101),
+        "Basic and a cookie": (basic | own | {"Cookie": cookie + good}, 101),
+        "Negotiate and a cookie": ({"Authorization": "Negotiate abc"} | own | {"Cookie": cookie + good}, 101),
+        "an empty Bearer and a cookie": ({"Authorization": "Bearer"} | own | {"Cookie": cookie + good}, 101),
+        "Basic alone": (basic, 401),
+        "a wrong Bearer and a subprotocol": (
+            {"Authorization": "Bearer nonsense", "Sec-WebSocket-Protocol": f"parley.v1, bearer.{good}"}, 401),
+        "expired, good": (own | {"Cookie": f"{cookie}{expired}; {cookie}{good}"}, 101),
+        "garbage, good": (own | {"Cookie": f"{cookie}garbage; {cookie}{good}"}, 101),
+        "empty, good": (own | {"Cookie": f"{cookie}; {cookie}{good}"}, 101),
+        "good, expired": (own | {"Cookie": f"{cookie}{good}; {cookie}{expired}"}, 101),
+        "in quotes": (own | {"Cookie": f'{cookie}"{good}"'}, 101),
+        "no blanks": (own | {"Cookie": f"a=1;{cookie}{good}"}, 101),
+        "the fourth": (own | {"Cookie": f"{cookie}x; " * 3 + cookie + good}, 101),
+        "the fifth": (own | {"Cookie": f"{cookie}x; " * 4 + cookie + good}, 401),
+        "none is good": (own | {"Cookie": f"{cookie}{expired}; {cookie}x"}, 401),
+        "another page's": ({"Origin": "https://evil.example", "Cookie": f"{cookie}x; {cookie}{good}"}, 403),
+    }
+
+
+def test_what_a_request_brings(gateway, user):
+    for name, (headers, status) in brings(gateway, user).items():
+        assert handshake(gateway, headers)[0] == status, name
+        if "Sec-WebSocket-Protocol" not in headers:
+            answer = gateway.request("GET", f"/api/users/{user}/conversations", headers=headers)
+            assert answer[0] == (200 if status == 101 else status), name
+
+
+def test_two_fields_of_cookies(gateway, user):
+    with RawConnection(gateway) as raw:
+        raw.send(f"GET /api/users/{user}/conversations HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nOrigin: {gateway.url}\r\n"
+                 f"Cookie: parley_session={gateway.token(user, ttl=-60)}\r\n"
+                 f"Cookie: parley_session={gateway.token(user)}\r\n\r\n")
+        assert raw.response()[0] == 200
+
+
+def test_wrong_cookies_are_one_failure(database, user):
+    gateway = Gateway(database, name="test_tokens_one_failure", AUTH_COOKIE="s", TRUSTED_PROXIES="127.0.0.1",
+                      RATE_LIMIT_FAILED_SIGN_INS=3)
+    try:
+        headers = {"Origin": gateway.url, "Cookie": "s=a; s=b; s=c; s=d", "X-Forwarded-For": "192.0.2.1"}
+        answers = [gateway.request("GET", f"/api/users/{user}/conversations", headers=headers)[0] for _ in range(4)]
+        assert answers == [401, 401, 401, 429]
     finally:
         gateway.remove()

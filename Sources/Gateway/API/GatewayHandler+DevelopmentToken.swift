@@ -1,16 +1,17 @@
 import JSON
 import Chat
 import EventLoop
+import Glibc
 import HTTP
 import HTTPTypes
 
 extension GatewayHandler {
     /// `POST /dev/token`: a token for anybody who asks, which is why it exists with `serve --dev` only and answers
     /// this machine only. The `Host` must be the machine's own too, so that no name of a stranger's that was pointed
-    /// here gets one.
+    /// here gets one, and neither must anything show a proxy: whoever asks through it is somewhere else.
     func makeToken(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
-        guard Self.isLoopback(request.peerAddress), Self.isLoopbackHost(request.headers["host"] ?? ""),
-            origins.judge(origin: request.headers["origin"], host: request.headers["host"]) != .refused
+        guard isThisMachine(request), judgeOrigin(of: request) != .refused,
+            DevelopmentAccess.allows(owner: responder.peerOwner)
         else {
             responder.respond(error: .forbidden, "Development tokens are for this machine only.")
             return
@@ -41,15 +42,20 @@ extension GatewayHandler {
             loop.execute { pending.value.answer(signed) }
         }
     }
+}
 
-    static func isLoopback(_ address: String) -> Bool {
-        IPAddress(address)?.isLoopback ?? false
-    }
+/// Whose programs may ask for development tokens.
+package enum DevelopmentAccess {
+    /// User ids of people on Linux (login.defs(5), UID_MIN and UID_MAX).
+    private static let people: ClosedRange<UInt32> = 1_000...60_000
 
-    static func isLoopbackHost(_ host: String) -> Bool {
-        let host = host.lowercased()
-        let name = host.hasPrefix("[") ? host.dropFirst().prefix { $0 != "]" } : host.prefix { $0 != ":" }
-        return name == "localhost" || isLoopback(String(name))
+    /// A person's, the gateway's own and root's. A service has a user id below or above these (`www-data`, `nobody`):
+    /// what it asks, as a proxy that says nothing of itself, is asked by somebody else.
+    ///
+    /// - Parameter owner: see `Socket.peerOwner`; `nil` where that is not known.
+    package static func allows(owner: UInt32?, own: UInt32 = geteuid()) -> Bool {
+        guard let owner else { return true }
+        return owner == own || owner == 0 || people.contains(owner)
     }
 }
 

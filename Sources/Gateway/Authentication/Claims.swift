@@ -104,7 +104,9 @@ package enum TokenError: Error, Sendable, Equatable {
     case malformed
     case wrongAlgorithm
     case wrongSignature
-    /// Signed with a key that the issuer's key set, as far as it is known, does not have.
+    /// Signed with none of the keys that the issuer's key set, as far as it is known, has for it.
+    case wrongKey
+    /// Signed with a key whose id the issuer's key set, as far as it is known, does not have.
     case unknownKey
     case missingClaim(String)
     case expired
@@ -115,10 +117,13 @@ package enum TokenError: Error, Sendable, Equatable {
     /// Whether nothing shows that the token was ever good: somebody may be guessing. An expired one is no guess.
     package var isUnproven: Bool {
         switch self {
-        case .malformed, .wrongAlgorithm, .wrongSignature, .unknownKey: true
+        case .malformed, .wrongAlgorithm, .wrongSignature, .wrongKey, .unknownKey: true
         case .missing, .missingClaim, .expired, .notYetValid, .wrongIssuer, .wrongAudience: false
         }
     }
+
+    /// Whether another key set of the issuer may make the token a good one.
+    package var dependsOnKeys: Bool { self == .wrongKey || self == .unknownKey }
 
     /// One word for the log and the figures.
     package var reason: String {
@@ -126,7 +131,7 @@ package enum TokenError: Error, Sendable, Equatable {
         case .missing: "missing"
         case .malformed: "malformed"
         case .wrongAlgorithm: "algorithm"
-        case .wrongSignature: "signature"
+        case .wrongSignature, .wrongKey: "signature"
         case .unknownKey: "unknown_key"
         case .missingClaim: "claims"
         case .expired: "expired"
@@ -141,7 +146,7 @@ package enum TokenError: Error, Sendable, Equatable {
         case .missing: "A token is needed."
         case .malformed: "The token is malformed."
         case .wrongAlgorithm: "The token is signed by an algorithm that is not accepted."
-        case .wrongSignature: "The token's signature is wrong."
+        case .wrongSignature, .wrongKey: "The token's signature is wrong."
         case .unknownKey: "The token is signed with a key that is not known."
         case .missingClaim(let claim): "The token's claim \"\(claim)\" is missing or unusable."
         case .expired: "The token has expired."

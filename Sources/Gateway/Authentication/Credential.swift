@@ -1,66 +1,63 @@
 import Foundation
 package import HTTP
-package import Strings
+import Strings
 
-/// Where a request's token is (Protocol.md section 1): the first found counts, a wrong one is not passed over.
-package enum Credential {
+/// A token that a request brings, and how (Protocol.md section 1).
+package struct Credential: Sendable, Equatable {
     package enum Source: Sendable, Equatable {
         case authorization, subprotocol, cookie
     }
 
-    package static func find(in headers: HTTPHeaders, cookieName: String?) -> (token: String, source: Source)? {
-        if let authorization = headers["authorization"] {
-            let parts = authorization.split(separator: " ", maxSplits: 1)
-            if parts.count == 2, parts[0].lowercased() == "bearer" {
-                return (parts[1].trimmingCharacters(in: .whitespaces), .authorization)
-            }
-            return ("", .authorization)
+    /// Cookies of the name that are tried: browsers send one for each path and domain that it was set for.
+    package static let maximumCookies = 4
+
+    package var token: String
+    package var source: Source
+
+    package init(_ token: String, _ source: Source) {
+        self.token = token
+        self.source = source
+    }
+
+    /// The tokens of a request: of the first way in which one is brought, which is one but for cookies. What is brought
+    /// that way and is wrong is not passed over; what is no bearer token, such as Basic for a proxy, or empty, is none.
+    package static func find(in headers: HTTPHeaders, cookieName: String?) -> [Credential] {
+        for value in headers.values("authorization") {
+            let parts = value.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == "bearer" else { continue }
+            let token = parts[1].trimmingCharacters(in: .whitespaces)
+            if !token.isEmpty { return [Credential(token, .authorization)] }
         }
         for value in headers.values("sec-websocket-protocol") {
             for element in value.split(separator: ",") {
                 let name = element.trimmingCharacters(in: .whitespaces)
-                if name.hasPrefix("bearer.") { return (String(name.dropFirst(7)), .subprotocol) }
+                if name.hasPrefix("bearer."), name.count > 7 {
+                    return [Credential(String(name.dropFirst(7)), .subprotocol)]
+                }
             }
         }
-        guard let cookieName else { return nil }
-        for value in headers.values("cookie") {
+        guard let cookieName else { return [] }
+        return cookies(headers.values("cookie"), cookieName).map { Credential($0, .cookie) }
+    }
+
+    /// The values of a cookie, without the quotes that they may have (RFC 6265 section 4.1.1).
+    private static func cookies(_ fields: [String], _ name: String) -> [String] {
+        var values: [String] = []
+        for field in fields {
             // By code points: to Swift the Greek question mark is a semicolon, and one with a mark behind it is none.
-            for pair in value.unicodeScalars.split(separator: ";") {
+            for pair in field.unicodeScalars.split(separator: ";") {
                 let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                     .map { String($0).trimmingCharacters(in: .whitespaces) }
-                if parts.count == 2, parts[0].isExactly(cookieName) { return (parts[1], .cookie) }
+                guard parts.count == 2, parts[0].isExactly(name) else { continue }
+                var value = parts[1]
+                if value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") {
+                    value = String(value.dropFirst().dropLast())
+                }
+                guard !value.isEmpty else { continue }
+                values.append(value)
+                if values.count == maximumCookies { return values }
             }
         }
-        return nil
-    }
-}
-
-/// Whether a browser's page may use the gateway.
-package struct OriginRules: Sendable {
-    package var allowed: Set<ExactString>
-
-    package init(allowed: Set<ExactString>) {
-        self.allowed = allowed
-    }
-
-    /// Whether this origin is in the list. Scheme and host are the same in both cases of ASCII.
-    package func allows(_ origin: String) -> Bool {
-        allowed.contains(ExactString(origin.asciiLowercased))
-    }
-
-    package enum Verdict: Sendable, Equatable {
-        /// There is no `Origin`: not a browser, or not a request across sites.
-        case absent
-        case allowed
-        case refused
-    }
-
-    /// The gateway's own origin is the one whose host and port are those of the `Host` header.
-    package func judge(origin: String?, host: String?) -> Verdict {
-        guard let origin = origin?.asciiLowercased else { return .absent }
-        if allows(origin) { return .allowed }
-        guard let host = host?.asciiLowercased, !host.isEmpty else { return .refused }
-        let isOwn = origin.isExactly("http://" + host) || origin.isExactly("https://" + host)
-        return isOwn ? .allowed : .refused
+        return values
     }
 }

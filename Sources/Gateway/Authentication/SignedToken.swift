@@ -31,7 +31,7 @@ package struct SignedToken: Sendable {
         guard header["crit"] == nil, header["b64"] == nil else { throw .wrongAlgorithm }
         self.algorithm = algorithm
         switch header["kid"] {
-        case nil: keyID = nil
+        case nil, .null?: keyID = nil
         case .string(let id)? where !id.isEmpty && id.utf8.count <= Self.maximumKeyIDLength: keyID = id
         default: throw .malformed
         }
@@ -72,6 +72,39 @@ package enum Base64URL {
         }
         // What is left over must be zero: else one signature would have several spellings.
         return bits == 0 ? bytes : nil
+    }
+
+    /// The same for what others have written with less care: with padding, or in the other alphabet of base64.
+    package static func decode(carelessly text: String) -> [UInt8]? {
+        let digits = text.utf8.prefix { $0 != UInt8(ascii: "=") }
+        guard text.utf8.dropFirst(digits.count).allSatisfy({ $0 == UInt8(ascii: "=") }) else { return nil }
+        return decode(
+            digits.map { byte in
+                switch byte {
+                case UInt8(ascii: "+"): UInt8(ascii: "-")
+                case UInt8(ascii: "/"): UInt8(ascii: "_")
+                default: byte
+                }
+            })
+    }
+
+    package static func encode(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count * 4 + 2) / 3)
+        var bits: UInt32 = 0
+        var count = 0
+        for byte in bytes {
+            bits = bits << 8 | UInt32(byte)
+            count += 8
+            while count >= 6 {
+                count -= 6
+                text.append(alphabet[Int(bits >> UInt32(count) & 63)])
+            }
+            bits &= (1 << UInt32(count)) - 1
+        }
+        if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private static func value(_ byte: UInt8) -> UInt8? {

@@ -23,13 +23,13 @@ package struct TokenVerifier: Sendable {
     }
 
     /// - Parameter now: seconds since 1970.
-    /// - Throws: `.unknownKey` when new keys of the issuer may help.
+    /// - Throws: what `dependsOnKeys` when new keys of the issuer may help.
     package func verify(_ token: String, now: Double) throws(TokenError) -> Principal {
         let token = try SignedToken(token)
         if token.algorithm == "HS256", let secret {
             // HMAC of swift-crypto, which compares in constant time.
             guard (try? secret.verify(token.signature, signs: token.signed)) == true else { throw .wrongSignature }
-        } else if let algorithm = SignatureAlgorithm(rawValue: token.algorithm), let keySet {
+        } else if let algorithm = SignatureAlgorithm(name: token.algorithm), let keySet {
             try verify(token, algorithm, keySet.keys)
         } else {
             throw .wrongAlgorithm
@@ -45,9 +45,9 @@ package struct TokenVerifier: Sendable {
             if let id = token.keyID, keys.knows(keyID: id) { throw .wrongAlgorithm }
             throw .unknownKey
         }
-        // Without a key id there may be several, of which a set holds few.
+        // There are several without a key id, or where an issuer gives one id to two keys.
         for key in candidates where (try? key.verifier.verify(token.signature, signs: token.signed)) == true { return }
-        throw .wrongSignature
+        throw .wrongKey
     }
 
     fileprivate static func keys(_ secret: String) async -> JWTKeyCollection {

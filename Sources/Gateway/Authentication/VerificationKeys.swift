@@ -4,21 +4,28 @@ import Strings
 
 /// Public keys of a JSON Web Key Set (RFC 7517), each bound to the one algorithm that its type allows: so a token can't
 /// choose how its signature is checked (RFC 8725 section 3.1).
+///
+/// A set may grow for ever: there are issuers that add keys and take none away. So its bounds leave keys out, the oldest
+/// ones, and never the whole set.
 package struct VerificationKeys: Sendable {
     /// The longest document that is read, in bytes.
-    package static let maximumBytes = 256 * 1024
-    /// Keys that are taken of one document.
-    package static let maximumKeys = 64
-    /// Bytes of an RSA modulus: 2 048 to 8 192 bits. Longer ones would only cost time.
-    private static let modulusBytes = 256...1_024
+    package static let maximumBytes = 4 << 20
+    /// Keys that are taken of one document: its last ones, since new keys are added behind the others.
+    package static let maximumKeys = 4_096
+    /// Keys that one token is tried with: the last ones of its algorithm where it has no key id, of its id otherwise.
+    package static let maximumCandidates = 64
+    /// Keys that are not used, named with their reason.
+    package static let maximumNamed = 16
+    /// Characters of a key id in a line for the operator.
+    private static let shownKeyID = 64
 
-    struct Key: Sendable {
-        var keyID: String?
-        var algorithm: SignatureAlgorithm
-        var verifier: any JWTAlgorithm
-    }
+    private var keys: [JSONWebKey] = []
+    /// Places in `keys`.
+    private var byID: [ExactString: [Int]] = [:]
+    private var byAlgorithm: [SignatureAlgorithm: [Int]] = [:]
 
-    private var keys: [Key] = []
+    /// Keys that are not used, and why; a line each.
+    package private(set) var unused: [String] = []
 
     package init() {}
 
@@ -34,82 +41,57 @@ package struct VerificationKeys: Sendable {
         guard let json = try? JSON(parsing: bytes), let list = json["keys"]?.array else {
             throw KeySetError("this is no JSON Web Key Set")
         }
-        guard list.count <= Self.maximumKeys else {
-            throw KeySetError("the key set has more than \(Self.maximumKeys) keys")
+        if list.count > Self.maximumKeys {
+            unused.append("the key set has \(list.count) keys: of these the last \(Self.maximumKeys) are looked at")
         }
-        for entry in list {
-            guard let object = entry.object, let key = await Self.key(object) else { continue }
-            keys.append(key)
+        var known: Set<JSONWebKey.Identity> = []
+        var refused = 0
+        for (number, entry) in list.enumerated().suffix(Self.maximumKeys) {
+            do throws(JSONWebKey.Refusal) {
+                guard let object = entry.object else { throw JSONWebKey.Refusal("it is no object") }
+                let key = try await JSONWebKey(object)
+                if known.insert(key.identity).inserted { add(key) }
+            } catch {
+                refused += 1
+                guard refused <= Self.maximumNamed else { continue }
+                unused.append("\(Self.name(entry, number)) is not used: \(error.reason)")
+            }
         }
+        if refused > Self.maximumNamed { unused.append("\(refused - Self.maximumNamed) more keys are not used") }
         guard !keys.isEmpty else {
-            throw KeySetError("the key set has no key for EdDSA (Ed25519), ES256 or RS256 (2048 bits or more)")
+            let reasons = unused.isEmpty ? "" : ": " + unused.prefix(3).joined(separator: "; ")
+            throw KeySetError(
+                "the key set has no key for EdDSA (Ed25519), ES256 or RS256 (2048 bits or more)\(reasons)")
         }
     }
 
-    /// The keys that a token of this algorithm may have been signed with; without a key id all of that algorithm.
-    func candidates(_ algorithm: SignatureAlgorithm, keyID: String?) -> [Key] {
-        keys.filter { $0.algorithm == algorithm && (keyID == nil || $0.keyID.isExactly(keyID)) }
+    private mutating func add(_ key: JSONWebKey) {
+        if let id = key.keyID { byID[id, default: []].append(keys.count) }
+        byAlgorithm[key.algorithm, default: []].append(keys.count)
+        keys.append(key)
+    }
+
+    private static func name(_ entry: JSON, _ number: Int) -> String {
+        guard let id = entry["kid"]?.string else { return "key \(number + 1)" }
+        return "key \"\(id.prefix(shownKeyID))\""
+    }
+
+    /// The keys that a token of this algorithm may have been signed with, the newest first; without a key id all of that
+    /// algorithm.
+    func candidates(_ algorithm: SignatureAlgorithm, keyID: String?) -> [JSONWebKey] {
+        let places: [Int]
+        if let keyID {
+            places = (byID[ExactString(keyID)] ?? []).filter { keys[$0].algorithm == algorithm }
+        } else {
+            places = byAlgorithm[algorithm] ?? []
+        }
+        return places.suffix(Self.maximumCandidates).reversed().map { keys[$0] }
     }
 
     /// Whether any key, of whichever algorithm, has this id.
     func knows(keyID: String) -> Bool {
-        keys.contains { $0.keyID.isExactly(keyID) }
+        byID[ExactString(keyID)] != nil
     }
-
-    private static func key(_ object: JSONObject) async -> Key? {
-        if let use = object["use"], use.string != "sig" { return nil }
-        if let operations = object["key_ops"]?.array, !operations.contains("verify") { return nil }
-        var keyID: String?
-        if let id = object["kid"] {
-            guard let text = id.string, !text.isEmpty, text.utf8.count <= SignedToken.maximumKeyIDLength else {
-                return nil
-            }
-            keyID = text
-        }
-        let collection = JWTKeyCollection()
-        let algorithm: SignatureAlgorithm
-        switch object["kty"]?.string.map({ ExactString($0) }) {
-        case "OKP":
-            guard object["crv"]?.string == "Ed25519", let x = coordinate(object["x"]),
-                let key = try? EdDSA.PublicKey(x: x, curve: .ed25519)
-            else { return nil }
-            algorithm = .edDSA
-            await collection.add(eddsa: key)
-        case "EC":
-            guard object["crv"]?.string == "P-256", let x = coordinate(object["x"]), let y = coordinate(object["y"]),
-                let key = try? ES256PublicKey(parameters: (x: x, y: y))
-            else { return nil }
-            algorithm = .es256
-            await collection.add(ecdsa: key)
-        case "RSA":
-            guard let modulus = object["n"]?.string, let exponent = object["e"]?.string,
-                let length = Base64URL.decode(modulus.utf8)?.drop(while: { $0 == 0 }).count,
-                modulusBytes.contains(length),
-                let key = try? Insecure.RSA.PublicKey(modulus: modulus, exponent: exponent)
-            else { return nil }
-            algorithm = .rs256
-            await collection.add(rsa: key, digestAlgorithm: .sha256)
-        default:
-            // Among them "oct": a secret in a public document would be none.
-            return nil
-        }
-        if let name = object["alg"], name.string != algorithm.rawValue { return nil }
-        guard let verifier = try? await collection.getKey() else { return nil }
-        return Key(keyID: keyID, algorithm: algorithm, verifier: verifier)
-    }
-
-    /// 32 bytes in canonical base64url.
-    private static func coordinate(_ json: JSON?) -> String? {
-        guard let text = json?.string, Base64URL.decode(text.utf8)?.count == 32 else { return nil }
-        return text
-    }
-}
-
-/// The asymmetric algorithms that tokens may be signed with (RFC 7518 section 3.1, RFC 8037).
-package enum SignatureAlgorithm: String, Sendable, CaseIterable {
-    case edDSA = "EdDSA"
-    case es256 = "ES256"
-    case rs256 = "RS256"
 }
 
 /// Why a key set could not be had; one line for the operator.

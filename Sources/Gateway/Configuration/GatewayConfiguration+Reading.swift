@@ -3,7 +3,6 @@ import Foundation
 import HTTP
 import Logging
 import Store
-import Strings
 
 extension GatewayConfiguration {
     /// Reads all settings from a reader over flags, environment and file, in that order of precedence. The key
@@ -229,16 +228,16 @@ struct SettingReader {
         text(key)?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
     }
 
-    /// A list separated by commas, each with scheme and host as a browser sends it.
-    func origins(_ key: String) throws(ConfigurationError) -> Set<ExactString> {
+    /// A list separated by commas, each with scheme and host as a browser sends it, or an app shell.
+    func origins(_ key: String) throws(ConfigurationError) -> Set<Origin> {
         guard let text = text(key) else { return [] }
-        var origins: Set<ExactString> = []
+        var origins: Set<Origin> = []
         for part in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-            let origin = String(part).asciiLowercased
-            guard origin.hasPrefix("http://") || origin.hasPrefix("https://"),
-                let url = URL(string: origin), url.host != nil, url.path.isEmpty, url.query == nil
-            else { throw ConfigurationError("\(Self.name(key)): \"\(part)\" is no origin such as https://example.com") }
-            origins.insert(ExactString(origin))
+            guard let origin = Origin(String(part)), !["ws", "wss"].contains(origin.scheme) else {
+                throw ConfigurationError(
+                    "\(Self.name(key)): \"\(part)\" is no origin such as https://example.com or capacitor://localhost")
+            }
+            origins.insert(origin)
         }
         return origins
     }

@@ -3,7 +3,6 @@ package import EventLoop
 package import HTTP
 package import Logging
 package import Store
-package import Strings
 import WebSocket
 
 /// Everything that can be configured, as a plain value (documentation, page Configuration). Times are in the unit that
@@ -52,8 +51,8 @@ package struct GatewayConfiguration: Sendable {
     package var jwksAuthorities: String?
     /// The claim with the user's role or roles.
     package var roleClaim = "role"
-    /// Origins beside the gateway's own, as browsers send them.
-    package var allowedOrigins: Set<ExactString> = []
+    /// Origins beside the gateway's own.
+    package var allowedOrigins: Set<Origin> = []
 
     package var agent = AgentKind.todo
     package var upstream = UpstreamConfiguration()

@@ -3,8 +3,7 @@ import Synchronization
 /// What one address may do, counted over all shards: handshakes and failed sign-ins. A lock is taken for each of them,
 /// and for nothing that comes after.
 ///
-/// The machine's own addresses are not limited: what comes from there without a trusted proxy's word for another
-/// address is this machine's business, or a proxy's that was not made known, whose users would all count as one.
+/// Whoever calls decides who is not limited at all: this machine itself.
 package final class AddressLimits: Sendable {
     /// Addresses that are kept in mind, for each of the two.
     package static let capacity = 65_536
@@ -35,7 +34,8 @@ package final class AddressLimits: Sendable {
         return state.withLock { $0.handshakes.take(key, handshakeRate, at: now) }?.wholeSeconds
     }
 
-    /// Whether a token from there is looked at at all.
+    /// Whether another wrong token from there is too many. A good one never is: others may have failed at the same
+    /// address, a proxy's that was not made known.
     package func signIn(from address: IPAddress?, at now: UInt64) -> Int? {
         guard let failureRate, let key = Self.key(address) else { return nil }
         return state.withLock { $0.failures.wait(key, failureRate, at: now) }?.wholeSeconds
@@ -48,7 +48,7 @@ package final class AddressLimits: Sendable {
 
     /// Hashed with the process's own seed, so that nobody can aim at somebody else's place in the table.
     private static func key(_ address: IPAddress?) -> UInt64? {
-        guard let address, !address.isLoopback else { return nil }
+        guard let address else { return nil }
         return UInt64(bitPattern: Int64(address.block.hashValue))
     }
 }

@@ -30,6 +30,14 @@ package struct IPAddress: Sendable, Hashable {
         }
     }
 
+    /// In the one spelling of RFC 5952, an IPv4 address in its mapped form.
+    package var ipv6Text: String {
+        var bytes = (high.bigEndian, low.bigEndian)
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(AF_INET6, &bytes, &text, socklen_t(text.count)) != nil else { return "::" }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     package var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
     package var isLoopback: Bool {

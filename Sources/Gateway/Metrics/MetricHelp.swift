@@ -26,6 +26,7 @@ enum MetricHelp {
         "parley_runs_ended_total": "Ended runs by status.",
         "parley_sessions": "Users with a session in memory.",
         "parley_sign_ins_total": "Sign-ins by outcome.",
+        "parley_sign_ins_undecided_total": "Sign-ins that could not be decided, since the key set can't be had.",
         "parley_slow_socket_closes_total": "Sockets closed because they read too slowly (4408).",
         "parley_sockets": "Open WebSockets.",
         "parley_turn_seconds": "From a message's arrival to the stored end of its run.",

@@ -14,6 +14,7 @@ final class ShardMetrics {
 
     let chat: ChatMetrics
     let slowCloses: Counter
+    let undecidedSignIns: Counter
     private let factory: MetricsRegistry
     private let dimensions: [(String, String)]
     private let sockets: Meter
@@ -55,6 +56,7 @@ final class ShardMetrics {
         }
         chat = ChatMetrics(factory: factory, dimensions: own)
         slowCloses = Counter(label: "parley_slow_socket_closes_total", dimensions: own, factory: factory)
+        undecidedSignIns = Counter(label: "parley_sign_ins_undecided_total", dimensions: own, factory: factory)
         sockets = meter("parley_sockets")
         sessions = meter("parley_sessions")
         connections = meter("parley_http_connections")

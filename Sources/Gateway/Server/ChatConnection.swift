@@ -173,7 +173,17 @@ final class ChatConnection: SessionClient {
             watchToken()
             shard.audit.record(.tokenRenewed, by: session.userID, from: origin)
         } catch {
-            if error == .unknownKey, !isSecondTry, waitForKeys(token, id: id) { return }
+            if error.dependsOnKeys {
+                switch askForKeys(token, id: id, isSecondTry: isSecondTry) {
+                case .wait: return
+                case .refuse: break
+                case .undecided(let seconds):
+                    shard.metrics.undecidedSignIns.increment()
+                    let message = "The keys that tokens are checked with can't be had at the moment."
+                    send(ServerFrame.error(id: id, ClientError(.unavailable, message, retryAfter: seconds)))
+                    return
+                }
+            }
             shard.metrics.signIn(SignInOutcome(error))
             shard.audit.record(
                 .refused, by: session.userID, from: origin, allowed: false, detail: ["reason": .string(error.reason)])
@@ -182,12 +192,14 @@ final class ChatConnection: SessionClient {
         }
     }
 
-    /// - Returns: `false` when no new keys are to be had now.
-    private func waitForKeys(_ token: String, id: String?) -> Bool {
+    /// Once for a token: when it is looked at again, what is known then decides.
+    private func askForKeys(_ token: String, id: String?, isSecondTry: Bool) -> KeyRefreshMachine.Answer {
+        guard let keySet = verifier.keySet else { return .refuse }
+        if isSecondTry { return keySet.standing }
         let waiting = LoopBound(self, on: shard.loop)
-        return verifier.keySet?.refreshForUnknownKey {
+        return keySet.refresh {
             waiting.loop.execute { waiting.value.renew(token, id: id, isSecondTry: true) }
-        } ?? false
+        }
     }
 
     private func watchToken() {

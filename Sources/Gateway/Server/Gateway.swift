@@ -3,6 +3,7 @@ import Dispatch
 import EventLoop
 import Foundation
 import HTTP
+import HTTPTypes
 package import Logging
 import Postgres
 import ServiceLifecycle
@@ -160,14 +161,8 @@ package struct Gateway: Service {
         } else {
             return nil
         }
-        let logger = logger
-        let report: @Sendable (Result<Int, KeySetError>) -> Void = { outcome in
-            switch outcome {
-            case .success(let count): logger.debug("key set read", metadata: ["keys": "\(count)"])
-            case .failure(let error): logger.warning("no new key set", metadata: ["cause": "\(error)"])
-            }
-        }
-        let keySet = KeySet(source: source, report: report)
+        let log = KeySetLog(logger)
+        let keySet = KeySet(source: source, report: { log.note($0) })
         do throws(KeySetError) {
             try await keySet.load()
         } catch {
@@ -391,6 +386,7 @@ final class ShardServer {
             if ["healthz", "readyz", "metrics"].contains(request.segments.first), request.segments.count == 1 {
                 return true
             }
+            if request.method == .options, request.segments.isEmpty || request.rawPath == "*" { return true }
             metrics.limitReached(.sockets)
             return false
         }

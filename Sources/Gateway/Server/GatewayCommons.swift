@@ -4,6 +4,7 @@ final class GatewayCommons: Sendable {
     let addresses: AddressLimits
     let metrics: MetricsRegistry
     let schema: SchemaProbe
+    let proxies = UndeclaredProxies()
 
     init(verifier: TokenVerifier, addresses: AddressLimits, metrics: MetricsRegistry, schema: SchemaProbe) {
         self.verifier = verifier

@@ -10,7 +10,10 @@ extension GatewayHandler {
     func openChat(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
         let client = address(of: request)
         // On a second try the handshake is the one that was counted.
-        if !isSecondTry, let seconds = commons.addresses.handshake(from: client.address, at: shard.loop.now) {
+        if !isSecondTry,
+            let seconds = commons.addresses.handshake(
+                from: countedAddress(client, of: request), at: shard.loop.now)
+        {
             shard.metrics.limitReached(.handshakes)
             responder.respond(error: .rateLimited, "Too many connections from your address.", retryAfter: seconds)
             return

@@ -61,16 +61,15 @@ extension GatewayHandler {
     }
 
     /// `GET /metrics`: with `METRICS_TOKEN` for who has it, else for this machine, and not for what a proxy on this
-    /// machine passes on.
+    /// machine passes on, as far as that shows.
     func showMetrics(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
         let token = shard.configuration.metricsToken
         let isAllowed: Bool
         if token.isEmpty {
-            let isForwarded = request.headers["x-forwarded-for"] != nil || request.headers["forwarded"] != nil
-            isAllowed = !isForwarded && (IPAddress(request.peerAddress)?.isLoopback ?? false)
+            isAllowed = isThisMachine(request)
         } else {
             let found = Credential.find(in: request.headers, cookieName: nil)
-            isAllowed = found.map { Self.isEqual($0.token, token) } ?? false
+            isAllowed = found.first.map { Self.isEqual($0.token, token) } ?? false
         }
         guard isAllowed else {
             responder.respond(error: .forbidden, "The figures are not for you.")

@@ -1,4 +1,5 @@
 import JSON
+import CoreMetrics
 import EventLoop
 import HTTP
 import HTTPTypes
@@ -8,40 +9,62 @@ extension GatewayHandler {
     /// Who is asking; answers itself where that is nobody, somebody who has tried too often, or a page of a strange
     /// origin.
     ///
-    /// To be called while the request is handled, not later. A token whose key is not known yet makes new keys be asked
-    /// for: then nobody is answered now, and the whole request is handled once more when they have come.
+    /// To be called while the request is handled, not later. A token that new keys may make a good one makes them be
+    /// asked for: then nobody is answered now, and the whole request is handled once more when they have come.
     func authenticate(_ request: HTTPServerRequest, _ responder: HTTPResponder) -> Principal? {
-        let verdict = origins.judge(origin: request.headers["origin"], host: request.headers["host"])
+        noticeProxy(request)
+        let verdict = judgeOrigin(of: request)
         guard verdict != .refused else {
             refuse(request, .origin)
             responder.respond(error: .forbidden, "This origin is not allowed.")
             return nil
         }
-        let found = Credential.find(in: request.headers, cookieName: shard.configuration.cookieName)
-        do throws(TokenError) {
-            guard let (token, source) = found else { throw .missing }
-            // A browser sends the cookie whoever's page asks: only an origin that is known to be ours will do.
-            if source == .cookie, verdict != .allowed {
-                refuse(request, .origin)
-                responder.respond(error: .forbidden, "A cookie is accepted from an allowed origin only.")
-                return nil
+        let credentials = Credential.find(in: request.headers, cookieName: shard.configuration.cookieName)
+        // A browser sends the cookie whoever's page asks: only an origin that is known to be ours will do.
+        if credentials.first?.source == .cookie, verdict != .allowed {
+            refuse(request, .origin)
+            responder.respond(error: .forbidden, "A cookie is accepted from an allowed origin only.")
+            return nil
+        }
+        let now = Double(wallClockMicroseconds()) / 1_000_000
+        var failure = TokenError.missing
+        for credential in credentials {
+            do throws(TokenError) {
+                return try verifier.verify(credential.token, now: now)
+            } catch {
+                // Of several cookies the first says what is wrong, unless another one may still turn out to be good.
+                if failure == .missing || (error.dependsOnKeys && !failure.dependsOnKeys) { failure = error }
             }
-            if let seconds = commons.addresses.signIn(from: clientAddress(of: request), at: shard.loop.now) {
+        }
+        guard failure.dependsOnKeys else {
+            answer(failure, request, responder)
+            return nil
+        }
+        switch askForKeys(request, responder) {
+        case .wait: break
+        case .refuse: answer(failure, request, responder)
+        case .undecided(let seconds):
+            shard.metrics.undecidedSignIns.increment()
+            responder.respond(
+                error: .unavailable, "The keys that tokens are checked with can't be had at the moment.",
+                retryAfter: seconds)
+        }
+        return nil
+    }
+
+    /// 401, or 429 for an address from which too many have come with tokens that were never good. One failure is
+    /// counted, however many cookies were tried.
+    private func answer(_ error: TokenError, _ request: HTTPServerRequest, _ responder: HTTPResponder) {
+        if error.isUnproven {
+            let address = countedAddress(address(of: request), of: request)
+            if let seconds = commons.addresses.signIn(from: address, at: shard.loop.now) {
                 shard.metrics.limitReached(.failedSignIns)
                 responder.respond(
                     error: .rateLimited, "Too many failed sign-ins from your address.", retryAfter: seconds)
-                return nil
+                return
             }
-            return try verifier.verify(token, now: Double(wallClockMicroseconds()) / 1_000_000)
-        } catch {
-            if error == .unknownKey, !isSecondTry, waitForKeys(request, responder) { return nil }
-            answer(error, request, responder)
-            return nil
+            commons.addresses.signInFailed(from: address, at: shard.loop.now)
         }
-    }
-
-    private func answer(_ error: TokenError, _ request: HTTPServerRequest, _ responder: HTTPResponder) {
-        if error.isUnproven { commons.addresses.signInFailed(from: clientAddress(of: request), at: shard.loop.now) }
         // Pages ask before they have a token: that is no event.
         if error != .missing { refuse(request, SignInOutcome(error)) } else { shard.metrics.signIn(.missing) }
         var response = HTTPResponse(
@@ -58,34 +81,19 @@ extension GatewayHandler {
             detail: ["reason": .string(outcome.rawValue)])
     }
 
-    /// - Returns: `false` when no new keys are to be had now.
-    private func waitForKeys(_ request: HTTPServerRequest, _ responder: HTTPResponder) -> Bool {
+    /// Once for a request: when it is handled again, what is known then decides.
+    private func askForKeys(_ request: HTTPServerRequest, _ responder: HTTPResponder) -> KeyRefreshMachine.Answer {
+        guard let keySet = verifier.keySet else { return .refuse }
+        if isSecondTry { return keySet.standing }
         let waiting = LoopBound((handler: self, request: request, responder: responder), on: shard.loop)
-        return verifier.keySet?.refreshForUnknownKey {
+        return keySet.refresh {
             waiting.loop.execute {
                 let (handler, request, responder) = waiting.value
                 handler.isSecondTry = true
                 defer { handler.isSecondTry = false }
                 handler.handle(request, responder)
             }
-        } ?? false
-    }
-
-    // MARK: Where from
-
-    func address(of request: HTTPServerRequest) -> ClientAddress {
-        ClientAddress(
-            peer: request.peerAddress, forwarded: request.headers.values("x-forwarded-for"),
-            trusted: shard.configuration.trustedProxies)
-    }
-
-    private func clientAddress(of request: HTTPServerRequest) -> IPAddress? {
-        address(of: request).address
-    }
-
-    /// The client's address as text, for the audit trail.
-    func origin(of request: HTTPServerRequest) -> String {
-        address(of: request).text
+        }
     }
 }
 

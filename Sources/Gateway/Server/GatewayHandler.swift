@@ -85,6 +85,13 @@ final class GatewayHandler: HTTPHandler {
                 body: APIErrorBody.json(.invalidOp, "This method is not possible here."))
         case .options(let allow):
             responder.respond(headers.options(allow: allow, request))
+        case .notFound where request.method == .options:
+            // Balancers ask so whether somebody is there, for `*` too; and what a page asks before its request must not
+            // hide from it that there is nothing.
+            let isFile = files != nil && !Routes.isReserved(request.segments)
+            let isAll = request.rawPath == "*"
+            let allow = isAll ? "GET, HEAD, POST, PATCH, DELETE, OPTIONS" : isFile ? "GET, HEAD, OPTIONS" : "OPTIONS"
+            responder.respond(headers.options(allow: allow, request))
         case .notFound:
             if let files, !Routes.isReserved(request.segments) {
                 files.respond(to: request, responder, on: shard.loop)

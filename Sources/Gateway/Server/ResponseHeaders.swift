@@ -1,6 +1,6 @@
+import Foundation
 import HTTP
 import HTTPTypes
-import Strings
 
 /// The fields that every answer gets, whoever made it (OWASP's secure headers; Fetch standard for CORS). Values that
 /// depend on the configuration alone are made once.
@@ -16,13 +16,16 @@ struct ResponseHeaders {
     /// Fields of answers that a page of another origin may read.
     private static let exposed = "ETag, Location, Retry-After, X-Request-Id"
     /// Fields that it may send.
-    private static let accepted = "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID"
+    private static let accepted = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"]
+    /// Names of further fields that a page may send when it asks for them, and the length of one.
+    private static let maximumAsked = 64
+    private static let maximumAskedLength = 64
 
     init(origins: OriginRules, cookieName: String?, isEncrypted: Bool) {
         self.origins = origins
         allowsCredentials = cookieName != nil
         self.isEncrypted = isEncrypted
-        let frames = origins.allowed.sorted().map(\.string)
+        let frames = origins.allowed.map(\.text).sorted()
         allowsFraming = !frames.isEmpty
         // The page builds its elements node by node and its styles as constructed sheets: no inline code is needed.
         contentPolicy =
@@ -53,6 +56,22 @@ struct ResponseHeaders {
         if allowsCredentials { response.headerFields[.accessControlAllowCredentials] = "true" }
     }
 
+    /// What a page asks to send beside the fields that are used here: those that trace a request are added by libraries
+    /// (`traceparent`, `baggage`, `sentry-trace`…), and none can do harm from an origin that is allowed.
+    private static func asked(_ fields: [String]) -> [String] {
+        var names: [String] = []
+        var known = Set(accepted.map { $0.lowercased() })
+        for element in fields.joined(separator: ",").split(separator: ",") {
+            let name = element.trimmingCharacters(in: .whitespaces).lowercased()
+            guard names.count < maximumAsked else { break }
+            guard name.utf8.count <= maximumAskedLength, HTTPField.Name(name) != nil, known.insert(name).inserted else {
+                continue
+            }
+            names.append(name)
+        }
+        return names
+    }
+
     /// The answer to OPTIONS: for a preflight of an allowed origin with what it may do.
     func options(allow: String, _ request: HTTPServerRequest) -> HTTPResponse {
         var response = HTTPResponse(status: .noContent, headerFields: [.allow: allow])
@@ -60,7 +79,9 @@ struct ResponseHeaders {
             origins.allows(origin)
         else { return response }
         response.headerFields[.accessControlAllowMethods] = allow
-        response.headerFields[.accessControlAllowHeaders] = Self.accepted
+        response.headerFields[.accessControlAllowHeaders] =
+            (Self.accepted + Self.asked(request.headers.values("access-control-request-headers"))).joined(
+                separator: ", ")
         response.headerFields[.accessControlMaxAge] = "600"
         response.headerFields.append(
             HTTPField(name: .vary, value: "Access-Control-Request-Method, Access-Control-Request-Headers"))
