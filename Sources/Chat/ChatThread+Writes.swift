@@ -37,12 +37,7 @@ extension ChatThread {
                 begin(first)
             }
         }
-        if isStopping, !hasWork, withdrawing.isEmpty {
-            isStopping = false
-            let told = whenStopped
-            whenStopped = []
-            for stopped in told { stopped() }
-        }
+        if isStopping, !hasWork, withdrawing.isEmpty { goOnAfterStop() }
         session.release(self)
     }
 
@@ -149,12 +144,14 @@ extension ChatThread {
             written()
             return
         }
-        let messages = run.machine.messages()
         let next = turns.first { $0.isCommitted }
-        let ending = RunEnding(
-            userID: session.userID, threadID: id, runID: run.id, status: status, messages: messages,
+        offer(ending(of: run, as: status, next: next), of: run, next: next)
+    }
+
+    private func ending(of run: Run, as status: RunStatus, next: Turn?) -> RunEnding {
+        RunEnding(
+            userID: session.userID, threadID: id, runID: run.id, status: status, messages: run.machine.messages(),
             usage: run.machine.usage, failure: run.machine.failure, nextRunID: next?.runID)
-        offer(ending, of: run, next: next)
     }
 
     /// Offered again it is the same ending to the letter, since the one before may have been stored after all.
@@ -170,8 +167,8 @@ extension ChatThread {
                 written()
                 return
             case .failure(.rejected):
-                // It will be refused again, and a run without end is worse than a reply that is not stored.
-                environment.report("run \(run.id): the database refused its end")
+                refusedEnd(of: run, next: next)
+                return
             case .failure:
                 retry { self.offer(ending, of: run, next: next) }
                 return
@@ -179,6 +176,18 @@ extension ChatThread {
             ended(run, next: next)
             written()
         }
+    }
+
+    /// What the database refuses it would refuse again, so the run fails instead, with its text or without. Where even
+    /// that is refused, it is the database that is not as it should be: the end is offered until it is, and nobody hears
+    /// of an end before.
+    private func refusedEnd(of run: Run, next: Turn?) {
+        let wasBare = run.machine.isBare
+        run.machine.refused()
+        if !wasBare { environment.report("run \(run.id): the database refused its end") }
+        let ending = ending(of: run, as: .failed, next: next)
+        guard wasBare else { return offer(ending, of: run, next: next) }
+        retry { self.offer(ending, of: run, next: next) }
     }
 
     private func ended(_ run: Run, next: Turn?) {
@@ -221,9 +230,10 @@ extension ChatThread {
             guard !isAbandoned else { return }
             switch result {
             case .success, .failure(.fenced): break
-            case .failure(.rejected):
-                environment.report("run \(turn.runID): the database refused its withdrawal")
-            case .failure:
+            case .failure(let error):
+                if error == .rejected, retryDelay == 0 {
+                    environment.report("run \(turn.runID): the database refused its withdrawal")
+                }
                 retry { self.offer(ending, ofWithdrawn: turn) }
                 return
             }

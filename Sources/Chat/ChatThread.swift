@@ -250,7 +250,7 @@ final class ChatThread {
     /// Forgets a client that has gone: nothing that is under way subscribes it again.
     func forget(_ client: any SessionClient) {
         leave(client)
-        for turn in turns { turn.answers.removeAll { $0.client === client } }
+        for turn in turns { turn.answers.removeAll { $0.isDue(to: client) } }
     }
 
     /// Cancels what runs and withdraws what waits; `stopped` is called when that is stored, at once where there is
@@ -261,6 +261,14 @@ final class ChatThread {
         isStopping = true
         for turn in turns where turn.isCommitted { withdraw(turn) }
         active?.stop(.cancelled)
+    }
+
+    /// The conversation is not deleted after all.
+    func goOnAfterStop() {
+        isStopping = false
+        let told = whenStopped
+        whenStopped = []
+        for stopped in told { stopped() }
     }
 
     /// Its conversation is gone: nobody hears of it any longer.

@@ -57,6 +57,9 @@ package struct RunMachine: Sendable {
     private var step: Int?
     private var operations = 0
     private var callBytes = 0
+    private var resultBytes = 0
+    /// Its end was refused: only text is left to be stored.
+    private var hasLetGo = false
 
     package init(runID: Identifier, message: Message, position: UInt64, replyLength: Int, logBytes: Int = 1 << 20) {
         self.runID = runID
@@ -115,6 +118,23 @@ package struct RunMachine: Sendable {
         log.trim()
     }
 
+    /// The database refuses what there is to store, and would again: the run fails, with less to be stored each time.
+    /// First its text alone is left, then nothing.
+    package mutating func refused() {
+        guard case .ending = state else { return }
+        let log = log
+        drafts = drafts.compactMap { draft in
+            guard !hasLetGo, case .assistant(let id, _) = draft, !log.text(of: id).isEmpty else { return nil }
+            return .assistant(id, calls: [])
+        }
+        hasLetGo = true
+        failure = RunFailure(code: .internal, message: "The reply could not be stored as it was.")
+        state = .ending(.failed)
+    }
+
+    /// Whether anything is left that the database could refuse.
+    package var isBare: Bool { hasLetGo && drafts.isEmpty }
+
     /// The end has been committed: the terminal event is due.
     package mutating func stored() {
         guard case .ending(let status) = state else { return }
@@ -130,10 +150,13 @@ package struct RunMachine: Sendable {
 
     // MARK: From the assistant
 
-    /// Calls that a run may make, and the bytes that their ids, names and arguments may have for each code point of
-    /// the reply's bound.
+    /// Calls that a run may make, and the bytes that their ids, names and arguments, and the results of those that we
+    /// carry out, may have for each code point of the reply's bound.
     private static let callLimit = 256
     private static let callBytesPerCodePoint = 4
+    private static let resultBytesPerCodePoint = 32
+    /// Code points of a call's id (DATA_MODEL.md, messages, `tool_call_id`).
+    package static let callIDLength = 255
 
     /// What a piece of text, a call or its arguments led to.
     package enum TextOutcome: Sendable {
@@ -194,7 +217,7 @@ package struct RunMachine: Sendable {
     /// An id may be used again when its call is done: some models count from the beginning in every step.
     @discardableResult
     package mutating func toolCallStart(id: String, name: String, newID: () -> Identifier) -> TextOutcome {
-        let id = Self.storable(id)
+        let id = Self.callID(id)
         let name = Self.storable(name)
         guard state == .running, !calls.contains(where: { $0.id.isExactly(id) && $0.phase != .done }) else {
             return .ignored
@@ -213,7 +236,7 @@ package struct RunMachine: Sendable {
 
     @discardableResult
     package mutating func toolCallArguments(id: String, delta: String) -> TextOutcome {
-        let id = Self.storable(id)
+        let id = Self.callID(id)
         guard state == .running, !delta.isEmpty, let index = index(of: id, in: .arguments) else { return .ignored }
         let clean = Self.storable(delta)
         guard takeCallBytes(clean.utf8.count) else { return .tooLong }
@@ -228,7 +251,7 @@ package struct RunMachine: Sendable {
     }
 
     package mutating func toolCallEnd(id: String) {
-        let id = Self.storable(id)
+        let id = Self.callID(id)
         guard state == .running, let index = index(of: id, in: .arguments) else { return }
         calls[index].phase = .announced
         log.append(.toolCallEnd(id: id))
@@ -237,9 +260,9 @@ package struct RunMachine: Sendable {
     /// What came of an announced call that the assistant carried out itself.
     @discardableResult
     package mutating func toolResult(id: String, content: String, newID: () -> Identifier) -> TextOutcome {
-        guard state == .running, let index = index(of: Self.storable(id), in: .announced) else { return .ignored }
+        guard state == .running, let index = index(of: Self.callID(id), in: .announced) else { return .ignored }
         let clean = Self.storable(content)
-        guard takeCallBytes(clean.utf8.count) else { return .tooLong }
+        guard takeCallBytes(clean.utf8.count), isMessage(clean) else { return .tooLong }
         closeText()
         answer(index, content: clean, messageID: newID())
         return .taken
@@ -249,7 +272,7 @@ package struct RunMachine: Sendable {
     ///
     /// - Returns: the operation's ordinal in the run, from 1; `nil` when it must not be.
     package mutating func perform(id: String) -> Int? {
-        guard state == .running, let index = index(of: Self.storable(id), in: .announced) else { return nil }
+        guard state == .running, let index = index(of: Self.callID(id), in: .announced) else { return nil }
         calls[index].phase = .performing
         operations += 1
         return operations
@@ -259,8 +282,12 @@ package struct RunMachine: Sendable {
     ///
     /// - Returns: whether this was what a stop waited for, and the end can be stored now.
     package mutating func toolDone(id: String, content: String, messageID: Identifier) -> Bool {
-        guard let index = index(of: Self.storable(id), in: .performing) else { return false }
-        answer(index, content: content, messageID: messageID)
+        guard let index = index(of: Self.callID(id), in: .performing) else { return false }
+        // Its effect stays, whatever the length of what is told of it; the assistant has all of it.
+        let clean = Self.storable(content)
+        resultBytes += clean.utf8.count
+        let isKept = isMessage(clean) && resultBytes <= replyLength * Self.resultBytesPerCodePoint
+        answer(index, content: isKept ? clean : #"{"truncated":true}"#, messageID: messageID)
         guard case .cancelling(let status) = state, !calls.contains(where: { $0.phase == .performing }) else {
             return false
         }
@@ -272,7 +299,7 @@ package struct RunMachine: Sendable {
     ///
     /// - Returns: whether the end can be stored now.
     package mutating func toolFailed(id: String, _ failure: RunFailure) -> Bool {
-        guard let index = index(of: Self.storable(id), in: .performing) else { return false }
+        guard let index = index(of: Self.callID(id), in: .performing) else { return false }
         calls[index].phase = .announced
         if case .cancelling(let status) = state {
             guard !calls.contains(where: { $0.phase == .performing }) else { return false }
@@ -336,6 +363,23 @@ package struct RunMachine: Sendable {
     /// PostgreSQL can't store a NUL: it becomes the replacement character for everyone.
     private static func storable(_ text: String) -> String {
         text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
+    }
+
+    /// A call's id as it is shown and stored: one that is longer than can be stored keeps its beginning, and tells itself
+    /// from its like by a hash of the whole (FNV-1a, 64 bits).
+    private static func callID(_ id: String) -> String {
+        let clean = storable(id)
+        guard clean.utf8.count > callIDLength, clean.unicodeScalars.count > callIDLength else { return clean }
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in clean.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01B3 }
+        let mark = "~" + String(hash, radix: 16)
+        let beginning = clean.unicodeScalars.prefix(callIDLength - mark.utf8.count)
+        return String(String.UnicodeScalarView(beginning)) + mark
+    }
+
+    /// Whether a text is no longer than one message may be.
+    private func isMessage(_ text: String) -> Bool {
+        text.utf8.count <= replyLength || text.unicodeScalars.count <= replyLength
     }
 
     private mutating func takeCallBytes(_ count: Int) -> Bool {

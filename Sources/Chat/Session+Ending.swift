@@ -30,7 +30,9 @@ extension Session {
 
     /// The deletion has failed: the conversation goes on.
     package func allow(_ threadID: Identifier) {
-        closing.remove(threadID)
+        guard closing.remove(threadID) != nil else { return }
+        // Where the deletion did not wait for the end of a turn, the next ones are not stopped for it.
+        thread(threadID)?.goOnAfterStop()
     }
 
     /// The conversation is deleted in the database: nobody is subscribed to it any longer, and every socket hears so.
@@ -44,12 +46,16 @@ extension Session {
     }
 
     /// The same in all of the user's conversations, before the user is deleted.
+    ///
+    /// They take no new ones until `allowAll`.
     package func stopAllTurns(_ completion: @escaping () -> Void) {
         let busy = threadsWithWork
         guard !busy.isEmpty else {
             _ = environment.schedule(after: 0, completion)
             return
         }
+        // The deletion of a conversation that is under way gives it back by itself.
+        closingWithUser.formUnion(busy.filter { !closing.contains($0) })
         var left = busy.count
         for id in busy {
             stopTurns(in: id) {
@@ -57,6 +63,13 @@ extension Session {
                 if left == 0 { completion() }
             }
         }
+    }
+
+    /// The deletion of the user has failed: what is not deleted goes on.
+    package func allowAll() {
+        let stopped = closingWithUser
+        closingWithUser = []
+        for id in stopped { allow(id) }
     }
 
     /// A message was deleted in the database: the assistant no longer sees it, nothing of it is replayed, and whoever

@@ -12,6 +12,8 @@ package final class Session {
     private var threads: [Identifier: ChatThread] = [:]
     /// Conversations that are being deleted: nothing more is sent to them.
     var closing: Set<Identifier> = []
+    /// Those of them that are because their user is being deleted.
+    var closingWithUser: Set<Identifier> = []
     /// `SINGLE_CONVERSATION`: sends that wait to hear where they go, and where the last one went.
     var unaddressed: [UnaddressedSend] = []
     var opened: Identifier?
@@ -225,12 +227,15 @@ package final class Session {
                 answer: Answer(client: nil, id: nil)), isRunning: isRunning)
     }
 
-    /// A run that a dead process left in this conversation was closed in the database: whoever is subscribed is shown
-    /// the history anew, with what was saved of the reply.
+    /// The history of a conversation has changed otherwise than by its events, as when a run that a dead process left
+    /// was closed in the database: whoever is subscribed is shown it anew.
     package func refresh(threadID: Identifier) {
         guard let thread = threads[threadID] else { return }
-        for subscription in thread.subscriptions where thread.readers.count < environment.limits.waitingAnswers {
-            let reader = Reader(Answer(client: subscription.client, id: nil))
+        // Whoever waits for a history gets one that is read after this.
+        thread.changes += 1
+        for client in thread.subscriptions.map(\.client) {
+            if thread.readers.contains(where: { $0.answer.client === client }) { continue }
+            let reader = Reader(Answer(client: client, id: nil), isUnasked: true)
             thread.readers.append(reader)
             readSnapshot(of: thread, for: reader, attempt: 1)
         }
@@ -280,12 +285,7 @@ package final class Session {
         }
         do throws(ClientError) {
             let thread = try open(threadID)
-            if let after, thread.isKnown, thread.resume(client, after: after) {
-                client.send(
-                    ServerFrame.subscribed(
-                        id: id, threadID: threadID, isResumed: true, cursor: thread.newest, epoch: environment.epoch))
-                return
-            }
+            if let after, thread.isKnown, try thread.resume(client, after: after, id: id) { return }
             guard thread.readers.count < environment.limits.waitingAnswers else { throw ChatThread.tooManyRequests }
             let reader = Reader(Answer(client: client, id: id))
             thread.readers.append(reader)
@@ -309,6 +309,14 @@ package final class Session {
                 readSnapshot(of: thread, for: reader, attempt: attempt + 1)
                 return
             }
+            if case .failure = result, reader.isUnasked {
+                // Nobody asked, so nobody would ask again: what it shows is not what is stored.
+                _ = environment.schedule(after: Self.refreshInterval) { [self] in
+                    guard thread.readers.contains(where: { $0 === reader }) else { return }
+                    readSnapshot(of: thread, for: reader, attempt: 1)
+                }
+                return
+            }
             thread.readers.removeAll { $0 === reader }
             switch result {
             case .success(.some(let page)):
@@ -322,6 +330,9 @@ package final class Session {
             release(thread)
         }
     }
+
+    /// Milliseconds after which a history that could not be read is read again for those who did not ask for it.
+    private static let refreshInterval: UInt64 = 1_000
 
     // MARK: The end
 

@@ -7,6 +7,16 @@ struct Subscription {
     var replayEnd: UInt64 = 0
     /// How often the log had let go of tool calls when the replay began: it may not happen in the middle of one.
     var drops = 0
+    /// What it asked for and is not told the end of yet, in order.
+    var catchUps: [CatchUp] = []
+
+    /// A `subscribe` that is answered when everything up to a position was given to the client, however slow it is.
+    struct CatchUp {
+        /// Of the request; `nil`: nobody asked, the history has changed.
+        let id: String?
+        let isResumed: Bool
+        let target: UInt64
+    }
 }
 
 extension ChatThread {
@@ -41,22 +51,54 @@ extension ChatThread {
         catchUp(client)
     }
 
-    /// Gives a client that left off at a cursor exactly the rest. A client that is subscribed on this socket has it.
+    /// Gives a client that left off at a cursor exactly the rest, and then tells it so. A client that is subscribed on
+    /// this socket has it, or is about to.
     ///
     /// - Returns: `false` when the cursor is not of this epoch or no longer held: a snapshot is due.
-    func resume(_ client: any SessionClient, after cursor: String) -> Bool {
-        if subscription(of: client) != nil { return true }
+    func resume(_ client: any SessionClient, after cursor: String, id: String?) throws(ClientError) -> Bool {
+        // A history that is on its way begins the thread anew: nothing goes before it.
+        if readers.contains(where: { $0.answer.client === client }) { return false }
+        if let index = subscription(of: client) {
+            guard subscriptions[index].catchUps.count < environment.limits.waitingAnswers else {
+                throw Self.tooManyRequests
+            }
+            if published != newest { publish() }
+            owe(client, id: id, isResumed: true)
+            catchUp(client)
+            return true
+        }
         guard let dot = cursor.lastIndex(of: "."), cursor[..<dot] == environment.epoch,
             let position = UInt64(cursor[cursor.index(after: dot)...])
         else { return false }
         if published != newest { publish() }
         guard canResume(after: position) else { return false }
         subscriptions.append(Subscription(client: client, position: position))
+        owe(client, id: id, isResumed: true)
         catchUp(client)
         return true
     }
 
-    /// Sends a client the history and then the active run from its beginning, and keeps it subscribed.
+    /// `subscribed` is due when the client has everything that there is now.
+    private func owe(_ client: any SessionClient, id: String?, isResumed: Bool) {
+        guard let index = subscription(of: client) else { return }
+        subscriptions[index].catchUps.append(.init(id: id, isResumed: isResumed, target: newest))
+    }
+
+    /// Tells a client of the catch-ups that it is at the end of.
+    private func tellCaughtUp(_ client: any SessionClient) {
+        while let index = subscription(of: client), let first = subscriptions[index].catchUps.first,
+            first.target <= subscriptions[index].position
+        {
+            subscriptions[index].catchUps.removeFirst()
+            client.send(
+                ServerFrame.subscribed(
+                    id: first.id, threadID: id, isResumed: first.isResumed, cursor: subscriptions[index].position,
+                    epoch: environment.epoch))
+        }
+    }
+
+    /// Sends a client the history and then the active run from its beginning, and keeps it subscribed. What it got
+    /// before is replaced by this, so it is also given what it has had of the run.
     ///
     /// - Parameter wanted: where its events begin at the latest, as far as that is still held.
     func deliver(_ page: MessagePage, to client: any SessionClient, id: String?, from wanted: UInt64?) {
@@ -80,28 +122,35 @@ extension ChatThread {
         client.send(
             ServerFrame.snapshot(
                 threadID: self.id, messages: messages, hasMore: hasMore, cursor: start, epoch: environment.epoch))
-        if subscription(of: client) == nil {
-            subscriptions.append(
-                Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start)))
-            catchUp(client)
+        let begun = Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start))
+        if let index = subscription(of: client) {
+            // What it waits to hear the end of is behind the snapshot now.
+            let waiting = subscriptions[index].catchUps
+            subscriptions[index] = begun
+            subscriptions[index].catchUps = waiting.map { .init(id: $0.id, isResumed: false, target: newest) }
+        } else {
+            subscriptions.append(begun)
         }
-        client.send(
-            ServerFrame.subscribed(
-                id: id, threadID: self.id, isResumed: false, cursor: newest, epoch: environment.epoch))
+        owe(client, id: id, isResumed: false)
+        catchUp(client)
     }
 
     func leave(_ client: any SessionClient) {
         subscriptions.removeAll { $0.client === client }
-        readers.removeAll { $0.answer.client === client }
+        readers.removeAll { $0.answer.isDue(to: client) }
     }
 
     /// The client does not want the thread any more: what it asked for before that is answered by this, and what it has
     /// sent does not subscribe it again.
     func unsubscribe(_ client: any SessionClient) {
-        for reader in readers where reader.answer.client === client && reader.answer.id != nil {
-            client.send(ServerFrame.ack(id: reader.answer.id, threadID: id, runID: nil, status: .unsubscribed))
+        var waiting = readers.filter { $0.answer.client === client }.compactMap(\.answer.id)
+        if let index = subscription(of: client) {
+            waiting = subscriptions[index].catchUps.compactMap(\.id) + waiting
         }
         leave(client)
+        for request in waiting {
+            client.send(ServerFrame.ack(id: request, threadID: id, runID: nil, status: .unsubscribed))
+        }
         for turn in turns {
             for index in turn.answers.indices where turn.answers[index].client === client {
                 turn.answers[index].subscribes = false
@@ -144,8 +193,13 @@ extension ChatThread {
         isPublishing = true
         while published != newest { publishRound() }
         isPublishing = false
-        for subscription in subscriptions where subscription.position != published {
-            if subscription.client.isWritable { catchUp(subscription.client) }
+        for subscription in subscriptions where subscription.position != published || !subscription.catchUps.isEmpty {
+            if subscription.position != published, subscription.client.isWritable {
+                catchUp(subscription.client)
+            } else {
+                // A round may have brought it to the end of a catch-up that began in it.
+                tellCaughtUp(subscription.client)
+            }
         }
     }
 
@@ -238,12 +292,19 @@ extension ChatThread {
     func catchUp(_ client: any SessionClient) {
         // What the coalescing window still holds back leaves first, so that all positions are those of whole items.
         if published != newest { publish() }
+        giveRest(to: client)
+        tellCaughtUp(client)
+    }
+
+    private func giveRest(to client: any SessionClient) {
         guard environment.holdsLease, let index = subscription(of: client) else { return }
         let from = subscriptions[index].position
         let replayEnd = subscriptions[index].replayEnd
         guard from != newest else { return }
         environment.chatMetrics.catchUps &+= 1
         guard canResume(after: from) || canGoOn(subscriptions[index]) else {
+            // A history that is on its way has what is not held any more.
+            if readers.contains(where: { $0.answer.client === client }) { return }
             subscriptions.remove(at: index)
             client.fellBehind()
             return

@@ -19,6 +19,9 @@ struct Answer {
         return held
     }
 
+    /// Also when it has gone.
+    func isDue(to client: any SessionClient) -> Bool { held === client }
+
     func send(_ frame: [UInt8]) {
         client?.send(frame)
     }
@@ -29,9 +32,12 @@ final class Reader {
     let answer: Answer
     /// It has sent to the thread meanwhile: from here on it wants the events, whatever else is over by then.
     var start: UInt64?
+    /// The history has changed, and it did not ask.
+    let isUnasked: Bool
 
-    init(_ answer: Answer) {
+    init(_ answer: Answer, isUnasked: Bool = false) {
         self.answer = answer
+        self.isUnasked = isUnasked
     }
 }
 

@@ -45,6 +45,10 @@ class SlowSocket(RawWebSocket):
                 self.threads.setdefault(frame["metadata"]["parley"]["threadId"], agui.Thread()).apply(frame)
                 self.events.append(frame)
             else:
+                if frame["op"] == "snapshot" and frame["threadId"] in self.threads:
+                    self.threads[frame["threadId"]].begin_anew()
+                elif frame["op"] == "subscribed":
+                    self.threads.setdefault(frame["threadId"], agui.Thread()).caught_up(frame["cursor"])
                 self.replies.append(frame)
             return frame
 

@@ -229,6 +229,55 @@ def test_chunks_and_unknown_events(chat, world, database):
     assert turn.end["type"] == "RUN_FINISHED"
 
 
+def call(id="c", name="lookup", arguments="{}"):
+    return [{"type": "TOOL_CALL_START", "toolCallId": id, "toolCallName": name},
+            {"type": "TOOL_CALL_ARGS", "toolCallId": id, "delta": arguments}, {"type": "TOOL_CALL_END", "toolCallId": id}]
+
+
+def result(content, id="c"):
+    return {"type": "TOOL_CALL_RESULT", "messageId": "x", "toolCallId": id, "content": content, "role": "tool"}
+
+
+ODD = {
+    "a long call id": [*call("i" * 5000), result("fine", "i" * 5000)],
+    "NUL wherever it can be": [
+        *call("c\0", "look\0up", "{\"a\\u0000\":\"\\u0000\", \"b\": \"\0\"}"), result("r\0", "c\0")],
+    "half a pair": [*call(arguments="{\"a\":\"\\ud83d\"}"), result("fine")],
+    "depth": [*call(arguments="[" * 5000 + "]" * 5000), result("{" * 500)],
+    "numbers": [*call(arguments="{\"a\":1e400,\"b\":1" + "0" * 400 + ",\"c\":-1e-400}"), result("fine")],
+    "many digits": [*call(arguments="{\"a\":1e308,\"b\":5e-324,\"c\":-0.0}"), result("fine")],
+    "the same name twice": [*call(arguments="{\"a\":1,\"a\":{\"b\":2}}"), result("fine")],
+    "a long name": [*call(name="n" * 100_000), result("fine")],
+    "a result as long as a message": [*call(), result("e" * 200_000)],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_stored_as_it_was_shown(chat, world, database, name):
+    """Nothing of it makes the database refuse the end of the run."""
+    world.raw = lambda _: [STARTED, *ODD[name], chunk("Done."), FINISHED]
+    turn = chat.turn("hi")
+    assert (turn.end["type"], turn.text) == ("RUN_FINISHED", "Done."), turn.end
+    [shown] = turn.calls
+    rows = database.rows("select role, content, tool_calls->'tools'->0->>'id', tool_call_id from messages"
+                         " where conversation_id = %s order by position", turn.thread)
+    assert [row[0] for row in rows] == ["user", "assistant", "tool", "assistant"]
+    assert rows[1][2] == rows[2][3] == shown["id"] and rows[2][1] == shown["result"]
+    assert database.run_status(turn.run) == "completed"
+    # The next turn is told of it, and the upstream takes what it is told.
+    world.raw = lambda _: [STARTED, chunk("fine"), FINISHED]
+    assert chat.turn("thanks", thread=turn.thread).text == "fine"
+    assert [message["role"] for message in world.inputs[-1]["messages"]][-4:] == ["assistant", "tool", "assistant", "user"]
+
+
+def test_a_result_that_is_longer_than_a_message_may_be(chat, world, database):
+    world.raw = lambda _: [STARTED, chunk("half"), *call(), result("e" * 200_001), chunk("never"), FINISHED]
+    turn = chat.turn("hi")
+    assert turn.end["code"] == "upstream_truncated" and turn.text == "half"
+    assert stored(database, turn.thread) == [("user", "hi"), ("assistant", "half")]
+    assert database.run_status(turn.run) == "failed"
+
+
 FAULTS = {
     "out of order": ([STARTED, {"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "x"}], "upstream_error", ""),
     "no start": ([chunk("x")], "upstream_error", ""),

@@ -38,8 +38,8 @@ enum Users {
         } then: {
             call.store.deleteUser(id: userID) { result in
                 if case .success(true) = result { call.audit(.userDeleted, on: "user/\(userID)") }
-                call.visit { shard, _, goOn in
-                    if case .success = result { shard.forget(userID) }
+                call.visit { shard, session, goOn in
+                    if case .success = result { shard.forget(userID) } else { session.allowAll() }
                     goOn()
                 } then: {
                     call.answer(result) { wasThere throws(APIFailure) in

@@ -20,6 +20,12 @@ final class FakeClient: SessionClient {
             return
         }
         frames.append(frame)
+        if frame["op"]?.string == "snapshot", let id = frame["threadId"]?.string.flatMap({ Identifier($0) }) {
+            threads[id]?.beginAnew()
+        }
+        if frame["op"]?.string == "subscribed", let id = frame["threadId"]?.string.flatMap({ Identifier($0) }) {
+            threads[id, default: ThreadView()].caughtUp(frame["cursor"]?.string ?? "")
+        }
         if frame["type"] != nil, let id = frame["metadata"]?["parley"]?["threadId"]?.string, let id = Identifier(id) {
             threads[id, default: ThreadView()].feed(frame)
         }
@@ -60,7 +66,8 @@ final class FakeClient: SessionClient {
     var terminals: Int { events("RUN_FINISHED").count + events("RUN_ERROR").count }
 }
 
-/// One thread's events on one socket: AG-UI's ordering rules, rising cursors, and the text that a client would hold.
+/// One thread's events on one socket: AG-UI's ordering rules, rising cursors, `subscribed` behind what its cursor stands
+/// for, and the text that a client would hold.
 struct ThreadView {
     private(set) var problems: [String] = []
     private(set) var text: [String: String] = [:]
@@ -72,6 +79,14 @@ struct ThreadView {
     private var calls: Set<String> = []
 
     var activeRun: String? { run }
+
+    /// A snapshot replaces what came before, and the rules count from there.
+    mutating func beginAnew() {
+        var anew = ThreadView()
+        anew.problems = problems
+        anew.finished = finished
+        self = anew
+    }
 
     mutating func feed(_ event: JSON) {
         let type = event["type"]?.string ?? ""
@@ -119,17 +134,31 @@ struct ThreadView {
         }
     }
 
+    /// Everything up to there has been given, and what follows has a later cursor.
+    mutating func caughtUp(_ cursor: String) {
+        guard let place = place(of: cursor) else { return }
+        if let last, last.epoch == place.epoch {
+            expect(place.position >= last.position, "subscribed at \(place.position), behind \(last.position)")
+        }
+        self.cursor = cursor
+        last = place
+    }
+
     private mutating func follow(_ cursor: String) {
         self.cursor = cursor
+        guard let place = place(of: cursor) else { return }
+        if let last, last.epoch == place.epoch {
+            expect(place.position > last.position, "the cursor did not rise: \(last.position), \(place.position)")
+        }
+        last = place
+    }
+
+    private mutating func place(of cursor: String) -> (epoch: String, position: UInt64)? {
         guard let dot = cursor.lastIndex(of: "."), let position = UInt64(cursor[cursor.index(after: dot)...]) else {
             problems.append("no cursor: \(cursor)")
-            return
+            return nil
         }
-        let epoch = String(cursor[..<dot])
-        if let last, last.epoch == epoch {
-            expect(position > last.position, "the cursor did not rise: \(last.position), \(position)")
-        }
-        last = (epoch, position)
+        return (String(cursor[..<dot]), position)
     }
 
     private mutating func expect(_ condition: Bool, _ problem: @autoclosure () -> String) {

@@ -3,15 +3,72 @@ import Testing
 
 @Suite("Run machine")
 struct RunMachineTests {
+    @Test("a call's id is no longer than can be stored, the same each time, and its own")
+    func callIDs() throws {
+        let long = String(repeating: "é", count: 255)
+        let ids = [long, long + "x", long + "y", long + "\0", "short"]
+        var bench = Bench(replyLength: 10_000)
+        bench.step("start")
+        for id in ids { for verb in ["call", "args", "callEnd"] { bench.step("\(verb) \(id)") } }
+        let ordinal = bench.machine.perform(id: ids[1])
+        #expect(ordinal == 1)
+        for verb in ["done \(ids[1])", "finish"] { bench.step(verb) }
+        let messages = bench.machine.messages()
+        #expect(messages.last?.toolCallID == messages.first?.toolCalls.first?.id)
+        var shown: [String] = []
+        bench.machine.log.forEach(after: 0) { item, _ in
+            if case .event(.toolCallStart(let id, _, _)) = item { shown.append(id) }
+            return true
+        }
+        #expect(shown.allSatisfy { $0.unicodeScalars.count <= 255 })
+        #expect(Set(shown).count == ids.count)
+        #expect(shown.first == long && shown.last == "short")
+        #expect(shown[1].hasPrefix(String(repeating: "é", count: 230)))
+    }
+
+    @Test("a result is no longer than a message may be, nor are all of them together than can be stored at once")
+    func results() {
+        var bench = Bench(replyLength: 100)
+        let (most, more) = (String(repeating: "é", count: 100), String(repeating: "é", count: 101))
+        bench.step("start")
+        for id in ["a", "b"] { for verb in ["call", "callEnd"] { bench.step("\(verb) \(id)") } }
+        for (id, content, outcome) in [("a", most, RunMachine.TextOutcome.taken), ("b", more, .tooLong)] {
+            let message = bench.id()
+            let given = bench.machine.toolResult(id: id, content: content) { message }
+            #expect(given == outcome)
+        }
+        bench = Bench(replyLength: 100)
+        for step in ["start", "call c", "callEnd c", "call d", "callEnd d"] { bench.step(step) }
+        // What was carried out has happened, whatever is told of it.
+        bench.machine.carryOut("c", more)
+        bench.machine.carryOut("d", most)
+        for index in 0..<40 {
+            for verb in ["call", "callEnd"] { bench.step("\(verb) \(index)") }
+            bench.machine.carryOut("\(index)", most)
+        }
+        bench.step("finish")
+        let results = bench.machine.messages().filter { $0.role == .tool }.map(\.content)
+        let truncated = #"{"truncated":true}"#
+        #expect(results.prefix(2) == [truncated, most])
+        #expect(results.count == 42)
+        #expect(results.last == truncated)
+        // 3 200 bytes of those that we carry out: one too long of 202, and 14 of 200.
+        #expect(results.filter { $0 == most }.count == 14)
+    }
+
     /// A machine with ids from a counter, in the words of a table.
     private struct Bench {
-        var machine = RunMachine(
-            runID: Identifier(high: 9, low: 9),
-            message: Message(id: Identifier(high: 9, low: 8), role: .user, content: "q"),
-            position: 0, replyLength: 10)
+        var machine: RunMachine
         var next: UInt64 = 0
         /// How often something said that the end can be stored.
         var ends = 0
+
+        init(replyLength: Int = 10) {
+            machine = RunMachine(
+                runID: Identifier(high: 9, low: 9),
+                message: Message(id: Identifier(high: 9, low: 8), role: .user, content: "q"),
+                position: 0, replyLength: replyLength)
+        }
 
         mutating func id() -> Identifier {
             next += 1
@@ -224,4 +281,14 @@ struct SeededRandom {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return state >> 33
     }
+}
+
+extension RunMachine {
+    /// An announced call, with its result.
+    fileprivate mutating func carryOut(_ id: String, _ content: String) {
+        _ = perform(id: id)
+        _ = toolDone(id: id, content: content, messageID: Identifier(high: 7, low: UInt64(drafts)))
+    }
+
+    private var drafts: Int { messageIDs.count }
 }

@@ -78,6 +78,44 @@ struct EndingTests {
         world.check(client)
     }
 
+    /// The ends of what it has cancelled are stored before the deletion fails, or only behind it.
+    @Test("after a deletion of the user that failed the conversations work", arguments: [false, true])
+    func failedDeletion(isLate: Bool) throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let idle = try world.turn(client)
+        let (busy, work) = try world.begin(client, id: "c2")
+        work.run.text("par")
+        let (deleted, _) = try world.begin(client, id: "c3")
+        world.send(client, "queued", id: "c4", to: busy)
+        world.store.releaseAll()
+        // One of them is being deleted by itself, which is another's to give back.
+        world.session.stopTurns(in: deleted) {}
+        var stopped = 0
+        world.session.stopAllTurns { stopped += 1 }
+        world.environment.advance(isLate ? 5_000 : 0)
+        if !isLate { world.store.releaseAll() }
+        world.environment.advance(0)
+        #expect(stopped == 1)
+        client.clear()
+        world.send(client, id: "c5", to: busy)
+        #expect(client.summary == ["error thread_not_found"])
+        world.session.allowAll()
+        world.store.releaseAll()
+        world.environment.advance(0)
+        for (index, thread) in [idle, busy].enumerated() {
+            client.clear()
+            try world.turn(client, saying: "after", id: "d\(index)", in: thread)
+            #expect(client.summary.first == "ack running")
+            #expect(client.events("RUN_FINISHED").map { $0["outcome"]?["type"]?.string } == ["success"])
+            #expect(world.store.stored(thread).last?.content == "after")
+        }
+        client.clear()
+        world.send(client, id: "d3", to: deleted)
+        #expect(client.summary == ["error thread_not_found"])
+        world.check(client)
+    }
+
     @Test("threads and sessions are let go when nothing needs them")
     func released() throws {
         weak var session: Session?

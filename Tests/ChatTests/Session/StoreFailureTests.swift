@@ -255,18 +255,6 @@ struct StoreFailureTests {
         world.check(client)
     }
 
-    @Test("rejected on end: reported, and the run still ends")
-    func endRejected() throws {
-        let world = ChatWorld()
-        let client = world.connect()
-        let (_, work) = try world.begin(client)
-        work.run.text("reply")
-        work.run.finish(nil)
-        world.store.fail(.end, .rejected)
-        #expect(client.terminals == 1)
-        #expect(world.environment.incidents.count == 1)
-    }
-
     @Test("a tool whose transaction fails: nothing changed, the run fails, the assistant stops")
     func toolUnavailable() throws {
         let world = ChatWorld()

@@ -85,14 +85,15 @@ class ThreadView:
         texts = {m["id"]: m.get("content") or "" for m in frame["messages"]}
         if self._seems_resumed:
             self._complain("events came before the snapshot")
-        if not self.is_live:
-            self._forget()
-            self.is_live = True
-        for message, text in texts.items():
-            known = self.held.get(message)
-            if isinstance(known, Assembly) and not known.text == text:
-                self._complain(f"the snapshot's text of {message} is not the streamed one: {text!r}, {known.text!r}")
-            self.held.setdefault(message, text)
+        if self.is_live:
+            for message, text in texts.items():
+                known = self.held.get(message)
+                if isinstance(known, Assembly) and not known.text == text:
+                    self._complain(f"the snapshot's text of {message} is not the streamed one: {text!r}, {known.text!r}")
+        # What came before is replaced, and the rules count from here.
+        self._forget()
+        self.is_live = True
+        self.held.update(texts)
         self.is_whole = not frame["hasMore"]
         self._advance(frame["cursor"], is_event=False)
 
@@ -114,7 +115,7 @@ class ThreadView:
             if is_event and new[1] <= self.cursor[1]:
                 self._complain(f"the cursor does not rise: {new[1]} after {self.cursor[1]}")
             if not is_event and new[1] < self.cursor[1]:
-                return
+                self._complain(f"subscribed at {new[1]}, behind {self.cursor[1]}")
         self.cursor = new
 
     @property

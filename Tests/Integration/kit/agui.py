@@ -53,6 +53,20 @@ class Thread:
         """run id → "success", "cancelled", or the code of a RUN_ERROR"""
         self.cursor = None
         self._open_messages, self._open_calls = set(), set()
+        self._known = set()
+        """Messages whose text has been begun since the last snapshot."""
+
+    def begin_anew(self):
+        """A snapshot: what came before is replaced, and the rules count from there. What has ended has ended."""
+        self.run, self.cursor = None, None
+        self._open_messages, self._open_calls, self._known = set(), set(), set()
+
+    def caught_up(self, cursor):
+        """`subscribed`: everything up to there has come, and what follows has a later cursor."""
+        epoch, count = cursor.rsplit(".", 1)
+        if self.cursor and self.cursor[0] == epoch:
+            assert int(count) >= self.cursor[1], f"subscribed at {cursor}, behind {self.cursor}"
+        self.cursor = (epoch, int(count))
 
     def apply(self, event):
         self._advance(event["metadata"]["parley"]["cursor"])
@@ -79,7 +93,9 @@ class Thread:
         assert message not in self._open_messages, "message opened twice"
         assert event.get("role") == "assistant"
         self._open_messages.add(message)
-        self.texts.setdefault(message, "")
+        if message not in self._known:
+            self._known.add(message)
+            self.texts[message] = ""
 
     def _text_message_content(self, event):
         assert event["messageId"] in self._open_messages, "text for a message that is not open"

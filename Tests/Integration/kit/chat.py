@@ -49,6 +49,10 @@ class ChatSocket:
         else:
             nulls = [name for name, value in frame.items() if value is None and (frame["op"], name) != ("thread", "title")]
             assert not nulls, f"null in {text}"
+            if frame["op"] == "snapshot":
+                self.thread(frame["threadId"]).begin_anew()
+            elif frame["op"] == "subscribed":
+                self.thread(frame["threadId"]).caught_up(frame["cursor"])
         self.frames.append(frame)
         return frame
 
