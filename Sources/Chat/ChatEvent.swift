@@ -125,12 +125,27 @@ extension [UInt8] {
         append(
             messageFields: message.role, content: message.content, toolCalls: message.toolCalls,
             toolCallID: message.toolCallID)
-        if message.status != .complete {
-            append(#","metadata":{"parley":{"status":""#)
-            append(contentsOf: message.status.rawValue.utf8)
-            append(#""}}"#)
-        }
+        let badRun = message.run.flatMap { $0.hasEndedBadly ? $0 : nil }
+        if message.status != .complete || badRun != nil { append(metadataOf: message.status, badRun) }
         append("}")
+    }
+
+    private mutating func append(metadataOf status: MessageStatus, _ run: MessageRun?) {
+        append(#","metadata":{"parley":{"status":""#)
+        append(contentsOf: status.rawValue.utf8)
+        append(#"""#)
+        if let run {
+            append(#","run":{"status":""#)
+            append(contentsOf: run.status.rawValue.utf8)
+            append(#"""#)
+            if let code = run.code {
+                append(#","code":""#)
+                append(contentsOf: code.rawValue.utf8)
+                append(#"""#)
+            }
+            append("}")
+        }
+        append("}}")
     }
 
     /// Appends what an AG-UI Message object holds behind its id, with the comma before it.

@@ -23,6 +23,23 @@ package struct ToolCall: Sendable, Equatable {
     }
 }
 
+/// What has become of the run that answers a user's message.
+package struct MessageRun: Sendable, Equatable {
+    package var id: Identifier
+    package var status: RunStatus
+    /// Why it ended badly; `nil` where it did not, or was cancelled.
+    package var code: RunErrorCode?
+
+    package init(id: Identifier, status: RunStatus, code: RunErrorCode? = nil) {
+        self.id = id
+        self.status = status
+        self.code = code
+    }
+
+    /// The message has no answer, or half of one, and none is to come.
+    package var hasEndedBadly: Bool { status.isTerminal && status != .completed }
+}
+
 /// A message of a conversation. Committed ones have a `position` of 1 or more.
 package struct Message: Sendable, Equatable {
     package var id: Identifier
@@ -34,10 +51,12 @@ package struct Message: Sendable, Equatable {
     package var toolCallID: String?
     package var status: MessageStatus
     package var position: Int
+    /// Of a stored message of a user's; `nil` for the others.
+    package var run: MessageRun?
 
     package init(
         id: Identifier, role: Role, content: String, toolCalls: [ToolCall] = [], toolCallID: String? = nil,
-        status: MessageStatus = .complete, position: Int = 0
+        status: MessageStatus = .complete, position: Int = 0, run: MessageRun? = nil
     ) {
         self.id = id
         self.role = role
@@ -46,5 +65,6 @@ package struct Message: Sendable, Equatable {
         self.toolCallID = toolCallID
         self.status = status
         self.position = position
+        self.run = run
     }
 }

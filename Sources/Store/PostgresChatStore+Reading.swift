@@ -209,6 +209,16 @@ extension Rows {
             id: id, role: role,
             content: try contents.open(try text(row, 2), key: key, .content, thread: thread, id: id),
             toolCalls: toolCalls,
-            toolCallID: try optionalText(row, 4), status: status, position: Int(try int4(row, 6)))
+            toolCallID: try optionalText(row, 4), status: status, position: Int(try int4(row, 6)),
+            run: try messageRun(row))
+    }
+
+    private func messageRun(_ row: Int) throws(PostgresError) -> MessageRun? {
+        if try isNull(row, 8) { return nil }
+        guard let status = RunStatus(rawValue: try text(row, 9)) else {
+            throw PostgresError(kind: .usage, message: "unknown status of a run")
+        }
+        let code = try optionalText(row, 10).map { RunErrorCode(rawValue: $0) ?? .internal }
+        return MessageRun(id: try identifier(row, 8), status: status, code: code)
     }
 }

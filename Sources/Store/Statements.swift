@@ -110,6 +110,12 @@ package enum Statements {
         order by c.updated_at desc limit 1
         """, T.text, T.int4)
 
+    /// What `Rows.page` reads. A user's message has its run beside it.
+    private static let messageColumns = """
+        m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key,
+            r.id, r.status, r.error ->> 'code'
+        """
+
     /// One row without a message tells an empty conversation from none at all.
     private static func messages(
         _ name: String, _ condition: String, _ order: String, _ bound: UInt32 = T.int4
@@ -117,22 +123,24 @@ package enum Statements {
         Statement(
             name,
             """
-            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key
+            select \(messageColumns)
             from parley.conversations c
             left join lateral (
                 select * from parley.messages m
                 where m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
                 order by m.position \(order) limit $3
             ) m on true
+            left join parley.runs r on r.user_message_id = m.id
             where c.id = $1 and c.user_id = $2 and c.status <> 'deleted'
             union all
-            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key
+            select \(messageColumns)
             from parley.archived_conversations c
             left join lateral (
                 select * from parley.archived_messages m
                 where m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
                 order by m.position \(order) limit $3
             ) m on true
+            left join parley.archived_runs r on r.user_message_id = m.id
             where c.id = $1 and c.user_id = $2 and c.deleted_at is null
             order by 7 \(order)
             """, T.uuid, T.text, T.int4, bound)

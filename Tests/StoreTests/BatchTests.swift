@@ -18,7 +18,12 @@ import Testing
         #expect(conversation.messageCount == 1)
         #expect(conversation.updatedAt >= conversation.createdAt)
         let page = await store.history(turn.threadID)
-        #expect(page?.messages == [Message(id: turn.messageID, role: .user, content: turn.content, position: 1)])
+        #expect(
+            page?.messages == [
+                Message(
+                    id: turn.messageID, role: .user, content: turn.content, position: 1,
+                    run: MessageRun(id: turn.runID, status: .running))
+            ])
         let run = try TestDatabase.owner().query(
             "select status, node, user_message_id, started_at is not null from parley.runs where id = $1",
             [turn.runID.description])

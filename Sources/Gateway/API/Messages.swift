@@ -210,6 +210,18 @@ extension [UInt8] {
         }
         append(#","tool_call_id":"#)
         append(optional: message.toolCallID)
+        append(#","run":"#)
+        if let run = message.run { append(run: run) } else { append("null") }
+        append("}")
+    }
+
+    private mutating func append(run: MessageRun) {
+        append(#"{"id":""#)
+        run.id.append(to: &self)
+        append(#"","status":""#)
+        append(contentsOf: run.status.rawValue.utf8)
+        append(#"","code":"#)
+        append(optional: run.code?.rawValue)
         append("}")
     }
 }

@@ -151,7 +151,7 @@ final class FakeStore: ChatStore {
     ) {
         hold(.messages, completion) {
             guard self.conversations[threadID]?.userID == userID else { return nil }
-            let all = self.stored(threadID)
+            let all = self.stored(threadID).map { self.withRun($0) }
             return MessagePage(messages: Array(all.suffix(limit)), hasMore: all.count > limit)
         }
     }
@@ -188,6 +188,14 @@ final class FakeStore: ChatStore {
     }
 
     // MARK: Inside
+
+    private func withRun(_ message: Message) -> Message {
+        guard let (id, run) = runs.first(where: { $0.value.message == message.id }) else { return message }
+        var message = message
+        let code = endings.last { $0.runID == id }?.failure?.code
+        message.run = MessageRun(id: id, status: run.status, code: run.status.isTerminal ? code : nil)
+        return message
+    }
 
     private func hold<Value>(
         _ kind: Kind, _ completion: @escaping (Result<Value, StoreError>) -> Void, _ effect: @escaping () -> Value

@@ -124,6 +124,27 @@ struct EventEncodingTests {
                 Message(id: a, role: .tool, content: "r", toolCallID: "1"),
                 #"{"id":"\#(A)","role":"tool","content":"r","toolCallId":"1"}"#
             ),
+            (
+                Message(id: a, role: .assistant, content: "x", status: .failed),
+                #"{"id":"\#(A)","role":"assistant","content":"x","metadata":{"parley":{"status":"failed"}}}"#
+            ),
+            // What a run came to is said where it did not end well.
+            (
+                Message(id: a, role: .user, content: "x", run: MessageRun(id: a, status: .failed, code: .toolFailed)),
+                #"{"id":"\#(A)","role":"user","content":"x","metadata":{"parley":{"status":"complete","run":{"status":"failed","code":"tool_failed"}}}}"#
+            ),
+            (
+                Message(id: a, role: .user, content: "x", run: MessageRun(id: a, status: .cancelled)),
+                #"{"id":"\#(A)","role":"user","content":"x","metadata":{"parley":{"status":"complete","run":{"status":"cancelled"}}}}"#
+            ),
+            (
+                Message(id: a, role: .user, content: "x", run: MessageRun(id: a, status: .running)),
+                #"{"id":"\#(A)","role":"user","content":"x"}"#
+            ),
+            (
+                Message(id: a, role: .user, content: "x", run: MessageRun(id: a, status: .completed)),
+                #"{"id":"\#(A)","role":"user","content":"x"}"#
+            ),
         ])
     func message(message: Message, text: String) {
         var bytes: [UInt8] = []

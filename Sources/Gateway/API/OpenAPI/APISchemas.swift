@@ -110,8 +110,21 @@ enum APISchemas {
                     ["id": ["type": "string"], "tool": ["type": "string"], "arguments": ["type": "string"]],
                     required: ["id", "tool", "arguments"]),
             ],
-            "tool_call_id": nullableText,
-        ], required: ["id", "position", "role", "status", "content", "tool_calls", "tool_call_id"])
+            "tool_call_id": nullableText, "run": messageRun,
+        ], required: ["id", "position", "role", "status", "content", "tool_calls", "tool_call_id", "run"])
+
+    private static let messageRun: JSON = optional(
+        object(
+            [
+                "id": id,
+                "status": choice("queued", "running", "completed", "cancelled", "failed", "interrupted"),
+                "code": [
+                    "type": ["string", "null"],
+                    "enum": .array(RunErrorCode.allCases.map { .string($0.rawValue) } + [.null]),
+                    "description": "Why it ended badly; null where it did not, or was cancelled.",
+                ],
+            ], required: ["id", "status", "code"],
+            detail: "The run that answers a user's message; null for the others."))
 
     private static let newMessage = object(
         [
