@@ -51,6 +51,8 @@ struct CredentialTests {
         Case(["Cookie: s=\"1\"; s=\"2"], [Credential("1", .cookie), Credential("\"2", .cookie)]),
         Case(["Cookie: S=1; ss=2; s2=3; s"], []),
         Case(["Cookie: s=1; s=2; s=3; s=4; s=5"], (1...4).map { Credential("\($0)", .cookie) }),
+        Case(["Cookie: s=Bearer a"], [Credential("a", .cookie)]),
+        Case(["Cookie: s=\"Bearer a\"; s=Bearer%20b"], [Credential("a", .cookie), Credential("b", .cookie)]),
         Case(["Cookie: s=a=b"], [Credential("a=b", .cookie)]),
     ]
 

@@ -116,6 +116,16 @@ def test_a_client_that_insists_on_an_answer_to_its_window(bits, takeover):
                 assert socket.recv().encode() == TEXT
 
 
+@pytest.mark.parametrize("offer", ["permessage-deflate", "permessage-deflate; client_no_context_takeover"])
+def test_a_compressed_message_without_a_block(offer):
+    """An empty one has one byte (RFC 7692 section 7.2.3.6)."""
+    with Echo() as echo, Peer(echo, offer) as peer:
+        peer.frame(1, b"\0", rsv=4)
+        assert peer.hear()[0] == b""
+        peer.frame(1, b"", rsv=4)
+        assert peer.close_code() == 1007
+
+
 def test_a_threshold():
     with Echo("--deflate-threshold", "100") as echo, Peer(echo, "permessage-deflate") as peer:
         for size, compressed in ((99, False), (100, True), (5000, True)):

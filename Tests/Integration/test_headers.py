@@ -101,6 +101,15 @@ def test_preflight_with_what_tracing_adds(gateway, path):
     assert status == 204 and not [name for name in answer if name.lower().startswith("access-control-")]
 
 
+def test_a_gateway_in_a_private_network(gateway):
+    """Browsers ask before a page of the public network may reach it."""
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
+    answer = gateway.request("OPTIONS", "/agui", headers=headers)[1]
+    assert answer["Access-Control-Allow-Private-Network"] == "true"
+    for change in ({"Origin": "https://evil.example"}, {"Access-Control-Request-Private-Network": "false"}):
+        assert "Access-Control-Allow-Private-Network" not in gateway.request("OPTIONS", "/agui", headers=headers | change)[1]
+
+
 def test_preflight_is_bounded(gateway):
     asked = ", ".join(["a b", "x\ty", "é", "@", "x" * 65] + [f"x-{number}" for number in range(1000)])
     headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET",

@@ -141,6 +141,10 @@ FORWARDED = [
     ({"X-Forwarded-Host": "chat.example:8443"}, "https://chat.example:8443", 101),
     ({"X-Forwarded-Host": "[2001:DB8::1]:8443"}, "https://[2001:db8:0::1]:8443", 101),
     ({"X-Forwarded-Host": "chat.example:8443"}, "https://chat.example", 403),
+    ({"Host": "chat.example", "X-Forwarded-Port": "3001"}, "https://chat.example:3001", 101),
+    ({"Host": "chat.example", "X-Forwarded-Port": "3001"}, "https://chat.example:3002", 403),
+    ({"X-Forwarded-Host": "chat.example", "X-Forwarded-Port": "3001"}, "https://chat.example:3001", 101),
+    ({"X-Forwarded-Host": "chat.example", "X-Forwarded-Port": "80"}, "https://chat.example", 101),
     ({"X-Forwarded-Host": "other.example"}, "https://chat.example", 403),
     ({"X-Forwarded-Host": "chat.example, other.example"}, "https://chat.example", 403),
     ({"X-Forwarded-Host": "chat.example, inner", "X-Forwarded-For": "192.0.2.1, 127.0.0.1"}, "https://chat.example", 101)]

@@ -193,6 +193,7 @@ def brings(gateway, user):
         "empty, good": (own | {"Cookie": f"{cookie}; {cookie}{good}"}, 101),
         "good, expired": (own | {"Cookie": f"{cookie}{good}; {cookie}{expired}"}, 101),
         "in quotes": (own | {"Cookie": f'{cookie}"{good}"'}, 101),
+        "with Bearer": (own | {"Cookie": f'{cookie}"Bearer {good}"'}, 101),
         "no blanks": (own | {"Cookie": f"a=1;{cookie}{good}"}, 101),
         "the fourth": (own | {"Cookie": f"{cookie}x; " * 3 + cookie + good}, 101),
         "the fifth": (own | {"Cookie": f"{cookie}x; " * 4 + cookie + good}, 401),

@@ -40,7 +40,10 @@ package struct Credential: Sendable, Equatable {
         return cookies(headers.values("cookie"), cookieName).map { Credential($0, .cookie) }
     }
 
-    /// The values of a cookie, without the quotes that they may have (RFC 6265 section 4.1.1).
+    /// What some put before a token in a cookie too.
+    private static let prefixes = ["Bearer ", "Bearer%20"]
+
+    /// The values of a cookie, without the quotes that they may have (RFC 6265 section 4.1.1), and without `Bearer`.
     private static func cookies(_ fields: [String], _ name: String) -> [String] {
         var values: [String] = []
         for field in fields {
@@ -53,6 +56,7 @@ package struct Credential: Sendable, Equatable {
                 if value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") {
                     value = String(value.dropFirst().dropLast())
                 }
+                if let prefix = prefixes.first(where: value.hasPrefix) { value = String(value.dropFirst(prefix.count)) }
                 guard !value.isEmpty else { continue }
                 values.append(value)
                 if values.count == maximumCookies { return values }

@@ -47,6 +47,10 @@ extension GatewayHandler {
         if let name = client.entry(of: request.headers.values("x-forwarded-host")), let host = Authority(name) {
             own.append(host)
         }
+        // nginx's `$host` lacks the port.
+        if let port = client.entry(of: request.headers.values("x-forwarded-port")).flatMap({ UInt16($0) }) {
+            own += own.filter { $0.port == nil }.map { Authority(host: $0.host, port: port) }
+        }
         if let scheme = client.entry(of: request.headers.values("x-forwarded-proto")) {
             isEncrypted = isEncrypted || ["https", "wss"].contains(scheme.lowercased())
         }

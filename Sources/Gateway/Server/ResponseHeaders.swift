@@ -12,6 +12,7 @@ struct ResponseHeaders {
     private let isEncrypted: Bool
 
     private static let referrerPolicy = HTTPField.Name("Referrer-Policy")
+    private static let allowsPrivateNetwork = HTTPField.Name("Access-Control-Allow-Private-Network")
     private static let frameOptions = HTTPField.Name("X-Frame-Options")
     /// Fields of answers that a page of another origin may read.
     private static let exposed = "ETag, Location, Retry-After, X-Request-Id"
@@ -83,8 +84,16 @@ struct ResponseHeaders {
             (Self.accepted + Self.asked(request.headers.values("access-control-request-headers"))).joined(
                 separator: ", ")
         response.headerFields[.accessControlMaxAge] = "600"
+        // A page of the public network may ask a gateway in a private one, if it may ask at all (Private Network Access).
+        if request.headers["access-control-request-private-network"] == "true", let name = Self.allowsPrivateNetwork {
+            response.headerFields[name] = "true"
+        }
         response.headerFields.append(
-            HTTPField(name: .vary, value: "Access-Control-Request-Method, Access-Control-Request-Headers"))
+            HTTPField(
+                name: .vary,
+                value:
+                    "Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
+            ))
         return response
     }
 }
