@@ -86,52 +86,15 @@ extension Schema2 {
         create index archived_operation_logs_conversation
             on parley.archived_operation_logs (conversation_id, created_at);
 
-        -- What may change a message after all: its deletion by an admin, and the same text under another key. Both are
-        -- announced for one transaction, which nobody but the schema's owner can make use of.
-        create or replace function parley.refuse_message_change() returns trigger
-        language plpgsql set search_path = pg_catalog, pg_temp as $$
-        begin
-            -- The cascade from a conversation runs inside that table's own trigger.
-            if tg_op = 'DELETE' then
-                if pg_trigger_depth() > 1 or current_setting('parley.deletes', true) = old.id::text then
-                    return old;
-                end if;
-            elsif tg_op = 'UPDATE' and current_setting('parley.seals', true) = 'on' then
-                if to_jsonb(old) - '{content,content_key,tool_calls}'::text[]
-                    = to_jsonb(new) - '{content,content_key,tool_calls}'::text[]
-                then
-                    return new;
-                end if;
-            end if;
-            raise exception 'messages are append-only' using errcode = 'insufficient_privilege';
-        end
-        $$;
+        \(SchemaFunctions.refuseMessageChange)
         """
 
     /// A name that is gone is one that nothing is sealed with, nor will be: who takes it away waits for those who have
     /// found it here, and then looks what they have written.
     static let keys = """
-        create function parley.use_key(p_key text) returns void
-        language plpgsql set search_path = pg_catalog, pg_temp as $$
-        begin
-            perform pg_advisory_xact_lock_shared(x'7061726C657933'::bigint);
-            if not exists (select from parley.content_keys k where k.id = p_key) then
-                raise exception 'the key % is not known here', p_key;
-            end if;
-        end
-        $$;
+        \(SchemaFunctions.useKey)
 
-        -- For `parley reencrypt`, the owner's alone.
-        create function parley.drop_key(p_key text) returns text
-        language plpgsql set search_path = pg_catalog, pg_temp as $$
-        declare
-            v_canary text;
-        begin
-            perform pg_advisory_xact_lock(x'7061726C657933'::bigint);
-            delete from parley.content_keys k where k.id = p_key returning k.canary into v_canary;
-            return v_canary;
-        end
-        $$;
+        \(SchemaFunctions.dropKey)
         """
 
     static let rights = """

@@ -14,49 +14,13 @@ extension Schema3 {
         drop index parley.runs_unfinished;
         create index runs_unfinished on parley.runs (conversation_id) where status in ('queued', 'running');
 
-        -- Both are written by one function, in one statement; what is left to guard is that the run goes with it.
-        create function parley.delete_runs_of_messages() returns trigger
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-        begin
-            delete from parley.runs r using gone g where r.user_message_id = g.id;
-            return null;
-        end
-        $$;
+        \(SchemaFunctions.deleteRunsOfMessages)
         create trigger messages_delete_runs after delete on parley.messages
             referencing old table as gone
             for each statement execute function parley.delete_runs_of_messages();
 
-        -- A check is read from its text and planned for each statement, whatever its rows: half of what a single turn
-        -- cost. As one function each it is a name.
-        create function parley.is_conversation(
-            p_title text, p_title_key text, p_status text, p_metadata jsonb, p_message_count int,
-            p_messages_deleted int, p_deleted_at timestamptz
-        ) returns bool
-        language plpgsql immutable parallel safe as $$
-        begin
-            return char_length(p_title) <= case when p_title_key is null then 255 else 1500 end
-                and p_status in ('active', 'dormant', 'archived', 'deleted')
-                and jsonb_typeof(p_metadata) = 'object'
-                and p_message_count >= 0 and p_messages_deleted >= 0
-                and (p_status = 'deleted') = (p_deleted_at is not null);
-        end
-        $$;
-        create function parley.is_message(
-            p_position int, p_role text, p_content text, p_content_key text, p_tool_calls jsonb, p_tool_call_id text,
-            p_status text, p_client_id text
-        ) returns bool
-        language plpgsql immutable parallel safe as $$
-        begin
-            return p_position >= 1
-                and p_role in ('user', 'assistant', 'tool')
-                and char_length(p_content) <= case when p_content_key is null then 200000 else 1066752 end
-                and (p_role <> 'user' or p_content <> '')
-                and (p_tool_calls is null or p_role = 'assistant' and jsonb_typeof(p_tool_calls -> 'tools') = 'array')
-                and (p_tool_call_id is null or p_role = 'tool' and char_length(p_tool_call_id) <= 255)
-                and p_status in ('complete', 'cancelled', 'interrupted', 'failed')
-                and (p_client_id is null or p_role = 'user' and char_length(p_client_id) between 1 and 64);
-        end
-        $$;
+        \(SchemaFunctions.isConversation)
+        \(SchemaFunctions.isMessage)
         alter table parley.conversations
             drop constraint conversations_check, drop constraint conversations_message_count_check,
             drop constraint conversations_messages_deleted_check, drop constraint conversations_metadata_check,

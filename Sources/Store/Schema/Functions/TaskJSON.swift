@@ -1,0 +1,10 @@
+extension SchemaFunctions {
+    static let taskJSON = """
+        create function parley.task_json(t parley.tasks) returns jsonb
+        language sql stable set search_path = pg_catalog, pg_temp
+        return jsonb_build_object(
+            'id', t.id, 'title', t.title, 'description', t.description, 'is_completed', t.is_completed,
+            'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+            'updated_at', to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+        """
+}

@@ -1,0 +1,47 @@
+/// The functions of the schema as they are now, each in a file of its own (`Functions`).
+///
+/// The newest migration that made or changed a function quotes its text from there, all others have their own. To change
+/// one: copy its text into the migration that quotes it, edit it in its file, drop the old one where its parameters or
+/// result change, and quote it in the new migration. What was released then is what it was to the byte, which the
+/// checksums see to; and a test holds these texts against what a migrated database has.
+package enum SchemaFunctions {
+    package static let all: [String: String] = [
+        "accept_turns": acceptTurns,
+        "accept_turns_any": acceptTurnsAny,
+        "accept_turns_plain": acceptTurnsPlain,
+        "beat": beat,
+        "begin_run": beginRun,
+        "change_conversation": changeConversation,
+        "checkpoint_runs": checkpointRuns,
+        "create_conversation": createConversation,
+        "delete_conversation": deleteConversation,
+        "delete_message": deleteMessage,
+        "delete_runs_of_messages": deleteRunsOfMessages,
+        "delete_user": deleteUser,
+        "drop_key": dropKey,
+        "end_runs": endRuns,
+        "end_runs_any": endRunsAny,
+        "end_runs_plain": endRunsPlain,
+        "enlist": enlist,
+        "fence": fence,
+        "from_archive": fromArchive,
+        "hold_fence": holdFence,
+        "is_conversation": isConversation,
+        "is_message": isMessage,
+        "keep_single": keepSingle,
+        "leave": leave,
+        "perform_tool": performTool,
+        "recover_runs": recoverRuns,
+        "refuse_message_change": refuseMessageChange,
+        "reseal": reseal,
+        "retain": retain,
+        "retain_audit": retainAudit,
+        "retention_candidates": retentionCandidates,
+        "retention_due": retentionDue,
+        "task_json": taskJSON,
+        "to_archive": toArchive,
+        "touch_users": touchUsers,
+        "use_key": useKey,
+        "users_to_delete": usersToDelete,
+    ]
+}
