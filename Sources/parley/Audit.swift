@@ -1,5 +1,6 @@
 import JSON
 import ArgumentParser
+import Command
 import Foundation
 import Gateway
 

@@ -1,10 +1,9 @@
 import ArgumentParser
+import Command
 import Foundation
 import Gateway
 import Logging
-import ServiceLifecycle
 import Synchronization
-import UnixSignals
 
 struct Serve: ServingCommand {
     static let configuration = CommandConfiguration(abstract: "Run the gateway.")
@@ -53,28 +52,4 @@ struct Serve: ServingCommand {
         var generator = SystemRandomNumberGenerator()
         return (0..<4).map { _ in String(generator.next(), radix: 36) }.joined()
     }
-}
-
-/// Runs a service until SIGTERM or SIGINT, and turns what keeps it from starting into an exit status.
-func runService(_ service: some Service, logger: Logger) async throws {
-    let group = ServiceGroup(
-        configuration: .init(
-            services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))
-    do {
-        try await group.run()
-    } catch let error as StartError {
-        switch error {
-        case .configuration(let message): throw ExitError(.configuration, message)
-        case .database(let message), .network(let message): throw ExitError(.unavailable, message)
-        case .stopped: return
-        }
-    }
-}
-
-/// The group's own lines add nothing to the gateway's.
-private func quiet(_ logger: Logger) -> Logger {
-    var quiet = logger
-    quiet.logLevel = .critical
-    return quiet
 }

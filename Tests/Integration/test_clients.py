@@ -1,4 +1,4 @@
-"""Clients that people use, each against `parley echo`: from one byte to 16 MiB, compressed and not, plain and over TLS."""
+"""Clients that people use, each against `parley-bench echo`: from one byte to 16 MiB, compressed and not, plain and over TLS."""
 
 import dataclasses
 import json

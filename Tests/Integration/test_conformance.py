@@ -1,4 +1,4 @@
-"""RFC 6455 and RFC 7692 by the Autobahn cases of `kosoku`, against `parley echo`.
+"""RFC 6455 and RFC 7692 by the Autobahn cases of `kosoku`, against `parley-bench echo`.
 
 Every run has the cases of RFC 6455 and a sample of the compressed ones; `deploy/test --full` has all 517.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.gateway import BINARY, RESULTS, environment
+from kit.gateway import BENCH, RESULTS, environment
 from kit.processes import Process
 
 FULL = bool(os.environ.get("PARLEY_TEST_FULL"))
@@ -34,7 +34,7 @@ COUNTS = {"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54
 @pytest.fixture(scope="module")
 def verdicts():
     """What the tool found, by case."""
-    process = Process([BINARY, "echo", "--port", "0"], env=environment())
+    process = Process([BENCH, "echo", "--port", "0"], env=environment())
     reports = RESULTS / "conformance"
     arguments = [] if FULL else ["-x", "12.*", "-x", "13.*"]
     try:

@@ -1,17 +1,17 @@
-"""`parley echo`: the WebSocket layer alone."""
+"""`parley-bench echo`: the WebSocket layer alone."""
 
 import os
 
 import pytest
 import websockets.sync.client
 
-from kit.gateway import BINARY, environment
+from kit.gateway import BENCH, environment
 from kit.processes import Process
 
 
 @pytest.fixture(scope="module")
 def port():
-    process = Process([BINARY, "echo", "--port", "0"], env=environment())
+    process = Process([BENCH, "echo", "--port", "0"], env=environment())
     try:
         yield int(process.line("listening on ").rsplit(":", 1)[1].rstrip("/"))
     finally:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from kit.figures import figures, grown, total
-from kit.gateway import BINARY, Gateway, environment
+from kit.gateway import BENCH, BINARY, Gateway, environment
 from kit.processes import Process
 
 SECRET = "a secret of a good length, only for this test"
@@ -26,7 +26,7 @@ SECRET = "a secret of a good length, only for this test"
 def test_hangup_ends_nothing(gateway, arguments, delay):
     """Whatever is configured, and however early it comes."""
     settings = {**gateway.settings, "HTTP_PORT": 0}
-    process = Process([BINARY, *arguments], env=environment(**settings))
+    process = Process([BENCH if "echo" in arguments else BINARY, *arguments], env=environment(**settings))
     try:
         # A signal at a moment of the start is what is tried, so this is a time and not a wait for something.
         time.sleep(delay)

@@ -85,8 +85,10 @@ def test_dev_mode_without_a_secret(database):
 def test_help():
     answer = command("--help")
     assert answer.returncode == 0
-    for name in ("serve", "migrate", "token", "echo"):
+    for name in ("serve", "migrate", "retention", "reencrypt", "token", "audit"):
         assert name in answer.stdout
+    # What only measures is a program of its own, and no part of what is deployed.
+    assert command("echo", "--port", "0").returncode == command("load").returncode == 64
 
 
 def test_migrations_go_up_and_down(admin_url):

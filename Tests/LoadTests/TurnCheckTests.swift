@@ -1,5 +1,5 @@
 import Testing
-import parley
+import parley_bench
 
 /// Frames as a server sends them, and what a load test says to each.
 @Suite("Turn check")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # data, parley, peers and top are those of deploy/bench
+# shellcheck disable=SC2154 # data, bench, peers and top are those of deploy/bench
 # `deploy/bench echo`: gets the servers, then has echo.py measure them. To be sourced by deploy/bench, behind servers.sh.
 
 all_echo_servers='parley limit nio fox node picows websockets'
@@ -13,7 +13,7 @@ have_swift_peer() {
     swift build -c release --package-path "$data/peers/$1" >"$data/$1.build.log" 2>&1 || { echo "it does not build: see $data/$1.build.log" && return 1; }
 }
 
-have_echo_parley() { [[ -x $parley ]] || { echo "there is no $parley" && return 1; }; }
+have_echo_parley() { [[ -x $bench ]] || { echo "there is no $bench" && return 1; }; }
 have_echo_nio() { have_swift_peer nio; }
 have_echo_fox() { have_swift_peer fox; }
 have_echo_node() { have_node; }
@@ -40,5 +40,5 @@ bench_echo() {
         if reason=$("have_echo_$name" 2>&1 9>&-); then arguments+=("$name"); else arguments+=("$name=${reason##*$'\n'}"); fi
     done
     NODE_PATH=$data/node/usr/share/nodejs in_child /usr/bin/python3 "$top/deploy/bench.d/echo.py" --data "$data" --peers "$peers" \
-        --parley "$parley" --repeats "$2" --scripts "$top/deploy/bench.d" "${arguments[@]}" 9>&-
+        --parley "$bench" --repeats "$2" --scripts "$top/deploy/bench.d" "${arguments[@]}" 9>&-
 }

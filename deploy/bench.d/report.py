@@ -1,6 +1,6 @@
 """Prints the table of a benchmark run, writes it as one JSON file and draws a plot.
 
-report.py SCENARIO RESULTS OUTPUT: RESULTS is a folder with one JSON file of `parley load` for each server, number of
+report.py SCENARIO RESULTS OUTPUT: RESULTS is a folder with one JSON file of `parley-bench load` for each server, number of
 sockets and round; OUTPUT.json and OUTPUT.svg are written. What is shown is the median of the rounds.
 """
 

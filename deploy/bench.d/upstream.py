@@ -105,7 +105,7 @@ def load(options, port, name, *arguments, watched):
     report = options.data / f"upstream-{name}.report.json"
     report.unlink(missing_ok=True)
     done = subprocess.run(
-        [options.parley, "load", "paced", "--url", f"ws://127.0.0.1:{port}/ws", "--json", report, *map(str, arguments),
+        [options.bench, "load", "paced", "--url", f"ws://127.0.0.1:{port}/ws", "--json", report, *map(str, arguments),
          *(f"--watch={name}={process}" for name, process in watched.items())],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if not report.exists():
@@ -274,7 +274,7 @@ def plot(results):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("data", "parley", "public"):
+    for name in ("data", "parley", "bench", "public"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
     for name in ("postgres", "streams", "held", "seconds"):
         parser.add_argument(f"--{name}", type=int, required=True)

@@ -13,6 +13,6 @@ bench_upstream() {
     DATABASE_URL=$(cluster_url "$place" bench)
     export DATABASE_URL
     "$parley" migrate up >"$data/migrate.log" 2>&1 9>&- || die "the migrations failed: see $data/migrate.log" 70
-    in_child /usr/bin/python3 "$top/deploy/bench.d/upstream.py" --data "$data" --parley "$parley" --public "$top/public" \
+    in_child /usr/bin/python3 "$top/deploy/bench.d/upstream.py" --data "$data" --parley "$parley" --bench "$bench" --public "$top/public" \
         --postgres "$postgres" --streams "$1" --held "$2" --seconds "$3" 9>&-
 }

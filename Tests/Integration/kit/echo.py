@@ -1,15 +1,15 @@
-"""`parley echo`, with what it takes to look at it from outside."""
+"""`parley-bench echo`, with what it takes to look at it from outside."""
 
 import pathlib
 import re
 
-from .gateway import BINARY, environment
+from .gateway import BENCH, environment
 from .processes import Process
 
 
 class Echo:
     def __init__(self, *arguments):
-        self.process = Process([BINARY, "echo", "--port", "0", *arguments], env=environment())
+        self.process = Process([BENCH, "echo", "--port", "0", *arguments], env=environment())
         self.port = int(self.process.line("listening on ").rsplit(":", 1)[1].rstrip("/"))
 
     def memory(self, name="VmRSS"):

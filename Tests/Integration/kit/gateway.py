@@ -16,6 +16,8 @@ from .chat import ChatSocket
 from .processes import Process
 
 BINARY = pathlib.Path(os.environ.get("PARLEY_BINARY", TOP / ".build" / "release" / "parley"))
+BENCH = BINARY.with_name("parley-bench")
+"""The program beside it that measures and tries it."""
 RESULTS = pathlib.Path(os.environ.get("PARLEY_DATA", TOP / ".data")) / "results"
 
 

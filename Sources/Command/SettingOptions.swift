@@ -1,43 +1,44 @@
-import JSON
-import ArgumentParser
+package import ArgumentParser
 import Configuration
 import Foundation
-import Gateway
+package import Gateway
 import Logging
 import SystemPackage
 
 /// Where settings come from: flags, then the environment, then a file.
-struct SettingOptions: ParsableArguments {
+package struct SettingOptions: ParsableArguments {
     @Option(
         name: .customLong("config"),
         help: "A YAML or JSON file with settings (default: parley.yaml or parley.json, if there).")
-    var file: String?
+    package var file: String?
 
     @Option(help: "Address to listen on (HTTP_HOST).")
-    var httpHost: String?
+    package var httpHost: String?
 
     @Option(help: "Port to listen on, 0 for a free one (HTTP_PORT).")
-    var httpPort: String?
+    package var httpPort: String?
 
     @Option(help: "A certificate with its chain, for serving over TLS; again for each further one (TLS_CERTIFICATE).")
-    var tlsCertificate: [String] = []
+    package var tlsCertificate: [String] = []
 
     @Option(help: "The certificate's private key, in the same order (TLS_PRIVATE_KEY).")
-    var tlsPrivateKey: [String] = []
+    package var tlsPrivateKey: [String] = []
 
     @Option(help: "Event loops, one a core (SHARDS).")
-    var shards: String?
+    package var shards: String?
 
     @Option(help: "Directory of the widget and its page (PUBLIC_DIR).")
-    var publicDir: String?
+    package var publicDir: String?
 
     @Option(help: "The assistant: todo or scripted (AGENT).")
-    var agent: String?
+    package var agent: String?
 
     @Option(help: "trace, debug, info, notice, warning, error or critical (LOG_LEVEL).")
-    var logLevel: String?
+    package var logLevel: String?
 
-    func configuration(isDevelopment: Bool = false) async throws -> GatewayConfiguration {
+    package init() {}
+
+    package func configuration(isDevelopment: Bool = false) async throws -> GatewayConfiguration {
         do {
             let reader = ConfigReader(providers: try await providers())
             return try GatewayConfiguration(reading: reader, isDevelopment: isDevelopment)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Command
 import EventLoop
 import Foundation
 import Gateway
@@ -9,15 +10,14 @@ import Store
 /// What `deploy/bench store` measures: the store's own interface, without sockets or sessions.
 struct StoreBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "store-bench",
+        commandName: "store",
         abstract: "Measure the store alone, for deploy/bench store.",
         discussion: """
             rate     user messages made durable a second, every conversation sending its next one when the last is
             lone     one message at a time
             history  the newest messages of one conversation after the other
             plan     prints the statement that reads them
-            """,
-        shouldDisplay: false)
+            """)
 
     enum Scenario: String, ExpressibleByArgument { case rate, lone, history, plan }
 
