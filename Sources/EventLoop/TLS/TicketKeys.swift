@@ -114,15 +114,20 @@ package final class TicketKeys: Sendable {
 
     private static func use(_ key: Key, _ mac: OpaquePointer?) -> Bool {
         var key = key.authentication
-        return key.withUnsafeMutableBytes { key in
-            var digest = Array("SHA256".utf8CString)
-            return digest.withUnsafeMutableBufferPointer { digest in
-                var parameters = [
-                    OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.baseAddress, key.count),
-                    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0),
-                    OSSL_PARAM_construct_end(),
-                ]
-                return EVP_MAC_CTX_set_params(mac, &parameters) == 1
+        var digest = Array("SHA256".utf8CString)
+        // A parameter holds pointers to its name and value: all must be there until they have been read.
+        return OSSL_MAC_PARAM_KEY.withCString { keyName in
+            OSSL_MAC_PARAM_DIGEST.withCString { digestName in
+                key.withUnsafeMutableBytes { key in
+                    digest.withUnsafeMutableBufferPointer { digest in
+                        var parameters = [
+                            OSSL_PARAM_construct_octet_string(keyName, key.baseAddress, key.count),
+                            OSSL_PARAM_construct_utf8_string(digestName, digest.baseAddress, 0),
+                            OSSL_PARAM_construct_end(),
+                        ]
+                        return EVP_MAC_CTX_set_params(mac, &parameters) == 1
+                    }
+                }
             }
         }
     }
