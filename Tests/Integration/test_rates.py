@@ -150,6 +150,7 @@ def test_sockets_in_all(database, user):
             # Whoever watches the gateway is let in nevertheless.
             for path in ("/healthz", "/readyz", "/metrics"):
                 assert gateway.request("GET", path)[0] == 200
+            assert gateway.request("OPTIONS", "/")[0] == 204
     finally:
         gateway.remove()
 
