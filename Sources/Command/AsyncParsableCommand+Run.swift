@@ -13,6 +13,7 @@ extension AsyncParsableCommand {
         let hangup = signal(SIGHUP, SIG_IGN)
         heedStopsAsFirstProcess()
         do {
+            try checkCommands(Array(CommandLine.arguments.dropFirst()), of: name)
             var command = try parseAsRoot()
             if command is any ServingCommand {
                 DescriptorLimit.raise()
@@ -30,17 +31,38 @@ extension AsyncParsableCommand {
         } catch {
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
             // Usage and hints belong to --help; a wrong word gets one line.
-            let text = message(for: error).split(whereSeparator: \.isNewline).first ?? "wrong usage"
-            complain("\(name): \(text) (see \(name) --help)")
+            let lines = fullMessage(for: error).split(whereSeparator: \.isNewline)
+            let text = lines.first { $0.hasPrefix("Error: ") }?.dropFirst(7) ?? "wrong usage"
+            complain("\(name): \(text) (see \(help(in: lines, of: name)))")
             Foundation.exit(ExitError.Status.usage.rawValue)
         }
     }
 
-    /// The last line, for whoever reads it: one that has stalled does not keep the process from ending.
-    private static func complain(_ line: String) {
-        let lines = LineWriter(descriptor: STDERR_FILENO)
-        lines.write(line + "\n")
-        lines.flush(within: .seconds(1))
+    /// What to call for the options of the command that was meant.
+    private static func help(in message: [Substring], of name: String) -> Substring {
+        guard let line = message.last(where: { $0.contains("See '") }),
+            let start = line.firstIndex(of: "'"), let end = line.lastIndex(of: "'"), start < end
+        else { return "\(name) --help" }
+        return line[line.index(after: start)..<end]
+    }
+
+    /// - Throws: for a word in the place of a command that is none.
+    private static func checkCommands(_ arguments: [String], of name: String) throws(ExitError) {
+        var command: any ParsableCommand.Type = Self.self
+        var path = name
+        var words = arguments.prefix { !$0.hasPrefix("-") }
+        if words.first == "help" { words = words.dropFirst() }
+        for word in words {
+            let known = command.configuration.subcommands
+            guard !known.isEmpty else { return }
+            guard let next = known.first(where: { $0._commandName == word }) else {
+                let near = NearestName.find(word, among: known.map { $0._commandName }, within: max(1, word.count / 3))
+                let hint = near.map { ": is \(path) \($0) meant?" } ?? ""
+                throw ExitError(.usage, "there is no command \(path) \(word)\(hint) (see \(path) --help)")
+            }
+            command = next
+            path += " \(next._commandName)"
+        }
     }
 
     /// The first process of a container is not ended by a signal that it does not handle: a stop that comes before the
@@ -49,4 +71,11 @@ extension AsyncParsableCommand {
         guard getpid() == 1 else { return }
         for number in [SIGTERM, SIGINT] { signal(number) { _exit(128 + $0) } }
     }
+}
+
+/// A line for whoever called, on standard error: one that reads no more does not keep the process from ending.
+package func complain(_ line: String) {
+    let lines = LineWriter(descriptor: STDERR_FILENO)
+    lines.write(line + "\n")
+    lines.flush(within: .seconds(1))
 }

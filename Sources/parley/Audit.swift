@@ -6,7 +6,8 @@ import Gateway
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print the audit trail: sign-ins, refusals, admin actions, exports and deletions.")
+        abstract: "Print the audit trail: sign-ins, refusals, admin actions, exports and deletions.",
+        discussion: "Example: parley audit --user alice --since 7d")
 
     @OptionGroup var settings: SettingOptions
 

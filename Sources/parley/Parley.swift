@@ -7,7 +7,10 @@ struct Parley: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "parley",
         abstract: "A streaming chat gateway between browsers and an assistant, durable in PostgreSQL.",
-        subcommands: [Serve.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Audit.self])
+        version: Version.text,
+        subcommands: [
+            Serve.self, Config.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Audit.self,
+        ])
 
     static func main() async { await run(as: "parley") }
 }

@@ -6,16 +6,23 @@ import Logging
 import Synchronization
 
 struct Serve: ServingCommand {
-    static let configuration = CommandConfiguration(abstract: "Run the gateway.")
+    static let configuration = CommandConfiguration(
+        abstract: "Run the gateway.",
+        discussion: """
+            Settings come from these flags, then the environment, then a file; parley config list shows them all.
 
-    @OptionGroup var settings: SettingOptions
+            Example: DATABASE_URL=postgresql:///parley AUTH_JWT_SECRET=… parley serve --http-port 8080
+            """)
+
+    @OptionGroup var options: ServingOptions
 
     @Flag(
         help: "For a developer's machine: tokens for anybody at /dev/token, a visible pace, migrations at the start.")
     var dev = false
 
     func run() async throws {
-        var configuration = try await settings.configuration(isDevelopment: dev)
+        let sources = try await options.sources()
+        var configuration = try sources.configuration(isDevelopment: dev)
         if dev, !["127.0.0.1", "::1", "localhost"].contains(configuration.host) {
             throw ExitError(
                 .configuration, "--dev hands out tokens and so listens on 127.0.0.1 or ::1 only (HTTP_HOST)")
@@ -29,6 +36,7 @@ struct Serve: ServingCommand {
         let logger = Logger(label: "parley") { _ in
             LineLogHandler(format: format, level: level) { lines.write($0) }
         }
+        for suspicion in sources.suspicions { logger.warning("\(suspicion)") }
         if dev, configuration.jwtSecret.isEmpty {
             logger.notice("AUTH_JWT_SECRET is not set: tokens are good until this process ends")
             configuration.jwtSecret = Self.randomSecret()

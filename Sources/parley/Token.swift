@@ -4,7 +4,9 @@ import Foundation
 import Gateway
 
 struct Token: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print a token signed with AUTH_JWT_SECRET.")
+    static let configuration = CommandConfiguration(
+        abstract: "Print a token signed with AUTH_JWT_SECRET.",
+        discussion: "Example: AUTH_JWT_SECRET=… parley token --user alice --ttl 86400")
 
     @OptionGroup var settings: SettingOptions
 
@@ -14,7 +16,7 @@ struct Token: AsyncParsableCommand {
     @Option(help: "admin, or nothing.")
     var role: String?
 
-    @Option(help: "Seconds that it lives.")
+    @Option(parsing: .unconditional, help: "Seconds that it lives.")
     var ttl = 3_600
 
     func validate() throws {
@@ -22,13 +24,18 @@ struct Token: AsyncParsableCommand {
             throw ValidationError("--user must have 1 to 255 characters")
         }
         guard role == nil || role == "admin" else { throw ValidationError("--role can only be admin") }
-        guard (1...315_360_000).contains(ttl) else { throw ValidationError("--ttl is 1 second to 10 years") }
+        guard (1...315_360_000).contains(ttl) else {
+            throw ValidationError("--ttl \(ttl) is not a positive number of seconds, 315360000 (10 years) at most")
+        }
     }
 
     func run() async throws {
         let configuration = try await settings.configuration()
         guard !configuration.jwtSecret.isEmpty else {
             throw ExitError(.configuration, "AUTH_JWT_SECRET is not set")
+        }
+        if configuration.jwtSecret.utf8.count < TokenSigner.advisedSecretLength {
+            complain("parley: warning: \(TokenSigner.shortSecret)")
         }
         let signed = try await TokenSigner(secret: configuration.jwtSecret).sign(
             userID: user, role: role, issuer: configuration.issuer, audience: configuration.audience,

@@ -63,3 +63,45 @@ struct ConfigurationTests {
         #expect(error?.description.contains(name) == true)
     }
 }
+
+@Suite("Declared settings")
+struct SettingTests {
+    private func read(_ variables: [String: String], asked: @escaping (String) -> Void = { _ in }) throws
+        -> GatewayConfiguration
+    {
+        let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: variables))
+        return try GatewayConfiguration(reading: reader, isDevelopment: false, asked: asked)
+    }
+
+    @Test("what is read is declared, and what is declared is read")
+    func both() throws {
+        var asked: Set<String> = []
+        _ = try read([:]) { asked.insert($0) }
+        #expect(asked.subtracting(Setting.all.map(\.key)) == [])
+        #expect(Set(Setting.all.map(\.key)).subtracting(asked) == [])
+        #expect(Set(Setting.all.map(\.key)).count == Setting.all.count)
+    }
+
+    @Test(
+        "a declared default is what the program does without",
+        arguments: Setting.all.filter { if case .value = $0.standard { true } else { false } }.map(\.key))
+    func standard(_ key: String) throws {
+        let setting = try #require(Setting.all.first { $0.key == key })
+        guard case .value(let text) = setting.standard else { return }
+        var (without, with) = ("", "")
+        dump(try read([:]), to: &without)
+        dump(try read([setting.name: text]), to: &with)
+        #expect(without == with)
+    }
+
+    @Test(
+        "the nearest name",
+        arguments: [
+            ("HTTP_PROT", "HTTP_PORT", 1), ("HTTP_POT", "HTTP_PORT", 1), ("HTTP_PORTS", "HTTP_PORT", 1),
+            ("HTTP_PROTS", nil, 1), ("HTTP_PROTS", "HTTP_PORT", 2), ("X", nil, 2), ("", nil, 3),
+        ] as [(String, String?, Int)])
+    func nearest(_ name: String, _ wanted: String?, _ within: Int) {
+        #expect(NearestName.find(name, among: ["SHARDS", "HTTP_PORT", "HTTP_HOST"], within: within) == wanted)
+        #expect(NearestName.find(String(repeating: "x", count: 10_000), among: ["SHARDS"], within: .max - 1) == nil)
+    }
+}

@@ -52,13 +52,22 @@ package struct TokenVerifier: Sendable {
 
     fileprivate static func keys(_ secret: String) async -> JWTKeyCollection {
         let keys = JWTKeyCollection()
-        await keys.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
+        // HMAC fills a key up with zeros itself (RFC 2104 section 2), so these change nothing but the length, which the
+        // library insists on.
+        var bytes = Array(secret.utf8)
+        bytes += [UInt8](repeating: 0, count: max(0, TokenSigner.advisedSecretLength - bytes.count))
+        await keys.add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256)
         return keys
     }
 }
 
 /// Makes tokens: for `parley token` and, in development, `POST /dev/token`.
 package struct TokenSigner: Sendable {
+    /// Bytes that a key of HS256 should have at least (RFC 7518 section 3.2).
+    package static let advisedSecretLength = 32
+    package static let shortSecret =
+        "AUTH_JWT_SECRET is shorter than the \(advisedSecretLength) bytes that HS256 asks for (RFC 7518 section 3.2)"
+
     private let secret: String
 
     package init(secret: String) {

@@ -10,28 +10,33 @@ extension GatewayConfiguration {
     ///
     /// - Throws: `ConfigurationError` for the first value that can't be used.
     package init(reading reader: ConfigReader, isDevelopment: Bool) throws {
+        try self.init(reading: reader, isDevelopment: isDevelopment) { _ in }
+    }
+
+    /// - Parameter asked: hears of each key that is read.
+    package init(reading reader: ConfigReader, isDevelopment: Bool, asked: @escaping (_ key: String) -> Void) throws {
         self.init()
         self.isDevelopment = isDevelopment
-        let source = SettingReader(reader: reader)
+        let source = SettingReader(reader: reader, asked: asked)
 
         host = source.text("http.host") ?? host
-        port = UInt16(try source.integer("http.port", 0...65_535) ?? Int(port))
-        shards = try source.integer("shards", 1...256) ?? ProcessInfo.processInfo.activeProcessorCount
+        port = UInt16(try source.integer("http.port") ?? Int(port))
+        shards = try source.integer("shards") ?? ProcessInfo.processInfo.activeProcessorCount
         publicDirectory = source.text("public.dir") ?? publicDirectory
         certificates = try Self.certificates(
             source.paths("tls.certificate"), keys: source.paths("tls.private.key"))
 
-        databaseURL = source.secret("database.url") ?? ""
-        replicaURL = source.secret("database.replica.url")
+        databaseURL = source.text("database.url") ?? ""
+        replicaURL = source.text("database.replica.url")
         preparesStatements = try source.boolean("database.prepared")
-        poolMinimum = try source.integer("database.pool.min", 0...1_000) ?? poolMinimum
-        poolMaximum = try source.integer("database.pool.max", 1...1_000) ?? poolMaximum
-        poolOverflow = try source.integer("database.pool.overflow", 0...1_000) ?? poolOverflow
+        poolMinimum = try source.integer("database.pool.min") ?? poolMinimum
+        poolMaximum = try source.integer("database.pool.max") ?? poolMaximum
+        poolOverflow = try source.integer("database.pool.overflow") ?? poolOverflow
         guard poolMinimum <= poolMaximum else {
             throw ConfigurationError("DATABASE_POOL_MIN is larger than DATABASE_POOL_MAX")
         }
 
-        jwtSecret = source.secret("auth.jwt.secret") ?? ""
+        jwtSecret = source.text("auth.jwt.secret") ?? ""
         issuer = source.text("auth.issuer")
         audience = source.text("auth.audience")
         cookieName = source.text("auth.cookie")
@@ -41,43 +46,42 @@ extension GatewayConfiguration {
 
         if let name = source.text("agent") {
             guard let kind = AgentKind(rawValue: name) else {
-                let known = AgentKind.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ConfigurationError("AGENT: this version has \(known)")
+                throw ConfigurationError("AGENT: this version has \(AgentKind.names)")
             }
             agent = kind
         }
         upstream = try UpstreamConfiguration(reading: source)
         try readAgent(source)
-        tokenPaceMilliseconds = try source.integer("token.pace.ms", 0...60_000) ?? (isDevelopment ? 25 : 0)
-        scriptedTokens = try source.integer("scripted.tokens", 0...100_000) ?? scriptedTokens
-        scriptedPaceMilliseconds = try source.integer("scripted.pace.ms", 0...60_000) ?? scriptedPaceMilliseconds
-        coalescingMilliseconds = try source.integer("coalesce.ms", 0...10_000) ?? coalescingMilliseconds
-        gatherMicroseconds = try source.integer("gather.us", 0...10_000) ?? gatherMicroseconds
-        receiveBufferBytes = try source.integer("receive.buffer.bytes", 0...(1 << 30)) ?? receiveBufferBytes
-        contextMessages = try source.integer("context.messages", 1...1_000) ?? contextMessages
+        tokenPaceMilliseconds = try source.integer("token.pace.ms") ?? (isDevelopment ? 25 : 0)
+        scriptedTokens = try source.integer("scripted.tokens") ?? scriptedTokens
+        scriptedPaceMilliseconds = try source.integer("scripted.pace.ms") ?? scriptedPaceMilliseconds
+        coalescingMilliseconds = try source.integer("coalesce.ms") ?? coalescingMilliseconds
+        gatherMicroseconds = try source.integer("gather.us") ?? gatherMicroseconds
+        receiveBufferBytes = try source.integer("receive.buffer.bytes") ?? receiveBufferBytes
+        contextMessages = try source.integer("context.messages") ?? contextMessages
 
-        maximumMessageBytes = try source.integer("max.message.bytes", 1_024...(16 << 20)) ?? maximumMessageBytes
-        maximumContentLength = try source.integer("max.content.length", 1...200_000) ?? maximumContentLength
+        maximumMessageBytes = try source.integer("max.message.bytes") ?? maximumMessageBytes
+        maximumContentLength = try source.integer("max.content.length") ?? maximumContentLength
         maximumMessagesPerConversation =
-            try source.integer("max.messages.per.conversation", 2...1_000_000) ?? maximumMessagesPerConversation
-        maximumSocketsPerUser = try source.integer("max.sockets.per.user", 1...100_000) ?? maximumSocketsPerUser
-        maximumSockets = try source.integer("max.sockets", 1...1_000_000) ?? maximumSockets
+            try source.integer("max.messages.per.conversation") ?? maximumMessagesPerConversation
+        maximumSocketsPerUser = try source.integer("max.sockets.per.user") ?? maximumSocketsPerUser
+        maximumSockets = try source.integer("max.sockets") ?? maximumSockets
         maximumSocketsPerAddress =
-            try source.integer("max.sockets.per.address", 1...1_000_000) ?? maximumSocketsPerAddress
-        handshakeSeconds = try source.integer("handshake.seconds", 1...3_600) ?? handshakeSeconds
-        keepAliveSeconds = try source.integer("keep.alive.seconds", 1...3_600) ?? keepAliveSeconds
-        pingSeconds = try source.integer("ping.seconds", 1...3_600) ?? pingSeconds
-        pongSeconds = try source.integer("pong.seconds", 1...7_200) ?? pongSeconds
+            try source.integer("max.sockets.per.address") ?? maximumSocketsPerAddress
+        handshakeSeconds = try source.integer("handshake.seconds") ?? handshakeSeconds
+        keepAliveSeconds = try source.integer("keep.alive.seconds") ?? keepAliveSeconds
+        pingSeconds = try source.integer("ping.seconds") ?? pingSeconds
+        pongSeconds = try source.integer("pong.seconds") ?? pongSeconds
         guard pingSeconds < pongSeconds else { throw ConfigurationError("PONG_SECONDS must be more than PING_SECONDS") }
         deflate = try source.deflate()
         streamKeepAliveSeconds =
-            try source.integer("stream.keep.alive.seconds", 1...300) ?? streamKeepAliveSeconds
-        drainSeconds = try source.integer("drain.seconds", 0...3_600) ?? drainSeconds
+            try source.integer("stream.keep.alive.seconds") ?? streamKeepAliveSeconds
+        drainSeconds = try source.integer("drain.seconds") ?? drainSeconds
         // On a developer's machine nobody sends requests that could learn of a stop.
         drainDelaySeconds =
-            try source.integer("drain.delay.seconds", 0...600) ?? (isDevelopment ? 0 : drainDelaySeconds)
+            try source.integer("drain.delay.seconds") ?? (isDevelopment ? 0 : drainDelaySeconds)
 
-        if let text = source.secret("content.keys") {
+        if let text = source.text("content.keys") {
             do throws(ContentKeyError) {
                 contentKeys = try ContentCipher(parsing: text)
             } catch {
@@ -87,20 +91,21 @@ extension GatewayConfiguration {
         retention.dormantAfter = try source.age("dormant.after", default: retention.dormantAfter)
         retention.archiveAfter = try source.age("archive.after", default: retention.archiveAfter)
         retention.deleteAfter = try source.age("delete.after", default: retention.deleteAfter)
+        try checkOrder(of: retention, source)
         retention.purgeAfter = try source.age("purge.after", default: retention.purgeAfter)
         retention.auditKeep = try source.age("audit.keep", default: retention.auditKeep)
         let interval = try source.age("retention.interval", default: retentionInterval.map { Int64($0) * 1_000_000 })
         retentionInterval = interval.map { max(Int($0 / 1_000_000), 1) }
         keepsSingleConversation = try source.boolean("single.conversation") ?? keepsSingleConversation
 
-        metricsToken = source.secret("metrics.token") ?? ""
+        metricsToken = source.text("metrics.token") ?? ""
         if let name = source.text("log.format") {
             guard let format = LogFormat(rawValue: name.lowercased()) else {
                 throw ConfigurationError("LOG_FORMAT: \"\(name)\" is neither text nor json")
             }
             logFormat = format
         }
-        logBufferBytes = try source.integer("log.buffer.bytes", 65_536...(1 << 30)) ?? logBufferBytes
+        logBufferBytes = try source.integer("log.buffer.bytes") ?? logBufferBytes
         if let name = source.text("log.level") {
             guard let level = Logger.Level(rawValue: name.lowercased()) else {
                 let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -112,6 +117,17 @@ extension GatewayConfiguration {
 }
 
 extension GatewayConfiguration {
+    /// A step that was set to come after the next one would never be seen.
+    private func checkOrder(of retention: RetentionPolicy, _ source: SettingReader) throws(ConfigurationError) {
+        let steps = [
+            ("dormant.after", retention.dormantAfter), ("archive.after", retention.archiveAfter),
+            ("delete.after", retention.deleteAfter),
+        ].filter { source.text($0.0) != nil }.compactMap { key, age in age.map { (Setting.name(key), $0) } }
+        for (earlier, later) in zip(steps, steps.dropFirst()) where earlier.1 > later.1 {
+            throw ConfigurationError("\(earlier.0) is longer than \(later.0), which would come first")
+        }
+    }
+
     private mutating func readSignIn(_ source: SettingReader) throws(ConfigurationError) {
         jwksURL = source.text("auth.jwks.url")
         jwksFile = source.text("auth.jwks.file")
@@ -123,11 +139,11 @@ extension GatewayConfiguration {
     }
 
     private mutating func readLimits(_ source: SettingReader) throws(ConfigurationError) {
-        messageRate = try source.integer("rate.limit.messages", 0...1_000_000) ?? messageRate
-        messageBurst = try source.integer("rate.limit.burst", 1...1_000_000) ?? messageBurst
-        handshakeRate = try source.integer("rate.limit.handshakes", 0...1_000_000) ?? handshakeRate
-        failedSignInRate = try source.integer("rate.limit.failed.sign.ins", 0...1_000_000) ?? failedSignInRate
-        maximumRunsPerUser = try source.integer("max.runs.per.user", 1...512) ?? maximumRunsPerUser
+        messageRate = try source.integer("rate.limit.messages") ?? messageRate
+        messageBurst = try source.integer("rate.limit.burst") ?? messageBurst
+        handshakeRate = try source.integer("rate.limit.handshakes") ?? handshakeRate
+        failedSignInRate = try source.integer("rate.limit.failed.sign.ins") ?? failedSignInRate
+        maximumRunsPerUser = try source.integer("max.runs.per.user") ?? maximumRunsPerUser
         for part in (source.text("trusted.proxies") ?? "").split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
             guard let network = IPNetwork(part) else {
                 throw ConfigurationError("TRUSTED_PROXIES: \"\(part)\" is no network such as 10.0.0.0/8 or fd00::/8")
@@ -139,10 +155,10 @@ extension GatewayConfiguration {
     /// What belongs to an assistant that is another program. Read also where it is not used, so that a mistake in it
     /// shows at once.
     private mutating func readAgent(_ source: SettingReader) throws {
-        if let text = source.secret("agent.base.url") {
+        if let text = source.text("agent.base.url") {
             do { agentURL = try HTTPURL(text) } catch { throw ConfigurationError("AGENT_BASE_URL: \(error)") }
         }
-        if let key = source.secret("agent.api.key") {
+        if let key = source.text("agent.api.key") {
             // It becomes a header: nothing in it may end one.
             guard key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw ConfigurationError("AGENT_API_KEY: it holds a space or a character that no header can hold")
@@ -151,7 +167,7 @@ extension GatewayConfiguration {
         }
         agentModel = source.text("agent.model") ?? agentModel
         agentInstructions = source.text("agent.instructions") ?? agentInstructions
-        agentSteps = try source.integer("agent.max.steps", 1...64) ?? agentSteps
+        agentSteps = try source.integer("agent.max.steps") ?? agentSteps
         guard agent.isUpstream else { return }
         guard agentURL != nil else {
             throw ConfigurationError("AGENT_BASE_URL is required with AGENT=\(agent.rawValue)")
@@ -167,24 +183,21 @@ extension GatewayConfiguration {
 /// setting, and a value of the wrong kind is an error and not an absent one.
 struct SettingReader {
     let reader: ConfigReader
+    /// Hears of each key that is read.
+    var asked: (_ key: String) -> Void = { _ in }
 
-    static func name(_ key: String) -> String {
-        key.uppercased().replacing(".", with: "_")
-    }
-
+    /// The value of a declared setting. One that is not declared is none: the tests of the declarations find it.
     func text(_ key: String) -> String? {
-        value(key, isSecret: false)
+        asked(key)
+        return Setting.declared(key)?.text(in: reader)
     }
 
-    func secret(_ key: String) -> String? {
-        value(key, isSecret: true)
-    }
-
-    func integer(_ key: String, _ range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {
-        guard let text = text(key) else { return nil }
+    func integer(_ key: String) throws(ConfigurationError) -> Int? {
+        guard let text = text(key), case .integer(let range) = Setting.declared(key)?.kind else { return nil }
         guard let value = Int(text), range.contains(value) else {
             throw ConfigurationError(
-                "\(Self.name(key)): \"\(text)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+                "\(Setting.name(key)): \"\(text)\" is not a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return value
     }
@@ -194,16 +207,16 @@ struct SettingReader {
         case nil: nil
         case "true", "1", "yes", "on": true
         case "false", "0", "no", "off": false
-        case let text?: throw ConfigurationError("\(Self.name(key)): \"\(text)\" is neither true nor false")
+        case let text?: throw ConfigurationError("\(Setting.name(key)): \"\(text)\" is neither true nor false")
         }
     }
 
     func deflate() throws(ConfigurationError) -> DeflateConfiguration {
         var deflate = DeflateConfiguration()
         deflate.isOffered = try boolean("deflate") ?? deflate.isOffered
-        deflate.threshold = try integer("deflate.threshold", 0...(16 << 20)) ?? deflate.threshold
-        deflate.windowBits = try integer("deflate.window.bits", 9...15) ?? deflate.windowBits
-        deflate.memory = try integer("deflate.memory", 0...(1 << 40)) ?? deflate.memory
+        deflate.threshold = try integer("deflate.threshold") ?? deflate.threshold
+        deflate.windowBits = try integer("deflate.window.bits") ?? deflate.windowBits
+        deflate.memory = try integer("deflate.memory") ?? deflate.memory
         if let name = text("deflate.takeover") {
             guard let takeover = DeflateConfiguration.Takeover(rawValue: name.lowercased()) else {
                 let known = DeflateConfiguration.Takeover.allCases.map(\.rawValue).joined(separator: ", ")
@@ -218,7 +231,7 @@ struct SettingReader {
     func age(_ key: String, default standard: Int64?) throws(ConfigurationError) -> Int64? {
         guard let text = text(key) else { return standard }
         guard let age = RetentionPolicy.age(text) else {
-            throw ConfigurationError("\(Self.name(key)): \"\(text)\" is no age such as 30d, 12h or never")
+            throw ConfigurationError("\(Setting.name(key)): \"\(text)\" is no age such as 30d, 12h or never")
         }
         return age
     }
@@ -235,21 +248,11 @@ struct SettingReader {
         for part in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
             guard let origin = Origin(String(part)), !["ws", "wss"].contains(origin.scheme) else {
                 throw ConfigurationError(
-                    "\(Self.name(key)): \"\(part)\" is no origin such as https://example.com or capacitor://localhost")
+                    "\(Setting.name(key)): \"\(part)\" is no origin such as https://example.com or capacitor://localhost"
+                )
             }
             origins.insert(origin)
         }
         return origins
-    }
-
-    private func value(_ key: String, isSecret: Bool) -> String? {
-        let name = ConfigKey(key.split(separator: ".").map(String.init))
-        var text = reader.string(forKey: name, isSecret: isSecret)
-        if text == nil, let value = reader.int(forKey: name, isSecret: isSecret) { text = String(value) }
-        if text == nil, let value = reader.bool(forKey: name, isSecret: isSecret) { text = String(value) }
-        if text == nil, let values = reader.stringArray(forKey: name, isSecret: isSecret) {
-            text = values.joined(separator: ",")
-        }
-        return text?.isEmpty == true ? nil : text
     }
 }

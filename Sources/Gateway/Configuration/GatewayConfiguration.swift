@@ -14,6 +14,11 @@ package struct GatewayConfiguration: Sendable {
 
         /// Whether it is another program, reached at `AGENT_BASE_URL`.
         package var isUpstream: Bool { self == .chatCompletions || self == .agui }
+
+        /// All of them, for those who choose.
+        package static var names: String {
+            allCases.map(\.rawValue).sorted().joined(separator: ", ")
+        }
     }
 
     package enum LogFormat: String, Sendable, CaseIterable {

@@ -19,7 +19,12 @@ package struct AuditTrail {
         do throws(PostgresError) {
             try reader.read(actor: actor, since: since) { row in line(asJSON ? Self.json(row) : Self.text(row)) }
         } catch {
-            throw SchemaError(isUnreachable: error.kind == .connection, description: error.description)
+            // Undefined table, function or schema: what nobody has made yet, or another version has made otherwise.
+            let isMissing = ["42P01", "42883", "3F000"].contains(error.sqlState)
+            throw SchemaError(
+                isUnreachable: error.kind == .connection,
+                description: isMissing
+                    ? "the database has no audit trail: run parley migrate up" : error.description)
         }
     }
 

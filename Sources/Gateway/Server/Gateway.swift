@@ -138,8 +138,8 @@ package struct Gateway: Service {
             throw StartError.configuration(
                 "AUTH_JWT_SECRET is not set, nor AUTH_JWKS_URL or AUTH_JWKS_FILE: without one nobody could sign in")
         }
-        if !configuration.jwtSecret.isEmpty, configuration.jwtSecret.utf8.count < 32 {
-            logger.warning("AUTH_JWT_SECRET is shorter than the 32 bytes that HS256 asks for (RFC 7518 section 3.2)")
+        if !configuration.jwtSecret.isEmpty, configuration.jwtSecret.utf8.count < TokenSigner.advisedSecretLength {
+            logger.warning("\(TokenSigner.shortSecret)")
         }
         return try await TokenVerifier(
             secret: configuration.jwtSecret, keySet: keySet,

@@ -11,12 +11,15 @@ struct Load: AsyncParsableCommand {
         discussion: """
             idle       sockets that only stay
             turns      one turn after the other on every socket, or --rate turns a second of all together
-            paced      long streams, of --tokens deltas --pace milliseconds apart (needs AGENT=scripted)
+            paced      long streams, of --stream-tokens deltas --pace milliseconds apart (needs AGENT=scripted)
             reconnect  streams, while a --share of the sockets is cut each second and resumes
             storm      --streams streams, then all sockets cut at once
             mixed      idle sockets, streams, a turn now and then, and sockets being cut
 
-            Ends with exit code 1 when the server broke the protocol or a turn did not end.
+            Ends with exit code 1 when the server broke the protocol or a turn did not end. What it stored stays: the
+            users load-0, load-1 … with their conversations and tasks.
+
+            Example: AUTH_JWT_SECRET=… parley-bench load turns --sockets 100 --seconds 10
             """)
 
     @OptionGroup var settings: SettingOptions
@@ -138,10 +141,15 @@ struct Load: AsyncParsableCommand {
         let outcome = try await Self.perform(plan(target, tokens: signedTokens(configuration)))
         guard outcome.opened > 0 else {
             let reasons = outcome.measures.errors.keys.sorted().joined(separator: ", ")
-            throw ExitError(.unavailable, "no socket could be opened at \(target.authority): \(reasons)")
+            let advice =
+                reasons.contains("401")
+                ? " (\(tokens == nil ? "AUTH_JWT_SECRET must be the gateway's own" : "it does not know these --tokens"))"
+                : ""
+            throw ExitError(.unavailable, "no socket could be opened at \(target.authority): \(reasons)\(advice)")
         }
         let report = LoadReport(outcome)
         print(report.table)
+        if let remark = report.remark { complain("parley: \(remark)") }
         if let json {
             do {
                 try report.json.write(to: URL(fileURLWithPath: json))

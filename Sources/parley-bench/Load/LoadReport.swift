@@ -3,6 +3,9 @@ import Histogram
 
 /// A load test's outcome as a JSON object and as a table for people. Times are in microseconds.
 struct LoadReport: Encodable {
+    /// What must be known to read the figures; nil when they speak for themselves.
+    var remark: String?
+
     struct Percentiles: Encodable {
         var count: UInt64
         var min: UInt64
@@ -112,6 +115,10 @@ struct LoadReport: Encodable {
         errors = measures.errors
         violations = measures.violations
         violationExamples = measures.examples
+        let isPaced = outcome.plan.scenario == .paced && outcome.plan.pace > 0
+        if isPaced, let pause = latencyMicroseconds["inter-token"]?.p50, pause < UInt64(outcome.plan.pace) * 250 {
+            remark = "the assistant does not pace its words, so that no lateness can be seen: AGENT=scripted does"
+        }
     }
 
     private static var latencies: [(String, KeyPath<LoadMeasures, LoadMeasures.Latencies>)] {

@@ -1,0 +1,3 @@
+#include "parley_build.h"
+
+const char *parley_build_commit(void) { return PARLEY_COMMIT; }
