@@ -1,4 +1,5 @@
 package import ArgumentParser
+import CStart
 import Foundation
 import Gateway
 
@@ -9,8 +10,6 @@ extension AsyncParsableCommand {
     package static func run(as name: String) async {
         // A peer that has gone is an error of a write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        // Nothing ends a command that serves but a stop: not even before it knows what it has to read again.
-        let hangup = signal(SIGHUP, SIG_IGN)
         heedStopsAsFirstProcess()
         do {
             try checkCommands(Array(CommandLine.arguments.dropFirst()), of: name)
@@ -18,7 +17,7 @@ extension AsyncParsableCommand {
             if command is any ServingCommand {
                 DescriptorLimit.raise()
             } else {
-                signal(SIGHUP, hangup)
+                parley_restore_hangup()
             }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
