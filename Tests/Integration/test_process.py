@@ -268,6 +268,37 @@ def cluster_restart(database):
     return restart
 
 
+def test_descriptors_that_run_out_all_the_same(database, user):
+    """Another may lower the limit, or the whole system be short: who is there is served, and it is over when it is over."""
+    gateway = Gateway(database, name="test_process_exhausted")
+    connections = []
+    try:
+        with gateway.connect(user) as chat:
+            chat.turn("add milk")
+            used = len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
+            resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE, (used + 5, limit_of(gateway.process.pid)[1]))
+            for _ in range(60):
+                connections.append(socket.create_connection(("127.0.0.1", gateway.port)))
+            gateway.process.line("no descriptors left")
+            assert chat.turn("add bread").end["outcome"] == {"type": "success"}
+            # It is said once a shard and not with every connection.
+            assert len([line for line in gateway.process.lines if "no descriptors left" in line]) <= 2
+            for connection in connections:
+                connection.close()
+            deadline = time.monotonic() + 15
+            while True:
+                try:
+                    counted = total(figures(gateway), "parley_limited_total", limit="descriptors")
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline
+            assert counted > 0
+    finally:
+        for connection in connections:
+            connection.close()
+        gateway.remove()
+
+
 def test_too_few_descriptors_to_begin(gateway):
     shell = ["/bin/sh", "-c", "ulimit -n 40 && exec \"$0\" serve", str(BINARY)]
     answer = subprocess.run(shell, env=environment(**{**gateway.settings, "HTTP_PORT": 0}), capture_output=True,
