@@ -67,6 +67,10 @@ have_candidates() {
 # shellcheck disable=SC2034 # used by the scripts
 build_packages=(libssl-dev zlib1g-dev libpq-dev pkg-config)
 
+# What the widget shows Markdown, code and mathematics with.
+# shellcheck disable=SC2034 # used by the scripts
+widget_packages=(libjs-marked node-prismjs libjs-katex)
+
 find_swift() {
     local place
     command -v swift >/dev/null && return

@@ -19,6 +19,8 @@ import { Texts, errorText, reasonText, runErrorText } from "./parley-texts.js";
 import { Transcript, noticeText } from "./parley-transcript.js";
 import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 import { isExpired, newId, tokenClaims } from "./parley-protocol.js";
+import { Days } from "./parley-days.js";
+import { spokenText } from "./parley-message-text.js";
 import { lastView, ofBrowser, ofTab, releaseInstance, takeInstance } from "./parley-storage.js";
 import { share } from "./parley-shared.js";
 import { styles } from "./parley-styles.js";
@@ -70,6 +72,7 @@ class ParleyChat extends HTMLElement {
     constructor() {
         super();
         this.#transcript = new Transcript({
+            say: (text) => this.#announcer.say(text),
             earlier: () => this.#showEarlier(),
             retry: (id) => this.#client?.retry(id),
             edit: (id) => this.#edit(id),
@@ -371,7 +374,7 @@ class ParleyChat extends HTMLElement {
             const items = this.#client.thread(threadId)?.items.filter((item) => item.runId === runId) ?? [];
             const notice = items.find((item) => item.kind === "notice");
             const answers = items.filter((item) => item.role === "assistant").map((item) => item.text);
-            if (event.outcome?.type !== "cancelled") this.#announcer.say(answers.join("\n\n"));
+            if (event.outcome?.type !== "cancelled") this.#announcer.say(spokenText(answers.join("\n\n"), this.#texts));
             else this.#announcer.say(notice ? noticeText(this.#texts, notice) : `${this.#texts.get("stopped")}.`);
         }
     }
@@ -556,7 +559,10 @@ class ParleyChat extends HTMLElement {
             if (isEmpty && isComing) rows.push({ kind: "loading", key: "loading", version: 0 });
         }
         if (thread?.hasMore) rows.push({ kind: "more", key: "more", isLoading: this.#earlierOf === thread.id });
+        const days = new Days(thread?.items ?? [], this.#texts);
         for (const item of thread?.items ?? []) {
+            const day = days.before(item);
+            if (day) rows.push(day);
             rows.push(item.kind === "notice" ? this.#noticeRow(thread, item) : item);
             if (thread.run && isWorkingAfter(thread, item)) rows.push({ kind: "typing", key: "typing", version: 0 });
         }

@@ -17,6 +17,11 @@ const css = `
     --warn: #b7791f;
     --good: #2f855a;
     --shadow: 0 1px 2px rgb(30 30 20 / 6%), 0 6px 20px rgb(30 30 20 / 6%);
+    --mono: var(--parley-mono, ui-monospace, "SF Mono", Consolas, "Liberation Mono", monospace);
+    --code-keyword: #8a3ea8;
+    --code-string: #3b6e1f;
+    --code-number: #a0521b;
+    --code-name: #1f5fa8;
     display: block;
     height: 100%;
     min-height: 20rem;
@@ -41,6 +46,10 @@ const css = `
         --warn: #e0b25a;
         --good: #7fcf9f;
         --shadow: 0 1px 2px rgb(0 0 0 / 30%), 0 6px 20px rgb(0 0 0 / 25%);
+        --code-keyword: #d3a0e8;
+        --code-string: #a8d08a;
+        --code-number: #e5ad7f;
+        --code-name: #8fbdf0;
     }
 }
 :host([hidden]), [hidden] { display: none !important; }
@@ -112,11 +121,67 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .message.user { align-items: flex-end; margin-block-start: .6rem; }
 .message.user:first-child { margin-block-start: 0; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
+.markdown { display: flow-root; white-space: normal; }
+.markdown > :first-child { margin-block-start: 0; }
+.markdown > :last-child, .markdown li > :last-child, .markdown blockquote > :last-child { margin-block-end: 0; }
+.markdown :is(p, h3, h4, h5, h6, td, th, .line) { white-space: pre-wrap; unicode-bidi: plaintext; }
+.markdown p, .markdown ul, .markdown ol, .markdown blockquote, .markdown .table, .markdown .code { margin-block: .75em; }
+.markdown :is(h3, h4, h5, h6) { margin-block: 1.1em .4em; font-size: 1.05em; font-weight: 700; line-height: 1.35; }
+.markdown h3 { font-size: 1.2em; }
+.markdown h4 { font-size: 1.1em; }
+.markdown ul, .markdown ol { padding-inline-start: 1.6em; list-style: disc; }
+.markdown ol { list-style: decimal; }
+.markdown :is(ul, ol) :is(ul, ol) { margin-block: .25em; }
+.markdown li { margin-block: .2em; }
+.markdown li.task { list-style: none; margin-inline-start: -1.35em; }
+.tick-mark { display: inline-block; width: .95em; height: .95em; margin-inline-end: .4em; vertical-align: -.1em; border: 1.5px solid var(--faint); border-radius: .2em; }
+.tick-mark[data-done] { border-color: var(--accent); background: var(--accent); }
+.markdown blockquote { margin-inline: 0; padding-inline-start: .9em; border-inline-start: 3px solid var(--line); color: var(--faint); }
+.markdown hr { margin-block: 1em; border: 0; border-block-start: 1px solid var(--line); }
+.text a { color: var(--accent); text-decoration: underline; text-underline-offset: .15em; overflow-wrap: anywhere; }
+.text a[data-host]::after { content: " (" attr(data-host) ")"; color: var(--bad); }
+.markdown code { padding: .1em .3em; border-radius: .3em; background: var(--sunken); font-family: var(--mono); font-size: .9em; unicode-bidi: isolate; }
+.code { position: relative; border: 1px solid var(--line); border-radius: .6rem; background: var(--sunken); text-align: left; }
+.code-head { display: flex; align-items: center; justify-content: space-between; min-height: 1.9rem; padding: .15rem .3rem .1rem .8rem; font-size: .78rem; color: var(--faint); }
+.code::before { content: attr(data-language); position: absolute; inset-block-start: .45rem; inset-inline-start: .85rem; font-size: .78rem; color: var(--faint); pointer-events: none; }
+.code-head .copy { margin-inline-start: auto; }
+.code pre { margin: 0; padding: .2rem .85rem .8rem; max-height: 32rem; overflow: auto; white-space: pre; tab-size: 4; scrollbar-width: thin; }
+.code pre:focus-visible { outline-offset: -2px; border-radius: .6rem; }
+.code code { padding: 0; background: none; font-size: .85rem; line-height: 1.5; unicode-bidi: plaintext; }
+.table { overflow-x: auto; scrollbar-width: thin; }
+.table table { border-collapse: collapse; font-size: .95em; }
+.table :is(th, td) { padding: .3em .7em; border: 1px solid var(--line); text-align: start; vertical-align: top; overflow-wrap: normal; word-break: normal; }
+.table th { font-weight: 650; background: var(--sunken); }
+.align-right { text-align: right !important; }
+.align-center { text-align: center !important; }
+.align-left { text-align: left !important; }
+.bidi-control::before { content: attr(data-name); padding: 0 .25em; border-radius: .25em; font: 600 .7em var(--mono); color: var(--bad); background: var(--bad-ground); }
+.image-button { display: inline-flex; align-items: center; gap: .4em; max-width: 100%; padding: .25em .6em; border: 1px solid var(--line); border-radius: .5em; color: var(--accent); text-align: start; overflow-wrap: anywhere; }
+.image img { display: block; max-width: 100%; max-height: 24rem; border-radius: .5rem; }
+.math.display { display: block; margin-block: .75em; overflow-x: auto; text-align: center; }
+.math math { font-size: 1.1em; }
+.token-comment, .token-prolog, .token-doctype, .token-cdata { color: var(--faint); font-style: italic; }
+.token-keyword, .token-atrule, .token-important, .token-rule, .token-boolean { color: var(--code-keyword); }
+.token-string, .token-char, .token-attr-value, .token-regex, .token-url, .token-inserted { color: var(--code-string); }
+.token-number, .token-constant, .token-symbol, .token-property, .token-tag, .token-deleted { color: var(--code-number); }
+.token-function, .token-class-name, .token-builtin, .token-attr-name, .token-selector { color: var(--code-name); }
+.copy { position: relative; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: .4rem; color: var(--faint); }
+.copy:hover { color: var(--text); background: color-mix(in srgb, var(--text) 7%, transparent); }
+.copy .icon { width: 1.05rem; height: 1.05rem; }
+.copy .icon-check, .copy[data-copied=true] .icon-copy { display: none; }
+.copy[data-copied=true] .icon-check { display: block; color: var(--good); }
+.message-tools { display: flex; align-items: center; gap: .4rem; min-height: 1.75rem; margin-block-end: -.6rem; font-size: .75rem; color: var(--faint); opacity: 0; }
+.message:is(:hover, :focus-within) .message-tools { opacity: 1; }
+@media (hover: none) { .message-tools { opacity: 1; } }
+.message[data-open] .message-tools, .message[data-status=pending] .message-tools { visibility: hidden; }
+.user .message-tools { flex-direction: row-reverse; }
+.day { align-self: stretch; display: flex; align-items: center; gap: .8rem; font-size: .78rem; color: var(--faint); }
+.day::before, .day::after { content: ""; flex: 1; border-block-start: 1px solid var(--line); }
 .user .text { max-width: min(34rem, 88%); padding: .55rem .95rem; border-radius: 1.15rem; border-end-end-radius: .35rem; background: var(--bubble); }
 .message[data-status=pending] .text { opacity: .65; }
 .user[data-status=cancelled] .text { opacity: .6; text-decoration: line-through; }
 .user[data-status=failed] .text { background: var(--bad-ground); }
-.message[data-open] .text::after { content: ""; display: inline-block; width: .45em; height: 1em; margin-inline-start: .15em; vertical-align: -.12em; border-radius: .1em; background: var(--accent); animation: blink 1.1s steps(2, jump-none) infinite; }
+.message[data-open] .text:not(.markdown)::after, .message[data-open] .markdown > :last-child:not(.code, .table)::after { content: ""; display: inline-block; width: .45em; height: 1em; margin-inline-start: .15em; vertical-align: -.12em; border-radius: .1em; background: var(--accent); animation: blink 1.1s steps(2, jump-none) infinite; }
 .meta { display: flex; flex-wrap: wrap; align-items: baseline; gap: .15rem .5rem; font-size: .8125rem; color: var(--faint); }
 .meta:not(:empty) { padding-block-start: .25rem; }
 .user .meta { justify-content: flex-end; text-align: end; }

@@ -1,6 +1,8 @@
 // The conversation on the page: one element per item, kept while the item lives, changed only where the item changed.
 
+import { copyBy } from "./parley-clipboard.js";
 import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+import { MessageText } from "./parley-message-text.js";
 import { sendErrorPolicy } from "./parley-protocol.js";
 import { errorText, runErrorText } from "./parley-texts.js";
 import { ToolCard } from "./parley-tool-card.js";
@@ -14,7 +16,7 @@ const FAILED_ACTIONS = {
     drop: [["move-on", "moveOn"]],
 };
 
-/** `actions`: earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
+/** `actions`: say(text), earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
 export class Transcript {
     element;
     #list = h("div", { class: "items" });
@@ -129,6 +131,8 @@ export class Transcript {
         }
         case "notice":
             return { kind, ...this.#notice(row) };
+        case "day":
+            return { kind, element: h("p", { class: "day", "data-testid": "day" }, h("time", { datetime: row.day }, row.text)), update() {} };
         case "typing":
             return { kind, element: this.#typing(), update() {} };
         case "loading":
@@ -185,18 +189,26 @@ function viewKind(row) {
 class MessageView {
     element;
     #speaker = h("span", { class: "visually-hidden" });
-    #text = h("div", { class: "text", "data-testid": "message-text", dir: "auto" });
-    #node = document.createTextNode("");
+    #text;
     #meta = h("div", { class: "meta" });
     #metaState = "";
+    #time = h("time", {});
+    #copy;
+    #seenAt = new Date();
     #actions;
     #texts;
 
     constructor(actions, texts) {
         this.#actions = actions;
         this.#texts = texts;
-        this.#text.append(this.#node);
-        this.element = h("article", { "data-testid": "message" }, this.#speaker, this.#text, this.#meta);
+        this.#text = new MessageText({ texts, say: (text) => actions.say(text) });
+        this.#copy = button({
+            class: "copy", "data-testid": "copy-message",
+            "aria-label": texts.get("copy.message"), title: texts.get("copy.message"),
+            onclick: () => copyBy(this.#copy, this.#text.text, texts, (text) => actions.say(text)),
+        }, icon("copy"), icon("check"));
+        this.element = h("article", { "data-testid": "message", part: "message" }, this.#speaker, this.#text.element,
+            this.#meta, h("div", { class: "message-tools" }, this.#copy, this.#time));
     }
 
     update(row) {
@@ -207,13 +219,24 @@ class MessageView {
     #updateStored(item) {
         this.#show({ role: item.role, id: item.id, status: item.status, text: item.text, isOpen: item.isOpen });
         setAttribute(this.element, "data-queued", item.queued);
+        this.#stamp(timeOf(item) ?? this.#seenAt);
         this.#caption(`${item.status} ${item.queued} ${item.role} ${item.isExplained}`, () => this.#storedCaption(item));
+    }
+
+    #stamp(time) {
+        const iso = time.toISOString();
+        if (this.#time.dateTime === iso) return;
+        this.#time.dateTime = iso;
+        const { locale } = this.#texts;
+        setText(this.#time, new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(time));
+        this.#time.title = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" }).format(time);
     }
 
     #updatePending({ entry, isOnline }) {
         const isFailed = entry.status === "failed";
         const status = isFailed ? "failed" : "pending";
         this.#show({ role: "user", id: "", status, text: entry.content, isOpen: false });
+        this.#stamp(this.#seenAt);
         const state = isFailed ? `failed ${entry.errorCode} ${entry.errorMessage}` : `pending ${isOnline}`;
         this.#caption(state, () => isFailed
             ? this.#failedCaption(entry)
@@ -227,9 +250,7 @@ class MessageView {
         setAttribute(this.element, "data-status", status);
         setAttribute(this.element, "data-open", isOpen);
         setText(this.#speaker, this.#texts.get(role === "user" ? "you" : "assistant"));
-        const shown = this.#node.data;
-        if (text.length > shown.length && text.startsWith(shown)) this.#node.appendData(text.slice(shown.length));
-        else if (text !== shown) this.#node.data = text;
+        this.#text.update(text, { isMarkdown: role !== "user", isOpen });
     }
 
     #caption(state, build) {
@@ -261,6 +282,14 @@ class MessageView {
             ...actions.map(([label, name]) => link(this.#texts.get(label), () => this.#actions[name](entry.id))),
         ];
     }
+}
+
+/** When a message was stored; its id tells, too (UUID version 7). Null: not known. */
+export function timeOf({ id, createdAt }) {
+    const time = createdAt !== null && createdAt !== undefined ? Date.parse(createdAt) : NaN;
+    if (!Number.isNaN(time)) return new Date(time);
+    const digits = String(id ?? "").replaceAll("-", "");
+    return /^[0-9a-f]{12}7[0-9a-f]{19}$/i.test(digits) ? new Date(parseInt(digits.slice(0, 12), 16)) : null;
 }
 
 function link(label, onclick, testId = null) {

@@ -47,13 +47,35 @@ package final class StaticFiles: Sendable {
 
     private let root: StaticFileRoot
     private let settings: Settings
+    /// By path: before anything in the directory.
+    private let modules: [ExactString: File]
+    /// The paths of those that could not be put together.
+    package let missingModules: [String]
     private let cache = Mutex(Cache())
     private let queue = DispatchQueue(label: "parley.files", qos: .utility)
 
+    /// - Parameters:
+    ///   - modules: read here and now, and held for good: a change of their files is seen at the next start.
+    ///   - moduleDirectory: where the parts of the modules are; one that can't be resolved has none of them.
     /// - Throws: when the directory can't be resolved.
-    package init(directory: String, settings: Settings = Settings()) throws(SystemError) {
+    package init(
+        directory: String, modules: [StaticModule] = [], from moduleDirectory: String = "",
+        settings: Settings = Settings()
+    ) throws(SystemError) {
         root = try StaticFileRoot(directory)
         self.settings = settings
+        let moduleRoot = modules.isEmpty ? nil : try? StaticFileRoot(moduleDirectory)
+        var files: [ExactString: File] = [:]
+        var missing: [String] = []
+        for module in modules {
+            if let file = moduleRoot.flatMap({ module.file(from: $0, limit: settings.fileBytes) }) {
+                files[ExactString(module.path)] = file
+            } else {
+                missing.append(module.path)
+            }
+        }
+        self.modules = files
+        missingModules = missing
     }
 
     /// Answers `request` from the directory, at once or after the file was read. To be called on `loop`.
@@ -70,7 +92,7 @@ package final class StaticFiles: Sendable {
             responder.respond(error: .notFound, "There is nothing here.")
             return
         }
-        if let file = cached(path, now: loop.now) {
+        if let file = modules[ExactString(path)] ?? cached(path, now: loop.now) {
             answer(request, file, responder)
             return
         }
@@ -88,7 +110,7 @@ package final class StaticFiles: Sendable {
     /// The file at a path of decoded segments, read or revalidated now; blocks. Nil when there is none to be served.
     package func file(_ segments: [String], now: UInt64) -> File? {
         guard let path = StaticFilePath.relative(segments) else { return nil }
-        return cached(path, now: now) ?? load(path, now: now)
+        return modules[ExactString(path)] ?? cached(path, now: now) ?? load(path, now: now)
     }
 
     /// The answer for a file: 200, or 304 when `ifNoneMatch` names its ETag (RFC 9110 section 13.1.2).
@@ -169,7 +191,7 @@ package final class StaticFiles: Sendable {
 
     /// Of the content alone, so that it is the same on every machine: length and 64 bits of FNV-1a. It guards against
     /// stale copies, not against forgery.
-    private static func eTag(_ content: [UInt8]) -> String {
+    static func eTag(_ content: [UInt8]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in content { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return "\"\(String(content.count, radix: 16))-\(String(hash, radix: 16))\""

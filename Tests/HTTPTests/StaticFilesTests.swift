@@ -42,6 +42,31 @@ final class Directory {
         file.map { String(decoding: $0.content, as: UTF8.self) }
     }
 
+    @Test func modulesOfFilesElsewhere() throws {
+        let directory = try Directory()
+        try directory.write("public2/a.js", "var a")
+        try directory.write("public/lib.js", "of the directory")
+        let files = try StaticFiles(
+            directory: directory.path + "/public",
+            modules: [
+                StaticModule("lib/x.js", prologue: "<", parts: ["a.js", "sibling.txt"], epilogue: ">"),
+                StaticModule("lib.js", parts: ["a.js"]),
+                StaticModule("lib/missing.js", parts: ["a.js", "b.js"]),
+                StaticModule("lib/out.js", parts: ["../secret.txt"]),
+            ], from: directory.path + "/public2")
+        #expect(files.missingModules == ["lib/missing.js", "lib/out.js"])
+        #expect(Self.text(files.file(["lib", "x.js"], now: 1)) == "<var a\nsibling\n>")
+        #expect(files.file(["lib", "x.js"], now: 1)?.contentType == "text/javascript; charset=utf-8")
+        #expect(Self.text(files.file(["lib.js"], now: 1)) == "var a\n")
+        for path in [["lib", "missing.js"], ["lib", "out.js"], ["a.js"], ["sibling.txt"]] {
+            #expect(files.file(path, now: 1) == nil)
+        }
+        let without = try StaticFiles(
+            directory: directory.path + "/public", modules: [StaticModule("lib/x.js", parts: ["a.js"])],
+            from: directory.path + "/nowhere")
+        #expect(without.missingModules == ["lib/x.js"])
+    }
+
     @Test func namesThatOnlyLookAlike() throws {
         let directory = try Directory()
         try directory.write("public/\u{212A}.txt", "kelvin")

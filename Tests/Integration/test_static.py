@@ -32,6 +32,21 @@ def test_file(gateway, name):
     assert gateway.request("GET", f"/{name}", headers={"If-None-Match": '"other"'})[0] == 200
 
 
+LIBRARIES = {"marked": "export default exports;", "prism": "export default Prism;", "katex": "katex as default"}
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_library_of_the_widget(gateway, name):
+    """From the folders of the system, as a module; and nothing else from there."""
+    status, headers, body = gateway.get(f"/lib/{name}.js")
+    assert status == 200 and headers.get_content_type() == "text/javascript" and LIBRARIES[name] in body.decode()
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert gateway.request("GET", f"/lib/{name}.js", headers={"If-None-Match": headers["ETag"]})[0] == 304
+    for other in (f"/lib/{name}.min.js", f"/lib/{name}.js/", "/lib/", "/lib/javascript/marked/marked.umd.min.js",
+                  "/lib/../doc/base-files/copyright", "/lib/doc/base-files/copyright"):
+        assert gateway.get(other)[0] == 404, other
+
+
 @pytest.mark.parametrize("path", [
     "/../Package.swift", "/%2e%2e/Package.swift", "/..%2fPackage.swift", "/%2e%2e%2fPackage.swift",
     "/./../Package.swift", "/x/../../Package.swift", "//etc/passwd", "/%2fetc/passwd", "/..\\Package.swift",

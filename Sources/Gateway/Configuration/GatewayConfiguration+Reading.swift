@@ -23,6 +23,7 @@ extension GatewayConfiguration {
         port = UInt16(try source.integer("http.port") ?? Int(port))
         shards = try source.integer("shards") ?? ProcessInfo.processInfo.activeProcessorCount
         publicDirectory = source.text("public.dir") ?? publicDirectory
+        widgetLibraries = source.text("widget.libraries") ?? widgetLibraries
         certificates = try Self.certificates(
             source.paths("tls.certificate"), keys: source.paths("tls.private.key"))
 

@@ -31,6 +31,8 @@ package struct GatewayConfiguration: Sendable {
     package var port: UInt16 = 8080
     package var shards = 1
     package var publicDirectory = "public"
+    /// The directory that holds the libraries of the widget as Debian's packages lay them out, or `none`.
+    package var widgetLibraries = WidgetLibraries.defaultDirectory
     /// Served over TLS when there are any; the first is for clients that ask for no name or a strange one.
     package var certificates: [TLSCertificateFiles] = []
 

@@ -271,7 +271,18 @@ package struct Gateway: Service {
 
     private func openFiles() -> StaticFiles? {
         do {
-            return try StaticFiles(directory: configuration.publicDirectory)
+            let libraries = configuration.widgetLibraries
+            let files = try StaticFiles(
+                directory: configuration.publicDirectory,
+                modules: libraries == WidgetLibraries.none ? [] : WidgetLibraries.modules, from: libraries)
+            if !files.missingModules.isEmpty {
+                logger.notice(
+                    "the widget does without libraries that WIDGET_LIBRARIES does not hold",
+                    metadata: [
+                        "missing": "\(files.missingModules.joined(separator: " "))", "directory": "\(libraries)",
+                    ])
+            }
+            return files
         } catch {
             logger.warning("PUBLIC_DIR can't be served", metadata: ["cause": "\(error)"])
             return nil
