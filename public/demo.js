@@ -27,7 +27,7 @@ async function fetchToken(name) {
 }
 
 function showWelcome(text = "") {
-    document.querySelector("parley-chat")?.remove();
+    document.getElementById("chat")?.remove();
     welcome.hidden = false;
     message.textContent = text;
     message.hidden = text === "";
@@ -57,7 +57,13 @@ function showChat({ name, token, canRenew }) {
         showWelcome("Your token is not valid any more. Please sign in again.");
     });
     chat.append(account(name));
-    document.body.append(chat);
+    const main = document.createElement("main");
+    main.id = "chat";
+    const title = document.createElement("h1");
+    title.className = "hidden-title";
+    title.textContent = "Parley";
+    main.append(title, chat);
+    document.body.append(main);
 }
 
 function account(name) {

@@ -12,8 +12,8 @@
 import { Announcer } from "./parley-announcer.js";
 import { Api } from "./parley-api.js";
 import { Composer } from "./parley-composer.js";
-import { ConversationList } from "./parley-conversations.js";
 import { Drafts } from "./parley-drafts.js";
+import { Lists } from "./parley-lists.js";
 import { Sidebar } from "./parley-sidebar.js";
 import { Texts, errorText, reasonText, runErrorText } from "./parley-texts.js";
 import { Transcript, noticeText } from "./parley-transcript.js";
@@ -21,15 +21,17 @@ import { button, h, icon, isComposing, setAttribute, setText } from "./parley-do
 import { isExpired, newId, tokenClaims } from "./parley-protocol.js";
 import { Days } from "./parley-days.js";
 import { spokenText } from "./parley-message-text.js";
-import { lastView, ofBrowser, ofTab, releaseInstance, takeInstance } from "./parley-storage.js";
+import { lastView, ofTab, releaseInstance, takeInstance } from "./parley-storage.js";
+import { pageEvents } from "./parley-events.js";
 import { share } from "./parley-shared.js";
 import { styles } from "./parley-styles.js";
 
+const MOST_SUGGESTIONS = 8;
 const EXAMPLES = ["example.1", "example.2", "example.3"];
 const STATE_TEXT = { connecting: "connecting", online: "online", "signed-out": "signed-out.state" };
 
 class ParleyChat extends HTMLElement {
-    static observedAttributes = ["src", "token", "heading", "placeholder"];
+    static observedAttributes = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions"];
 
     #client = null;
     #share = null; // of the client, which other widgets of the page may use, too
@@ -40,7 +42,7 @@ class ParleyChat extends HTMLElement {
     #isAsking = false; // the provider, for the token that tells who the user is
     #asked = null; // what it answered: {token} or {error}
     #restarts = 0;
-    #list = null;
+    #lists = null;
     #api = null;
     #earlierOf = null; // the conversation whose earlier messages are being fetched
     #provider = null;
@@ -65,8 +67,12 @@ class ParleyChat extends HTMLElement {
     #bannerAction = button({ class: "link", hidden: true });
     #banner;
     #empty;
+    #greeting = h("h3", { dir: "auto" });
+    #greetingMore = h("p", {});
+    #examples = h("div", { class: "examples" });
     #signedOut;
     #menuButton;
+    #main;
     #announcer = new Announcer();
 
     constructor() {
@@ -79,12 +85,14 @@ class ParleyChat extends HTMLElement {
             discard: (id) => this.#client?.discard(id),
             moveOn: (id) => this.#moveOn(id),
             withdraw: (runId) => this.#client?.cancel(this.#view.threadId, runId),
-            askAgain: (runId) => this.#askAgain(runId),
+            askAgain: (questionId) => this.#askAgain(questionId),
         }, this.#texts);
         this.#sidebar = new Sidebar({
             create: () => this.newConversation(),
             open: (id) => this.openConversation(id),
-            loadMore: () => this.#list?.loadMore(),
+            loadMore: () => this.#lists?.shown.loadMore(),
+            showArchive: (isShown) => this.#lists?.showArchive(isShown),
+            restore: (id) => this.#change(id, { status: "active" }, "restore.failed"),
             rename: (id, title) => this.#change(id, { title }, "rename.failed"),
             archive: (id) => this.#archive(id),
             remove: (id) => this.#remove(id),
@@ -112,12 +120,7 @@ class ParleyChat extends HTMLElement {
             icon("alert"), this.#bannerText, this.#bannerAction, dismiss);
         this.#empty = h("div", { class: "empty", "data-testid": "empty-state" },
             h("div", { class: "emblem" }, icon("bubble")),
-            texts.bind(h("h3", {}), "greeting"),
-            texts.bind(h("p", {}), "greeting.more"),
-            h("div", { class: "examples" }, EXAMPLES.map((name) => texts.bind(button({
-                "data-testid": "example",
-                onclick: () => { if (this.#send(texts.get(name))) this.#composer.focus(); },
-            }), name))));
+            this.#greeting, this.#greetingMore, this.#examples);
         this.#signedOut = h("div", { class: "signed-out" },
             h("slot", { name: "signed-out" },
                 texts.bind(h("h3", {}), "signed-out"),
@@ -126,7 +129,8 @@ class ParleyChat extends HTMLElement {
         const closeOnEscape = (event) => {
             if (event.key === "Escape" && !isComposing(event)) this.#showDrawer(false);
         };
-        const main = texts.bind(h("section", { class: "main" }), "chat", "aria-label");
+        const main = texts.bind(h("section", { class: "main", part: "main" }), "chat", "aria-label");
+        this.#main = main;
         main.append(
             h("header", {}, this.#menuButton, h("div", { class: "where" }, this.#title, this.#connection)),
             this.#banner,
@@ -147,8 +151,10 @@ class ParleyChat extends HTMLElement {
     connectedCallback() {
         this.#isAttached = true;
         this.#instance = takeInstance(this.id);
+        document.addEventListener("visibilitychange", this.#looked);
+        this.#speak();
         // Properties that were set before the element was defined hide the accessors until they are set again.
-        for (const name of ["token", "tokenProvider"]) {
+        for (const name of ["token", "tokenProvider", "texts"]) {
             if (!Object.hasOwn(this, name)) continue;
             const value = this[name];
             delete this[name];
@@ -161,6 +167,7 @@ class ParleyChat extends HTMLElement {
 
     disconnectedCallback() {
         this.#isAttached = false;
+        document.removeEventListener("visibilitychange", this.#looked);
         this.#stop();
         releaseInstance(this.#instance);
     }
@@ -169,6 +176,8 @@ class ParleyChat extends HTMLElement {
         if (name === "token") this.token = value;
         else if (name === "placeholder") this.#composer.placeholder = value ?? this.#texts.get("message");
         else if (name === "src" && this.#client) this.#restart();
+        else if (name === "lang") this.#speak();
+        else if (name === "greeting" || name === "suggestions") this.#greet();
         else this.#changed();
     }
 
@@ -192,6 +201,11 @@ class ParleyChat extends HTMLElement {
     set tokenProvider(provider) {
         this.#provider = typeof provider === "function" ? provider : null;
         if (this.#isAttached && (!this.#client || this.#client.state.name === "signed-out")) this.#restart();
+    }
+
+    /** Texts in place of the widget's own, by the names in texts/en.js. */
+    set texts(texts) {
+        this.#texts.replace(texts);
     }
 
     get connectionState() {
@@ -253,7 +267,7 @@ class ParleyChat extends HTMLElement {
         on("outbox", () => this.#changed());
         on("running", ({ threadId }) => this.#runningChanged(threadId));
         on("settled", (detail) => this.#settled(detail));
-        on("thread", (frame) => this.#list?.note(frame));
+        on("thread", (frame) => this.#lists?.note(frame));
         on("gone", ({ threadId }) => this.#gone(threadId));
         on("problem", (problem) => this.#serverProblem(problem));
         on("expiring", (detail) => this.#fire("parley-token-needed", detail));
@@ -275,7 +289,7 @@ class ParleyChat extends HTMLElement {
         this.#client = null;
         this.#isAsking = false;
         this.#asked = null;
-        this.#list = null;
+        this.#lists = null;
         this.#api = null;
         this.#earlierOf = null;
         // What this user typed is stored; the next one must not find it.
@@ -309,9 +323,10 @@ class ParleyChat extends HTMLElement {
         if (!userId || userId === this.#userId) return;
         this.#userId = userId;
         const getToken = () => this.#client?.token;
-        const list = new ConversationList({ url: this.#url, userId, getToken, storage: ofBrowser });
-        list.addEventListener("change", () => { if (list === this.#list) this.#changed(); });
-        this.#list = list;
+        const lists = new Lists({ url: this.#url, userId, getToken });
+        lists.addEventListener("change", () => { if (lists === this.#lists) this.#changed(); });
+        lists.addEventListener("unread", ({ detail }) => this.#fire("parley-unread", detail));
+        this.#lists = lists;
         this.#api = new Api({ url: this.#url, getToken });
         const { threadId, draftId } = lastView.load(userId, this.#instance);
         this.#drafts = new Drafts({ storage: ofTab, userId, instance: this.#instance });
@@ -324,7 +339,7 @@ class ParleyChat extends HTMLElement {
     #ready(frame) {
         this.#becomeUser(frame.userId);
         this.#composer.limit = this.#client.contentLimit;
-        this.#list?.refresh();
+        this.#lists?.refresh();
         if (!this.#problem?.isSticky) this.#showProblem(null);
         this.#changed();
     }
@@ -349,6 +364,7 @@ class ParleyChat extends HTMLElement {
         this.#composer.text = this.#drafts?.load(this.#view) ?? "";
         this.#showDrawer(false);
         this.#client?.open(this.#view.threadId, this);
+        if (this.#view.threadId && this.#isSeen) this.#lists?.mark(this.#view.threadId, false);
         this.#transcript.scrollToEnd();
         this.#changed();
     }
@@ -360,8 +376,12 @@ class ParleyChat extends HTMLElement {
     }
 
     #threadChanged({ threadId, event }) {
+        const isNews = event && !event.metadata?.parley?.replay;
+        if (isNews) {
+            for (const each of pageEvents(threadId, event, this.#client.thread(threadId))) this.#fire(...each);
+        }
         if (threadId !== this.#view.threadId) return;
-        if (event && !event.metadata?.parley?.replay) this.#announce(threadId, event);
+        if (isNews) this.#announce(threadId, event);
         this.#changed();
     }
 
@@ -380,12 +400,30 @@ class ParleyChat extends HTMLElement {
     }
 
     #runningChanged(threadId) {
-        if (this.#client.running.has(threadId)) this.#list?.touch(threadId);
+        if (this.#client.running.has(threadId)) this.#lists?.touch(threadId);
+        else if (threadId !== this.#view.threadId || !this.#isSeen) this.#lists?.mark(threadId, true);
         this.#changed();
     }
 
+    get #isSeen() {
+        return document.visibilityState === "visible" && (this.checkVisibility?.() ?? true);
+    }
+
+    /** How many conversations have something new. */
+    get unread() {
+        return this.#lists?.unread.size ?? 0;
+    }
+
+    /** What is on the screen is seen: for a page that has shown the widget again. */
+    look() {
+        if (this.#isSeen && this.#view.threadId) this.#lists?.mark(this.#view.threadId, false);
+        this.#changed();
+    }
+
+    #looked = () => this.look();
+
     #settled({ draftId, threadId, content }) {
-        this.#list?.touch(threadId, { fallbackTitle: content });
+        this.#lists?.touch(threadId, { fallbackTitle: content });
         if (draftId !== this.#view.draftId) return;
         // What is being typed by now goes with the conversation.
         const typed = this.#composer.text;
@@ -396,7 +434,7 @@ class ParleyChat extends HTMLElement {
     }
 
     #gone(threadId) {
-        this.#list?.remove(threadId);
+        this.#lists?.remove(threadId);
         lastView.forget(this.#userId, this.#instance, threadId);
         this.#drafts?.save({ threadId }, "");
         if (threadId !== this.#view.threadId) return;
@@ -406,6 +444,7 @@ class ParleyChat extends HTMLElement {
 
     #serverProblem({ code, message, retryAt }) {
         this.#showProblem({ code, text: errorText(this.#texts, code, message), retryAt });
+        this.#fire("parley-error", { code, message });
     }
 
     // MARK: actions
@@ -417,7 +456,7 @@ class ParleyChat extends HTMLElement {
             return false;
         }
         if (!this.#problem?.retryAt) this.#showProblem(null);
-        if (this.#view.threadId) this.#list?.touch(this.#view.threadId, { fallbackTitle: text });
+        if (this.#view.threadId) this.#lists?.touch(this.#view.threadId, { fallbackTitle: text });
         this.#transcript.scrollToEnd();
         return true;
     }
@@ -471,12 +510,12 @@ class ParleyChat extends HTMLElement {
 
     async #remove(threadId) {
         if (threadId === this.#view.threadId) this.newConversation();
-        if (await this.#api?.remove(threadId)) this.#list?.remove(threadId);
+        if (await this.#api?.remove(threadId)) this.#lists?.remove(threadId);
         else this.#showProblem({ text: this.#texts.get("delete.failed") });
     }
 
-    #askAgain(runId) {
-        if (!this.#client?.askAgain(this.#view.threadId, runId)) return;
+    #askAgain(questionId) {
+        if (!this.#client?.askAgain(this.#view.threadId, questionId)) return;
         this.#transcript.scrollToEnd();
         this.#changed();
     }
@@ -498,9 +537,15 @@ class ParleyChat extends HTMLElement {
         this.#tick();
     }
 
+    // Over the chat, where there is no room beside it: then what is behind it can't be reached.
     #showDrawer(isOpen) {
+        const wasOpen = this.#shell.hasAttribute("data-drawer");
         setAttribute(this.#shell, "data-drawer", isOpen);
         setAttribute(this.#menuButton, "aria-expanded", String(isOpen));
+        if (isOpen === wasOpen) return;
+        this.#main.inert = isOpen;
+        if (isOpen) this.#sidebar.element.querySelector("button").focus();
+        else if (this.#sidebar.element.matches(":focus-within")) this.#menuButton.focus();
     }
 
     #fire(name, detail) {
@@ -509,8 +554,32 @@ class ParleyChat extends HTMLElement {
 
     // MARK: rendering
 
+    // The page's language around the element, else the person's.
+    #speak() {
+        if (!this.#isAttached) return;
+        const tag = this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language;
+        this.#texts.use(tag || "en");
+        this.#greet();
+    }
+
+    // What stands in a conversation that has not begun: the page's words, or those for the to-do assistant.
+    #greet() {
+        const own = this.getAttribute("greeting");
+        setText(this.#greeting, own ?? this.#texts.get("greeting"));
+        setText(this.#greetingMore, own === null ? this.#texts.get("greeting.more") : "");
+        const suggestions = this.getAttribute("suggestions")?.split("|").map((text) => text.trim()).filter(Boolean)
+            ?? EXAMPLES.map((name) => this.#texts.get(name));
+        this.#examples.replaceChildren(...suggestions.slice(0, MOST_SUGGESTIONS).map((text) => button({
+            "data-testid": "example", dir: "auto",
+            onclick: () => { if (this.#send(text)) this.#composer.focus(); },
+        }, text)));
+    }
+
     // Another language, or texts of the page's own.
     #retold() {
+        this.#shell.lang = this.#texts.language;
+        this.#shell.dir = this.#texts.direction;
+        this.#greet();
         this.#composer.placeholder = this.getAttribute("placeholder") ?? this.#texts.get("message");
         this.#transcript.reset();
         this.#sidebar.reset();
@@ -536,16 +605,18 @@ class ParleyChat extends HTMLElement {
         this.#empty.hidden = isSignedOut || rows.length > 0;
         this.#transcript.render(rows);
         const heading = this.getAttribute("heading") ?? this.#texts.get("heading");
-        setText(this.#title, this.#list?.titleOf(this.#view.threadId) || heading);
+        setText(this.#title, this.#lists?.titleOf(this.#view.threadId) || heading);
         this.#composer.render({
             isEnabled: !isSignedOut,
             run: !thread?.run ? "none" : thread.stopping === thread.run.id ? "stopping" : "running",
         });
         this.#sidebar.render({
-            items: this.#list?.items ?? [],
+            items: this.#lists?.shown.items ?? [],
             currentId: this.#view.threadId,
             running: this.#client?.running ?? new Set(),
-            hasMore: this.#list?.hasMore ?? false,
+            unread: this.#lists?.unread ?? new Set(),
+            hasMore: this.#lists?.shown.hasMore ?? false,
+            isArchive: this.#lists?.isArchive ?? false,
         });
         setAttribute(this.#connection, "data-state", state.name);
         this.#tick();
@@ -573,7 +644,7 @@ class ParleyChat extends HTMLElement {
     }
 
     #noticeRow(thread, item) {
-        return { ...item, version: undefined, isAskedAgain: this.#client.isAskedAgain(thread.id, item.runId) };
+        return { ...item, version: undefined, isAskedAgain: this.#client.isAskedAgain(thread.id, item.questionId) };
     }
 
     // What changes with the seconds: the countdowns.

@@ -148,26 +148,26 @@ export class ParleyClient extends EventTarget {
     }
 
     /**
-     * Asks a question again that was not answered. Once for each run, from whichever tab and however often it is
-     * pressed: the run names the message. Whether there is something to wait for.
+     * Asks a question again that was not answered: once, from whichever tab and however often it is pressed, since the
+     * new message is named after the old one. Whether that was news.
      */
-    askAgain(threadId, runId) {
+    askAgain(threadId, questionId) {
         const items = this.#threads.get(threadId)?.items ?? [];
-        const question = items.find((item) => item.runId === runId && item.role === "user");
-        if (!question || this.isAskedAgain(threadId, runId)) return false;
+        const question = items.find((item) => item.id === questionId && item.role === "user");
+        if (!question || this.isAskedAgain(threadId, questionId)) return false;
         const after = items.findLast((item) => item.kind === "message")?.id ?? null;
-        const id = againKey(runId);
+        const id = againKey(questionId);
         if (!this.#outbox.add({ id, threadId, draftId: null, content: question.text, after })) return false;
         this.#emit("outbox");
         this.#flush();
         return true;
     }
 
-    /** Whether the question of a run was asked again: it waits to be sent, or stands further down. */
-    isAskedAgain(threadId, runId) {
-        if (this.#outbox.find(againKey(runId))) return true;
+    /** Whether a question was asked again: it waits to be sent, or stands further down. */
+    isAskedAgain(threadId, questionId) {
+        if (this.#outbox.find(againKey(questionId))) return true;
         const items = this.#threads.get(threadId)?.items ?? [];
-        const at = items.findIndex((item) => item.runId === runId && item.role === "user");
+        const at = items.findIndex((item) => item.id === questionId);
         return at >= 0 && items.slice(at + 1).some((item) => item.role === "user" && item.text === items[at].text);
     }
 
@@ -462,8 +462,8 @@ function fail(entry, code, message = null) {
     entry.errorMessage = message;
 }
 
-function againKey(runId) {
-    return `again-${runId}`;
+function againKey(questionId) {
+    return `again-${questionId}`;
 }
 
 /** A lone surrogate can't be sent as UTF-8; the browser's own replacement is what the person sees, too. */

@@ -17,9 +17,12 @@ export class ConversationList extends EventTarget {
     #getToken;
     #storage;
     #next = null;
+    #status;
 
-    constructor({ url, userId, getToken, storage }) {
+    /** `status`: archived, or null for those that are not. `storage`: where the newest are remembered; null: nowhere. */
+    constructor({ url, userId, getToken, storage, status = null }) {
         super();
+        this.#status = status;
         this.#origin = httpOrigin(url);
         this.#userId = userId;
         this.#getToken = getToken;
@@ -52,7 +55,7 @@ export class ConversationList extends EventTarget {
 
     /** A `thread` notice. */
     note({ threadId, title, status, updatedAt }) {
-        if (status === "deleted" || status === "archived") return this.remove(threadId);
+        if (status === "deleted" || (status === "archived") !== (this.#status === "archived")) return this.remove(threadId);
         this.touch(threadId, { title, updatedAt });
     }
 
@@ -82,13 +85,14 @@ export class ConversationList extends EventTarget {
         if (!token || !this.#userId) return null;
         const url = new URL(`/api/users/${encodeURIComponent(this.#userId)}/conversations`, this.#origin);
         url.searchParams.set("limit", PAGE);
+        if (this.#status) url.searchParams.set("status", this.#status);
         if (before) url.searchParams.set("before", before);
         try {
             const response = await fetch(url, { headers: { Authorization: `Bearer ${token}` }, cache: "no-store" });
             if (!response.ok) return null;
             const { data, next } = await response.json();
             const items = data
-                .filter((each) => each.status !== "deleted" && each.status !== "archived")
+                .filter((each) => each.status !== "deleted" && (each.status === "archived") === (this.#status === "archived"))
                 .map((each) => ({ id: each.id, title: each.title ?? "", updatedAt: each.updated_at ?? "" }));
             for (const item of items) item.title ||= this.titleOf(item.id);
             return { items, next: next ?? null };

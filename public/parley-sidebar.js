@@ -1,18 +1,27 @@
 // The list of conversations beside the chat; a drawer where there is no room for it.
 
+import { Menu, Question } from "./parley-menu.js";
 import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 
 const UNITS = [
     ["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60],
 ]; // in seconds
 
-/** `actions`: create(), open(threadId), loadMore(), rename(threadId, title), archive(threadId), remove(threadId). */
+/**
+ * `actions`: create(), open(threadId), loadMore(), showArchive(isShown), rename(threadId, title), archive(threadId),
+ * restore(threadId), remove(threadId).
+ */
 export class Sidebar {
     element;
-    #list = h("ul", {});
+    #list = h("ul", { "data-testid": "conversation-list" });
     #more;
     #empty = h("p", { class: "faint" });
+    #archiveButton;
+    #archiveLabel = h("span", {});
+    #isArchive = false;
     #rows = new Map(); // by thread id → {element, button, title, time, name}
+    #menu = new Menu();
+    #question = new Question();
     #actions;
     #texts;
 
@@ -21,12 +30,16 @@ export class Sidebar {
         this.#texts = texts;
         this.#more = button({ class: "more", hidden: true, onclick: () => actions.loadMore() });
         texts.bind(this.#more, "more");
-        texts.bind(this.#empty, "no-conversations");
-        this.element = h("nav", { class: "sidebar" },
+        this.#archiveButton = button({
+            class: "archive-switch", "data-testid": "archive-switch", onclick: () => actions.showArchive(!this.#isArchive),
+        }, icon("archive"), this.#archiveLabel);
+        this.element = h("nav", { class: "sidebar", part: "sidebar" },
             button({ class: "new", "data-testid": "new-conversation", onclick: () => actions.create() },
                 icon("compose"), texts.bind(h("span", {}), "new-conversation")),
-            h("div", { class: "conversations" }, this.#list, this.#empty, this.#more),
-            h("slot", { name: "account" }));
+            h("div", { class: "conversations", onkeydown: (event) => this.#keyPressed(event) },
+                this.#list, this.#empty, this.#more),
+            this.#archiveButton,
+            h("slot", { name: "account" }), this.#menu.element, this.#question.element);
         texts.bind(this.element, "conversations", "aria-label");
     }
 
@@ -36,10 +49,14 @@ export class Sidebar {
         this.#rows.clear();
     }
 
-    render({ items, currentId, running, hasMore }) {
+    render({ items, currentId, running, unread, hasMore, isArchive }) {
+        const texts = this.#texts;
+        if (isArchive !== this.#isArchive) this.reset();
+        this.#isArchive = isArchive;
         const ids = new Set(items.map((item) => item.id));
         for (const [id, row] of this.#rows) {
             if (ids.has(id)) continue;
+            this.#leave(row);
             row.element.remove();
             this.#rows.delete(id);
         }
@@ -48,53 +65,78 @@ export class Sidebar {
             let row = this.#rows.get(item.id);
             if (!row) this.#rows.set(item.id, (row = this.#create(item.id)));
             const isRunning = running.has(item.id);
-            setText(row.title, item.title || this.#texts.get("new-conversation"));
+            const isUnread = unread.has(item.id) && item.id !== currentId;
+            const title = item.title || texts.get("new-conversation");
+            setText(row.title, title);
             row.name = item.title;
-            setText(row.time, isRunning ? this.#texts.get("answering") : this.#relative(item.updatedAt));
+            setText(row.time, isRunning ? texts.get("answering") : this.#relative(item.updatedAt));
+            setText(row.unread, isUnread ? texts.get("unread") : "");
+            setAttribute(row.menu, "aria-label", texts.get("menu", { title }));
             setAttribute(row.button, "aria-current", item.id === currentId ? "true" : null);
             setAttribute(row.button, "data-running", isRunning);
+            setAttribute(row.button, "data-unread", isUnread);
             if (row.element === next) next = next.nextSibling;
             else this.#list.insertBefore(row.element, next);
         }
         this.#empty.hidden = items.length > 0;
+        setText(this.#empty, texts.get(isArchive ? "archived.none" : "no-conversations"));
+        setText(this.#archiveLabel, texts.get(isArchive ? "archived.back" : "archived"));
+        setAttribute(this.#archiveButton, "data-shown", isArchive);
         this.#more.hidden = !hasMore;
     }
 
+    // A row that goes while it has the focus hands it on: it is never lost.
+    #leave(row) {
+        const { activeElement } = row.element.getRootNode();
+        if (!activeElement || !row.element.contains(activeElement)) return;
+        const neighbour = row.element.nextElementSibling ?? row.element.previousElementSibling;
+        (neighbour?.querySelector("button") ?? this.#archiveButton).focus();
+    }
+
     #create(id) {
-        const title = h("span", { class: "title", dir: "auto" });
-        const time = h("span", { class: "time" });
-        const entry = button({
+        const row = {
+            name: "", title: h("span", { class: "title", dir: "auto" }), time: h("span", { class: "time" }),
+            unread: h("span", { class: "visually-hidden" }),
+        };
+        row.button = button({
             class: "conversation", "data-testid": "conversation-item", "data-thread-id": id,
             onclick: () => this.#actions.open(id),
-        }, title, time);
-        const row = { button: entry, title, time, name: "" };
-        row.element = h("li", {}, entry, this.#tools(id, row));
+        }, row.title, row.time, row.unread);
+        row.menu = button({
+            class: "row-menu", "aria-haspopup": "menu", "aria-expanded": "false", "data-testid": "conversation-menu",
+            onclick: () => this.#showMenu(id, row),
+        }, icon("dots"));
+        row.element = h("li", {}, row.button, row.menu);
         return row;
     }
 
-    // What can be done to a conversation; there when the row is pointed at or has the focus.
-    #tools(id, row) {
-        const tool = (name, label, onclick) =>
-            button({ "data-testid": `conversation-${name}`, "aria-label": label, title: label, onclick }, icon(name));
+    #showMenu(id, row) {
         const texts = this.#texts;
-        const remove = tool("trash", texts.get("delete"), () => {
-            if (remove.hasAttribute("data-armed")) return this.#actions.remove(id);
-            setAttribute(remove, "data-armed", true);
-            setAttribute(remove, "aria-label", "Really delete");
-            setAttribute(remove, "title", "Really delete");
-        });
-        // The second press does it: a look elsewhere takes the first one back.
-        const disarm = () => {
-            setAttribute(remove, "data-armed", null);
-            setAttribute(remove, "aria-label", "Delete");
-            setAttribute(remove, "title", "Delete");
-        };
-        remove.addEventListener("blur", disarm);
-        remove.addEventListener("pointerleave", disarm);
-        return h("div", { class: "tools" },
-            tool("edit", texts.get("rename"), () => this.#rename(id, row)),
-            tool("archive", texts.get("archive"), () => this.#actions.archive(id)),
-            remove);
+        const [name, act] = this.#isArchive ? ["restore", "restore"] : ["archive", "archive"];
+        this.#menu.open(row.menu, row.menu.getAttribute("aria-label"), [
+            { name: "edit", icon: "edit", label: texts.get("rename"), run: () => this.#rename(id, row) },
+            { name, icon: name === "restore" ? "undo" : "archive", label: texts.get(name), run: () => this.#actions[act](id) },
+            { name: "trash", icon: "trash", label: texts.get("delete"), isBad: true, run: () => this.#askToRemove(id, row) },
+        ]);
+    }
+
+    #askToRemove(id, row) {
+        const texts = this.#texts;
+        this.#question.ask({
+            title: texts.get("delete.question", { title: row.title.textContent }), more: texts.get("delete.more"),
+            yes: texts.get("delete"), no: texts.get("cancel"),
+        }, () => this.#actions.remove(id));
+    }
+
+    // Up and down through the list; the first letter of nothing is taken from whoever types elsewhere.
+    #keyPressed(event) {
+        if (!["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key) || isComposing(event)) return;
+        const buttons = [...this.#list.querySelectorAll(".conversation")];
+        const at = buttons.indexOf(this.element.getRootNode().activeElement);
+        if (at < 0) return;
+        const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+        event.preventDefault();
+        buttons[to]?.focus();
     }
 
     #rename(id, row) {

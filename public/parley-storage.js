@@ -70,3 +70,23 @@ export function takeInstance(id) {
 export function releaseInstance(name) {
     instances.delete(name);
 }
+
+/** The conversations of a user in which something came that was not seen yet, in all tabs of this browser. */
+export const unreadOf = {
+    load(userId) {
+        try {
+            const ids = JSON.parse(ofBrowser.getItem(`parley.unread.${userId}`));
+            return new Set(Array.isArray(ids) ? ids : []);
+        } catch {
+            return new Set();
+        }
+    },
+
+    save(userId, ids) {
+        const key = `parley.unread.${userId}`;
+        if (ids.size > 0) ofBrowser.setItem(key, JSON.stringify([...ids].slice(-UNREAD_KEPT)));
+        else ofBrowser.removeItem(key);
+    },
+};
+
+const UNREAD_KEPT = 100;

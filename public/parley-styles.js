@@ -1,8 +1,8 @@
-// The look of <parley-chat>. A constructed style sheet needs no inline style, so the strictest policy lets it through.
-// Pages adapt it by the custom properties at the top, and by `font`.
+// The look of the widgets. A constructed style sheet needs no inline style, so the strictest policy lets it through.
+// Pages adapt it by the custom properties at the top, all of which begin with --parley-, and by parts. Lengths in rem are
+// of the widget's own size, so that what a page does to its root changes nothing here.
 
-const css = `
-:host {
+const light = `
     --accent: var(--parley-accent, #2b6e5b);
     --on-accent: var(--parley-on-accent, #ffffff);
     --ground: var(--parley-ground, #faf9f7);
@@ -11,47 +11,63 @@ const css = `
     --bubble: var(--parley-bubble, #e4eeea);
     --line: var(--parley-line, #e3e0da);
     --text: var(--parley-text, #1f2426);
-    --faint: var(--parley-faint, #646b70);
+    --faint: var(--parley-faint, #565d62);
     --bad: var(--parley-bad, #b3352b);
-    --bad-ground: #fbecea;
-    --warn: #b7791f;
-    --good: #2f855a;
-    --shadow: 0 1px 2px rgb(30 30 20 / 6%), 0 6px 20px rgb(30 30 20 / 6%);
+    --bad-ground: var(--parley-bad-ground, #fbecea);
+    --warn: var(--parley-warn, #b7791f);
+    --good: var(--parley-good, #2f855a);
+    --shadow: var(--parley-shadow, 0 1px 2px rgb(30 30 20 / 6%), 0 6px 20px rgb(30 30 20 / 6%));
+    --code-keyword: var(--parley-code-keyword, #8a3ea8);
+    --code-string: var(--parley-code-string, #3b6e1f);
+    --code-number: var(--parley-code-number, #96480f);
+    --code-name: var(--parley-code-name, #1f5fa8);
+    color-scheme: light;
+`;
+const dark = `
+    --accent: var(--parley-accent, #7cc7ae);
+    --on-accent: var(--parley-on-accent, #0f211b);
+    --ground: var(--parley-ground, #151718);
+    --surface: var(--parley-surface, #1d2021);
+    --sunken: var(--parley-sunken, #191b1c);
+    --bubble: var(--parley-bubble, #23362f);
+    --line: var(--parley-line, #303436);
+    --text: var(--parley-text, #e6e8e8);
+    --faint: var(--parley-faint, #9ba3a6);
+    --bad: var(--parley-bad, #f2958c);
+    --bad-ground: var(--parley-bad-ground, #3a2220);
+    --warn: var(--parley-warn, #e0b25a);
+    --good: var(--parley-good, #7fcf9f);
+    --shadow: var(--parley-shadow, 0 1px 2px rgb(0 0 0 / 30%), 0 6px 20px rgb(0 0 0 / 25%));
+    --code-keyword: var(--parley-code-keyword, #d3a0e8);
+    --code-string: var(--parley-code-string, #a8d08a);
+    --code-number: var(--parley-code-number, #e5ad7f);
+    --code-name: var(--parley-code-name, #8fbdf0);
+    color-scheme: dark;
+`;
+
+const css = `
+:host {
+    ${light}
+    --rem: var(--parley-size, 16px);
+    --radius: var(--parley-radius, 1);
     --mono: var(--parley-mono, ui-monospace, "SF Mono", Consolas, "Liberation Mono", monospace);
-    --code-keyword: #8a3ea8;
-    --code-string: #3b6e1f;
-    --code-number: #a0521b;
-    --code-name: #1f5fa8;
     display: block;
     height: 100%;
     min-height: 20rem;
     color: var(--text);
     background: var(--ground);
-    color-scheme: light dark;
-    font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
+    font: 1rem/1.55 var(--parley-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif);
+    letter-spacing: normal;
+    word-spacing: normal;
+    text-align: start;
+    text-indent: 0;
+    text-transform: none;
+    white-space: normal;
 }
 @media (prefers-color-scheme: dark) {
-    :host {
-        --accent: var(--parley-accent, #7cc7ae);
-        --on-accent: var(--parley-on-accent, #0f211b);
-        --ground: var(--parley-ground, #151718);
-        --surface: var(--parley-surface, #1d2021);
-        --sunken: var(--parley-sunken, #191b1c);
-        --bubble: var(--parley-bubble, #23362f);
-        --line: var(--parley-line, #303436);
-        --text: var(--parley-text, #e6e8e8);
-        --faint: var(--parley-faint, #9ba3a6);
-        --bad: var(--parley-bad, #f2958c);
-        --bad-ground: #3a2220;
-        --warn: #e0b25a;
-        --good: #7fcf9f;
-        --shadow: 0 1px 2px rgb(0 0 0 / 30%), 0 6px 20px rgb(0 0 0 / 25%);
-        --code-keyword: #d3a0e8;
-        --code-string: #a8d08a;
-        --code-number: #e5ad7f;
-        --code-name: #8fbdf0;
-    }
+    :host(:not([theme=light])) { ${dark} }
 }
+:host([theme=dark]) { ${dark} }
 :host([hidden]), [hidden] { display: none !important; }
 *, ::before, ::after { box-sizing: border-box; }
 h2, h3, h4, p, ul, dl, dd { margin: 0; padding: 0; }
@@ -68,8 +84,10 @@ button:disabled { cursor: default; }
 .link:hover { text-decoration: underline; text-underline-offset: .2em; }
 
 /* Frame */
-.frame { container-type: inline-size; height: 100%; }
-.shell { position: relative; display: grid; grid-template-columns: 17rem minmax(0, 1fr); height: 100%; overflow: clip; }
+.frame { container-type: inline-size; height: 100%; min-height: inherit; }
+.shell { position: relative; display: grid; grid-template-columns: 17rem minmax(0, 1fr); height: 100%; min-height: inherit; overflow: clip; }
+:host([sidebar=hidden]) .shell { grid-template-columns: minmax(0, 1fr); }
+:host([sidebar=hidden]) :is(.sidebar, .menu) { display: none !important; }
 .main { display: flex; flex-direction: column; min-width: 0; min-height: 0; }
 .backdrop { display: none; }
 .menu { display: none; }
@@ -88,13 +106,28 @@ button:disabled { cursor: default; }
 .conversation .time { display: block; font-size: .78rem; color: var(--faint); }
 .conversation[data-running] .time { color: var(--accent); }
 .conversations li { position: relative; }
-.tools { display: none; position: absolute; inset-block: .2rem; inset-inline-end: .35rem; align-items: center; gap: .1rem; padding-inline: .2rem; border-radius: .5rem; background: var(--surface); box-shadow: 0 0 0 1px var(--line); }
-li:hover > .tools, li:focus-within > .tools { display: flex; }
-.tools button { display: grid; place-items: center; padding: .3rem; border-radius: .4rem; color: var(--faint); }
-.tools button:hover { color: var(--text); }
-.tools [data-armed] { color: var(--bad); background: color-mix(in srgb, var(--bad) 14%, transparent); }
+.row-menu { position: absolute; inset-block: .35rem auto; inset-inline-end: .3rem; display: grid; place-items: center; width: 1.9rem; height: 1.9rem; border-radius: .5rem; color: var(--faint); background: var(--surface); opacity: 0; }
+.row-menu .icon { stroke-width: 2.4; }
+li:is(:hover, :focus-within) > .row-menu, .row-menu[aria-expanded=true] { opacity: 1; }
+@media (hover: none) { .row-menu { opacity: 1; background: none; } .conversation { padding-inline-end: 2.4rem; } }
+.conversation[data-unread] .title { font-weight: 700; }
+.conversation[data-unread] .title::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-inline-end: .4rem; border-radius: 50%; background: var(--accent); }
+.archive-switch { display: flex; align-items: center; gap: .6rem; min-height: 2rem; padding: .3rem .75rem; border-radius: .6rem; font-size: .875rem; color: var(--faint); text-align: start; }
+.archive-switch:hover, .archive-switch[data-shown] { color: var(--text); background: color-mix(in srgb, var(--text) 6%, transparent); }
+.popup { position: fixed; inset: auto; margin: 0; min-width: 11rem; padding: .3rem; border: 1px solid var(--line); border-radius: .7rem; color: var(--text); background: var(--surface); box-shadow: var(--shadow); font-size: .9375rem; }
+.popup button { display: flex; align-items: center; gap: .6rem; width: 100%; min-height: 2.25rem; padding: .3rem .7rem; border-radius: .45rem; text-align: start; }
+.popup button:is(:hover, :focus) { background: color-mix(in srgb, var(--text) 8%, transparent); }
+.question { margin: auto; padding: 0; max-width: min(26rem, calc(100vw - 2rem)); border: 1px solid var(--line); border-radius: 1rem; color: var(--text); background: var(--surface); box-shadow: var(--shadow); }
+.question::backdrop { background: rgb(0 0 0 / 40%); }
+.question-body { padding: 1.25rem; }
+.question h3 { font-size: 1.05rem; overflow-wrap: anywhere; }
+.question p { margin-block: .4rem 1.1rem; color: var(--faint); font-size: .9375rem; }
+.question-buttons { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: .5rem; }
+.question button { min-height: 2.3rem; padding: .3rem 1rem; border-radius: .6rem; font-weight: 600; }
+.plain { border: 1px solid var(--line); }
+.danger { color: var(--surface); background: var(--bad); }
 .rename { display: block; width: 100%; margin-block: .35rem; padding: .35rem .6rem; border: 1px solid var(--accent); border-radius: .5rem; background: var(--surface); color: inherit; font: inherit; font-size: .9375rem; }
-.rename + .tools { display: none !important; }
+.rename + .row-menu { display: none; }
 .more { width: 100%; padding: .5rem; font-size: .875rem; color: var(--faint); }
 
 /* Header */
@@ -109,7 +142,7 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .banner { display: flex; align-items: center; gap: .6rem; padding: .55rem 1.25rem; background: var(--bad-ground); color: var(--bad); font-size: .9rem; }
 .banner span { flex: 1; }
 .banner .link { color: inherit; text-decoration: underline; text-underline-offset: .2em; }
-.close { display: grid; padding: .2rem; border-radius: .4rem; }
+.close { display: grid; place-items: center; min-width: 1.75rem; min-height: 1.75rem; border-radius: .4rem; }
 
 /* Transcript */
 .stage { position: relative; flex: 1; min-height: 0; }
@@ -135,7 +168,9 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .markdown li { margin-block: .2em; }
 .markdown li.task { list-style: none; margin-inline-start: -1.35em; }
 .tick-mark { display: inline-block; width: .95em; height: .95em; margin-inline-end: .4em; vertical-align: -.1em; border: 1.5px solid var(--faint); border-radius: .2em; }
+.tick-mark { position: relative; }
 .tick-mark[data-done] { border-color: var(--accent); background: var(--accent); }
+.tick-mark[data-done]::after { content: ""; position: absolute; inset: .05em .27em .2em; border: solid var(--on-accent); border-width: 0 .13em .13em 0; rotate: 42deg; }
 .markdown blockquote { margin-inline: 0; padding-inline-start: .9em; border-inline-start: 3px solid var(--line); color: var(--faint); }
 .markdown hr { margin-block: 1em; border: 0; border-block-start: 1px solid var(--line); }
 .text a { color: var(--accent); text-decoration: underline; text-underline-offset: .15em; overflow-wrap: anywhere; }
@@ -295,9 +330,22 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
     .spinner { border-style: dotted; }
 }
 @media (forced-colors: active) {
-    .dot, .tick, .send { forced-color-adjust: none; }
+    .dot, .tick, .tick-mark { forced-color-adjust: none; }
+    .user .text, .new, .popup button:focus, .conversation[aria-current], .send { border: 1px solid ButtonText; }
+    .send:disabled { color: GrayText; border-color: GrayText; }
+}
+@media print {
+    :host { height: auto !important; }
+    .sidebar, .composer, .menu, .banner, .to-latest, .message-tools, .copy, .connection { display: none !important; }
+    .shell { display: block; overflow: visible; }
+    .stage, .transcript, .scroller { position: static; height: auto; overflow: visible; }
+    .frame { height: auto; container-type: normal; }
+    .message, .tool { break-inside: avoid; content-visibility: visible; }
 }
 `;
 
 export const styles = new CSSStyleSheet();
-styles.replaceSync(css);
+styles.replaceSync(css
+    .replace(/(@container[^{]*\()([^)]*)(\))/g, (_, before, rule, after) =>
+        before + rule.replace(/([\d.]+)rem/g, (_, length) => `${length * 16}px`) + after)
+    .replace(/(?<![\w.-])(-?(?:\d*\.)?\d+)rem\b/g, "calc($1 * var(--rem))"));

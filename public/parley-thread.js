@@ -2,7 +2,7 @@
 // to which all of that is true. Pure: frames in, items out. No socket, no clock, no page.
 //
 // An item is {kind: "message", id, role, text, status, isOpen, runId, queued, createdAt}, {kind: "tool", id, name,
-// arguments, result, status, runId} or {kind: "notice", id, tone, code, message, runId}. `key` stays the same while an
+// arguments, result, status, runId} or {kind: "notice", id, tone, code, message, runId, questionId}. `key` stays the same while an
 // unacknowledged message becomes a stored one; `version` rises with every change, so that a view redraws what changed
 // and no more. A question whose run did not end well has an `outcome` {status, code, message}; the notice of it, behind
 // the last item of that run, follows from that alone, so that a reload shows what was shown when it happened.
@@ -260,27 +260,34 @@ export class Thread {
         }
     }
 
-    // Puts the notices of turns that did not end well where they belong: behind the last item of each.
+    // Puts the notices of turns that did not end well where they belong: behind the last item of each. An item whose run
+    // is not known belongs to the question before it.
     #explain() {
         const questions = new Map();
         for (const item of this.items) {
             if (item.role === "user" && item.runId) questions.set(item.runId, item);
         }
-        const shown = this.items.filter((item) => item.kind !== "notice" || !questions.has(item.runId));
-        const last = new Map();
-        for (const item of shown) if (questions.has(item.runId)) last.set(item.runId, item);
-        this.items = shown.flatMap((item) => {
-            if (last.get(item.runId) !== item) return [item];
-            const { outcome, queued, status } = questions.get(item.runId);
-            if (!outcome || queued !== null || status === "cancelled") return [item];
+        let before = null;
+        const ends = new Map(); // question → its last item
+        const shown = this.items.filter((item) => item.kind !== "notice" || item.questionId === null);
+        for (const item of shown) {
+            if (item.role === "user") before = item;
+            const question = item.role === "user" ? item : questions.get(item.runId) ?? (item.runId ? null : before);
+            if (question) ends.set(question, item);
+        }
+        const notices = new Map();
+        for (const [{ id, runId, outcome, queued, status }, end] of ends) {
+            if (!outcome || queued !== null || status === "cancelled") continue;
             if (outcome.status !== "cancelled") {
-                item.isExplained = true;
-                touch(item);
-                return [item, notice(item.runId, "error", outcome)];
+                if (!end.isExplained) touch(end);
+                end.isExplained = true;
+                notices.set(end, notice(runId, "error", outcome, id));
+            } else if (end.status !== "cancelled") {
+                // What was said until then would say itself that it was stopped.
+                notices.set(end, notice(runId, "quiet", { code: "stopped" }, id));
             }
-            // What was said until then says itself that it was stopped.
-            return item.status === "cancelled" ? [item] : [item, notice(item.runId, "quiet", { code: "stopped" })];
-        });
+        }
+        this.items = shown.flatMap((item) => notices.has(item) ? [item, notices.get(item)] : [item]);
     }
 
     #closeItems(runId, status) {
@@ -315,10 +322,10 @@ function message({ id, key = id, role, text, runId = null, queued = null, status
 }
 
 /** `code` is one of a run's errors, or `stopped`; `message` the server's own words. */
-function notice(runId, tone, { status, code, message: words }) {
-    const id = `notice-${runId}`;
+function notice(runId, tone, { status, code, message: words }, questionId = null) {
+    const id = `notice-${questionId ?? runId}`;
     const known = code ?? (status === "interrupted" ? "interrupted" : null);
-    return { kind: "notice", id, key: id, tone, code: known, message: words ?? null, runId, version: 0 };
+    return { kind: "notice", id, key: id, tone, code: known, message: words ?? null, runId, questionId, version: 0 };
 }
 
 /** AG-UI content is a string, or a list of parts of which only text can be shown here. */

@@ -16,7 +16,7 @@ const FAILED_ACTIONS = {
     drop: [["move-on", "moveOn"]],
 };
 
-/** `actions`: say(text), earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(runId). */
+/** `actions`: say(text), earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(questionId). */
 export class Transcript {
     element;
     #list = h("div", { class: "items" });
@@ -150,10 +150,10 @@ export class Transcript {
         }
     }
 
-    #notice({ tone, runId, ...item }) {
+    #notice({ tone, questionId, ...item }) {
         const isError = tone === "error";
-        const again = isError && runId
-            ? link(this.#texts.get("ask-again"), () => this.#actions.askAgain(runId), "ask-again")
+        const again = isError && questionId
+            ? link(this.#texts.get("ask-again"), () => this.#actions.askAgain(questionId), "ask-again")
             : null;
         const element = h("div", { class: `notice ${tone}`, "data-testid": "run-notice", "data-tone": tone },
             isError ? icon("alert") : null, h("span", { dir: "auto" }, noticeText(this.#texts, item)), again);

@@ -26,18 +26,6 @@ def page(chromium, gateway, user):
     return chromium
 
 
-def tool(page, thread, name):
-    """Presses a conversation's tool, which shows where the pointer is."""
-    place = page.one(f"{ITEM}[data-thread-id='{thread}']")
-    ActionChains(page.driver).move_to_element(place).perform()
-    page.driver.execute_script("arguments[0].focus()", place)
-    row = page.driver.execute_script("return arguments[0].parentElement", place)
-    button = row.find_element("css selector", f"[data-testid=conversation-{name}]")
-    page.until(button.is_displayed, f"{name} does not show")
-    button.click()
-    return button
-
-
 def titles(page):
     return [item.text.split("\n")[0] for item in page.all(ITEM)]
 
@@ -52,7 +40,7 @@ def test_rename_archive_and_delete(page, database, connect):
     first, second = (socket.turn(text).thread for text in ("add milk", "add eggs"))
     page.until(lambda: len(page.all(ITEM)) == 2, "not two conversations in the list")
     page.one(f"{ITEM}[data-thread-id='{first}']").click()
-    tool(page, first, "edit")
+    page.choose(first, "edit")
     # It has the focus, and its text is chosen.
     page.one("[data-testid=conversation-title]")
     ActionChains(page.driver).send_keys("Shöpping <b>", Keys.ENTER).perform()
@@ -61,7 +49,7 @@ def test_rename_archive_and_delete(page, database, connect):
     place = page.one(f"{ITEM}[data-thread-id='{second}']")
     ActionChains(page.driver).move_to_element(place).perform()
     page.screenshot("conversations")
-    tool(page, first, "archive")
+    page.choose(first, "archive")
     page.until(lambda: len(page.all(ITEM)) == 1, "not archived")
     assert status(database, first) == "archived"
     # One press takes it back.
@@ -69,16 +57,104 @@ def test_rename_archive_and_delete(page, database, connect):
     banner.find_element("css selector", "button.link").click()
     page.until(lambda: len(page.all(ITEM)) == 2, "not restored")
     assert status(database, first) == "active"
-    trash = tool(page, second, "trash")
-    assert trash.get_attribute("data-armed") is not None and len(page.all(ITEM)) == 2, "deleted by one press"
+    page.choose(second, "trash")
+    question = page.one("[data-testid=question]")
+    assert "add eggs" in question.text and len(page.all(ITEM)) == 2, "deleted without a question"
     page.screenshot("conversation-delete")
-    trash.click()
+    page.one("[data-testid=refuse]").click()
+    page.until(lambda: not question.is_displayed(), "a no does not end the question")
+    assert status(database, second) == "active"
+    page.choose(second, "trash")
+    page.one("[data-testid=confirm]").click()
     page.until(lambda: len(page.all(ITEM)) == 1, "not deleted")
     assert status(database, second) == "deleted"
     page.driver.refresh()
     page.online()
     page.until(lambda: titles(page) == ["Shöpping <b>"], "the list is another after a reload")
     assert page.errors() == []
+
+
+def test_the_archive(page, database, connect):
+    socket = connect()
+    first, second = (socket.turn(text).thread for text in ("add milk", "add eggs"))
+    page.until(lambda: len(page.all(ITEM)) == 2, "not two conversations in the list")
+    page.choose(first, "archive")
+    page.until(lambda: len(page.all(ITEM)) == 1, "not archived")
+    page.one("[data-testid=archive-switch]").click()
+    archived = f"{ITEM}[data-thread-id='{first}']"
+    page.until(lambda: page.all(archived) and len(page.all(ITEM)) == 1, "not in the archive")
+    page.screenshot("archive")
+    page.one(archived).click()
+    page.until(lambda: page.texts("user") == ["add milk"], "what is in the archive can't be read")
+    page.choose(first, "restore")
+    page.until(lambda: not page.all(ITEM), "still in the archive")
+    assert status(database, first) == "active"
+    page.one("[data-testid=archive-switch]").click()
+    page.until(lambda: len(page.all(ITEM)) == 2, "not back in the list")
+    assert page.errors() == []
+
+
+def test_what_was_not_seen_is_marked(page, connect):
+    socket = connect()
+    first, second = (socket.turn(text).thread for text in ("add milk", "add eggs"))
+    for thread in (first, second):
+        page.one(f"{ITEM}[data-thread-id='{thread}']").click()
+        page.until(lambda: page.all(f"{ITEM}[data-thread-id='{thread}'][aria-current=true]"), "not opened")
+    socket.turn("add bread", thread=first)
+    page.one(f"{ITEM}[data-thread-id='{first}'][data-unread]")
+    assert "unread" in page.one(f"{ITEM}[data-thread-id='{first}']").get_property("textContent")
+    page.driver.refresh()
+    page.online()
+    page.one(f"{ITEM}[data-thread-id='{first}'][data-unread]").click()
+    page.until(lambda: not page.all("[data-unread]"), "what was seen is marked")
+
+
+def focused(page):
+    """What has the focus, in the shadow root of the widget."""
+    return page.driver.execute_script("return document.querySelector('parley-chat').shadowRoot.activeElement")
+
+
+def test_by_keyboard_alone(page, database, connect):
+    socket = connect()
+    first, second = (socket.turn(text).thread for text in ("add milk", "add eggs"))
+    page.until(lambda: len(page.all(ITEM)) == 2, "not two conversations in the list")
+    keys = ActionChains(page.driver)
+    page.driver.execute_script("arguments[0].focus()", page.all(ITEM)[0])
+    keys.send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
+    page.until(lambda: page.texts("user") == ["add milk"], "not opened")
+    page.driver.execute_script("arguments[0].focus()", page.all(ITEM)[1])
+    ActionChains(page.driver).send_keys(Keys.TAB, Keys.ENTER).perform()
+    page.one("[data-testid=menu]")
+    assert focused(page).get_attribute("data-testid") == "conversation-edit"
+    # Escape closes the menu alone, and gives the focus back.
+    ActionChains(page.driver).send_keys(Keys.ESCAPE).perform()
+    page.until(lambda: focused(page).get_attribute("data-testid") == "conversation-menu", "the focus is lost")
+    ActionChains(page.driver).send_keys(Keys.ENTER, Keys.ARROW_UP, Keys.ENTER).perform()
+    page.one("[data-testid=question]")
+    # Nothing is lost by an accident: the focus is on the no.
+    assert focused(page).get_attribute("data-testid") == "refuse"
+    ActionChains(page.driver).send_keys(Keys.TAB, Keys.ENTER).perform()
+    page.until(lambda: len(page.all(ITEM)) == 1, "not deleted")
+    assert status(database, first) == "deleted" and status(database, second) == "active"
+    assert focused(page) is not None, "the focus is lost with the row"
+
+
+def test_by_touch(gateway, user, connect):
+    thread = connect().turn("add milk").thread
+    with browser(390, 844) as page:
+        page.driver.get(gateway.url)
+        page.sign_in(user)
+        page.one("button.menu").click()
+        page.one(f"{ITEM}[data-thread-id='{thread}']")
+        # What is behind the drawer can't be reached.
+        assert page.driver.execute_script("return arguments[0].closest('[inert]') !== null", page.all("[data-testid=composer]")[0])
+        menu = page.one("[data-testid=conversation-menu]")
+        assert float(menu.value_of_css_property("opacity")) == 1, "there is nothing to be touched"
+        menu.click()
+        page.one("[data-testid=conversation-archive]")
+        page.screenshot("phone-menu")
+        page.one("[data-testid=conversation-archive]").click()
+        page.until(lambda: not page.all(ITEM), "not archived")
 
 
 def test_earlier_messages(page, connect):

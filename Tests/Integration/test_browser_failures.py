@@ -4,7 +4,7 @@ import pytest
 
 from kit.gateway import Gateway
 from kit.page import browser
-from kit.upstream import KEY, LLM, Fail, SlowFirstToken, says
+from kit.upstream import KEY, LLM, Fail, SlowFirstToken, StreamFault, says
 
 MESSAGE = "[data-testid=message]"
 ANSWER = f"{MESSAGE}[data-role=assistant]"
@@ -123,6 +123,49 @@ def test_ask_again_from_two_tabs(page, gateway, llm, database, user):
         page.driver.close()
         page.driver.switch_to.window(first)
     assert questions(database, user) == 2
+
+
+def reloaded(page):
+    page.driver.refresh()
+    page.online()
+    page.until(lambda: page.texts("user"), "no history")
+
+
+def test_a_reload_shows_what_was_shown(page, llm, database, user):
+    llm.script(Fail(status=500), says("Half an answer, and more of it"), StreamFault("disconnect", after_chunks=3),
+               says("At last."))
+    page.say("fail please")
+    noticed(page, 1)
+    page.say("break off")
+    noticed(page, 2)
+    before = [notice.text for notice in page.all(NOTICE)]
+    assert before[0].startswith(FAILED) and "broke off" in before[1]
+    order = "return arguments[0].map((e) => e.dataset.testid + (e.dataset.role ?? ''))"
+    rows = page.driver.execute_script(order, page.all(f"{MESSAGE}, {NOTICE}"))
+    reloaded(page)
+    noticed(page, 2)
+    assert [notice.text for notice in page.all(NOTICE)] == before
+    assert page.driver.execute_script(order, page.all(f"{MESSAGE}, {NOTICE}")) == rows
+    assert len(shown(page, AGAIN)) == 2
+    page.screenshot("failed-after-a-reload")
+    # Asked again from there it is the same as from before.
+    page.driver.execute_script(_TWICE, shown(page, AGAIN)[1])
+    page.until(lambda: "At last." in page.texts("assistant"), "no answer")
+    reloaded(page)
+    page.until(lambda: len(shown(page, AGAIN)) == 1, "the one that was asked again can be asked again")
+    assert questions(database, user) == 3
+
+
+def test_a_reload_shows_what_was_stopped(page, llm):
+    llm.script(SlowFirstToken(30))
+    page.say("think")
+    llm.asked()
+    page.one("[data-testid=stop]").click()
+    noticed(page, 1)
+    text = page.one(NOTICE).text
+    reloaded(page)
+    noticed(page, 1)
+    assert page.one(NOTICE).text == text == "Stopped before there was an answer."
 
 
 def test_failure_is_heard_once(page, llm):

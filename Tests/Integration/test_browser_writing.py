@@ -126,7 +126,7 @@ def test_keys_of_an_input_method(page, connect):
     field.send_keys("かな")
     assert page.driver.execute_script(_COMPOSING, field, "Enter") is None
     assert typed(page) == "かな" and page.texts("user") == ["!text hello"]
-    page.rename(thread)
+    page.choose(thread, "edit")
     title = page.one("[data-testid=conversation-title]")
     for key in ("Enter", "Escape"):
         assert page.driver.execute_script(_COMPOSING, title, key) is None

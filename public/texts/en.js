@@ -139,6 +139,12 @@ export const english = {
     "tasks.more": "and {count} more",
     "task.done": "(done)",
     "task.open": "(open)",
+    tasks: "Tasks",
+    "tasks.add": "New task",
+    "tasks.failed": "That did not work.",
+    "tasks.show-done": "Show finished ones",
+    open: "Open the chat",
+    close: "Close the chat",
 
     // Errors of the server
     "error.unauthenticated": "You are signed out. Sign in again to go on.",

@@ -60,13 +60,13 @@ class Page:
         self.one("[data-testid=composer]").send_keys(text)
         self.one("[data-testid=send]").click()
 
-    def rename(self, thread):
-        """Opens the field for a conversation's title."""
+    def choose(self, thread, name):
+        """Presses an entry of a conversation's menu: edit, archive, restore or trash."""
         place = self.one(f"[data-testid=conversation-item][data-thread-id='{thread}']")
-        ActionChains(self.driver).move_to_element(place).perform()
-        self.driver.execute_script("arguments[0].focus()", place)
         row = self.driver.execute_script("return arguments[0].parentElement", place)
-        row.find_element("css selector", "[data-testid=conversation-edit]").click()
+        ActionChains(self.driver).move_to_element(place).perform()
+        row.find_element("css selector", "[data-testid=conversation-menu]").click()
+        self.one(f"[data-testid=conversation-{name}]").click()
 
     def screenshot(self, name):
         folder = RESULTS / "screenshots"
