@@ -3,6 +3,7 @@
 import { httpOrigin } from "./parley-connection.js";
 
 const PAGE = 50;
+const MOST_TASKS = 200;
 
 export class Api {
     #origin;
@@ -29,6 +30,24 @@ export class Api {
     async remove(threadId) {
         const response = await this.#request("DELETE", pathOf(threadId));
         return response !== null && (response.ok || response.status === 404);
+    }
+
+    /** The newest open tasks of a user, and with `isDoneToo` the finished ones; null where that failed. */
+    async tasks(userId, isDoneToo) {
+        const path = `/api/users/${encodeURIComponent(userId)}/tasks?limit=${MOST_TASKS}`;
+        const response = await this.#request("GET", path);
+        if (!response?.ok) return null;
+        const { data } = await response.json();
+        return isDoneToo ? data : data.filter((task) => !task.is_completed);
+    }
+
+    async addTask(userId, title) {
+        return (await this.#request("POST", `/api/users/${encodeURIComponent(userId)}/tasks`, { title }))?.ok ?? false;
+    }
+
+    /** `change`: {title} or {is_completed}. Tells whether it was done. */
+    async changeTask(id, change) {
+        return (await this.#request("PATCH", `/api/tasks/${encodeURIComponent(id)}`, change))?.ok ?? false;
     }
 
     async #request(method, path, body) {

@@ -227,6 +227,10 @@ class ParleyChat extends HTMLElement {
         if (matchMedia("(pointer: fine)").matches) this.#composer.focus();
     }
 
+    focusComposer() {
+        this.#composer.focus();
+    }
+
     // MARK: client
 
     #restart() {

@@ -344,8 +344,41 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 }
 `;
 
-export const styles = new CSSStyleSheet();
-styles.replaceSync(css
-    .replace(/(@container[^{]*\()([^)]*)(\))/g, (_, before, rule, after) =>
-        before + rule.replace(/([\d.]+)rem/g, (_, length) => `${length * 16}px`) + after)
-    .replace(/(?<![\w.-])(-?(?:\d*\.)?\d+)rem\b/g, "calc($1 * var(--rem))"));
+const launcherCSS = `
+:host { position: fixed; inset-block-end: 1.25rem; inset-inline-end: 1.25rem; z-index: 2147483000; display: block; width: auto; height: auto; min-height: 0; background: none; }
+.bubble { position: relative; display: grid; place-items: center; width: 3.5rem; height: 3.5rem; border-radius: 50%; color: var(--on-accent); background: var(--accent); box-shadow: 0 4px 16px rgb(0 0 0 / 25%); }
+.bubble .icon { width: 1.7rem; height: 1.7rem; }
+.badge { position: absolute; inset-block-start: -.15rem; inset-inline-end: -.15rem; min-width: 1.35rem; padding: 0 .35rem; border-radius: 1rem; color: var(--surface); background: var(--bad); font-size: .78rem; font-weight: 700; line-height: 1.35rem; text-align: center; }
+.panel { position: fixed; inset: auto 1.25rem 5.5rem auto; margin: 0; padding: 0; width: 24rem; height: min(38rem, calc(100vh - 7rem)); max-width: none; max-height: none; border: 1px solid var(--line); border-radius: 1rem; color: var(--text); background: var(--ground); box-shadow: 0 8px 40px rgb(0 0 0 / 25%); overflow: hidden; }
+.panel:dir(rtl) { inset: auto auto 5.5rem 1.25rem; }
+.panel:modal { inset: 0; width: 100%; height: 100%; height: 100dvh; border: 0; border-radius: 0; }
+.panel parley-chat { height: 100%; min-height: 0; }
+.launcher-close { position: absolute; inset-block-start: .8rem; inset-inline-end: .8rem; display: none; place-items: center; width: 2rem; height: 2rem; border-radius: .5rem; color: var(--faint); background: var(--surface); }
+.panel:modal .launcher-close { display: grid; }
+`;
+
+const taskCSS = `
+:host { min-height: 10rem; }
+.task-panel { display: flex; flex-direction: column; height: 100%; }
+.task-panel > .faint { padding: 1rem 1.25rem; }
+.task-panel header .link { font-size: .875rem; }
+.tasks { flex: 1; min-height: 0; overflow-y: auto; padding: .25rem .75rem; }
+.task-row { display: flex; align-items: center; gap: .6rem; min-height: 2.5rem; padding: .2rem .5rem; border-block-end: 1px solid var(--line); }
+.task-row label { flex: 1; min-width: 0; display: flex; align-items: center; gap: .7rem; min-height: 2rem; overflow-wrap: anywhere; }
+.task-row input[type=checkbox] { flex: none; width: 1.15rem; height: 1.15rem; margin: 0; accent-color: var(--accent); }
+.task-form { display: flex; gap: .5rem; padding: .75rem; }
+.task-field { flex: 1; min-width: 0; padding: .4rem .9rem; border: 1px solid var(--line); border-radius: 2rem; color: inherit; background: var(--surface); font: inherit; }
+`;
+
+export const styles = sheet(css);
+export const launcherStyles = sheet(launcherCSS);
+export const taskStyles = sheet(taskCSS);
+
+function sheet(text) {
+    const made = new CSSStyleSheet();
+    made.replaceSync(text
+        .replace(/(@container[^{]*\()([^)]*)(\))/g, (_, before, rule, after) =>
+            before + rule.replace(/([\d.]+)rem/g, (_, length) => `${length * 16}px`) + after)
+        .replace(/(?<![\w.-])(-?(?:\d*\.)?\d+)rem\b/g, "calc($1 * var(--rem))"));
+    return made;
+}

@@ -1,0 +1,102 @@
+"""The chat behind a button, and the list of tasks beside it."""
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from kit.gateway import Gateway
+from kit.page import browser
+from kit.site import Site
+
+ANSWER = "[data-testid=message][data-role=assistant][data-status=complete]"
+
+
+@pytest.fixture(scope="module")
+def site():
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(site, database):
+    gateway = Gateway(database, name="test_browser_widgets", dev=True, TOKEN_PACE_MS=0, ALLOWED_ORIGINS=site.origin)
+    yield gateway
+    gateway.remove()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as page:
+        yield page
+
+
+def page_with(site, gateway, page, body, *modules):
+    scripts = "".join(f"<script type=module src='{gateway.url}/{name}.js'></script>" for name in modules)
+    site.pages["/widgets"] = f"<!doctype html><html lang=en><title>elsewhere</title>{scripts}<h1>A page</h1>{body}"
+    page.driver.get(f"{site.origin}/widgets")
+
+
+def opened(page):
+    return page.driver.execute_script("return document.querySelector('parley-launcher').hasAttribute('open')")
+
+
+def test_the_launcher(chromium, site, gateway, user):
+    page_with(site, gateway, chromium, f"<parley-launcher token='{gateway.token(user)}'></parley-launcher>", "parley-launcher")
+    chromium.one("[data-testid=launcher]").click()
+    chromium.online()
+    chromium.say("add buy milk")
+    chromium.one(ANSWER)
+    chromium.screenshot("launcher")
+    # Escape closes it, and gives the focus back.
+    ActionChains(chromium.driver).send_keys(Keys.ESCAPE).perform()
+    chromium.until(lambda: not opened(chromium), "not closed")
+    assert not chromium.all("[data-testid=launcher-panel]")[0].is_displayed()
+    # What comes meanwhile, from another tab of the user, is counted.
+    thread = chromium.driver.execute_script("return document.querySelector('parley-launcher').chat.threadId")
+    with gateway.connect(user) as socket:
+        socket.turn("add eggs", thread=thread)
+    chromium.until(lambda: [each.text for each in chromium.all(".badge") if each.is_displayed()] == ["1"], "no badge")
+    assert "unread" in chromium.one("[data-testid=launcher]").get_attribute("aria-label")
+    chromium.one("[data-testid=launcher]").click()
+    chromium.until(lambda: not any(each.is_displayed() for each in chromium.all(".badge")), "what is seen is counted")
+    assert chromium.errors() == []
+
+
+def test_the_launcher_on_a_phone(site, gateway, user):
+    with browser(390, 844) as page:
+        page_with(site, gateway, page, f"<meta name=viewport content='width=device-width'><parley-launcher token='{gateway.token(user)}'></parley-launcher>",
+                  "parley-launcher")
+        page.one("[data-testid=launcher]").click()
+        page.online()
+        panel = page.one("[data-testid=launcher-panel]").rect
+        assert (panel["width"], panel["height"]) == (390, 844), "not the whole screen"
+        page.screenshot("launcher-phone")
+        page.one("[data-testid=launcher-close]").click()
+        page.until(lambda: not opened(page), "not closed")
+
+
+def titles(page):
+    return page.driver.execute_script("""
+        return [...document.querySelector('parley-tasks').shadowRoot.querySelectorAll('.task-title')].map((e) => e.textContent)""")
+
+
+def test_the_tasks(chromium, site, gateway, database, user):
+    token = gateway.token(user)
+    page_with(site, gateway, chromium, f"<div style='display: flex; height: 40rem'><parley-chat token='{token}' style='flex: 2'></parley-chat>"
+              f"<parley-tasks token='{token}' style='flex: 1'></parley-tasks></div>", "parley-chat", "parley-tasks")
+    chromium.online()
+    chromium.say("add buy milk")
+    chromium.until(lambda: titles(chromium) == ["buy milk"], "what the assistant adds does not show")
+    chromium.one("[data-testid=task-field]").send_keys("eggs", Keys.ENTER)
+    chromium.until(lambda: sorted(titles(chromium)) == ["buy milk", "eggs"], "not added")
+    chromium.screenshot("tasks")
+    chromium.driver.execute_script("""
+        const root = document.querySelector('parley-tasks').shadowRoot;
+        [...root.querySelectorAll('[data-testid=task]')].find((e) => e.textContent.includes('eggs')).querySelector('[data-testid=task-edit]').click()""")
+    ActionChains(chromium.driver).send_keys("brown eggs", Keys.ENTER).perform()
+    chromium.until(lambda: sorted(titles(chromium)) == ["brown eggs", "buy milk"], "not renamed")
+    chromium.all("[data-testid=task-box]")[0].click()
+    chromium.until(lambda: len(titles(chromium)) == 1, "not checked off")
+    assert database.value("select count(*) from tasks where user_id = %s and is_completed", user) == 1
+    assert chromium.errors() == []
