@@ -11,7 +11,8 @@ import Synchronization
 /// thread that a dispatch source would cost for each tick.
 ///
 /// `@unchecked Sendable`: the only state that other threads touch is behind `inbox` and atomics; all else is used
-/// from the loop's own block only, which `assertCurrent` checks at the entries.
+/// from the loop's own block only while it turns, which debug builds check at every entry (`checkCaller`) and
+/// `assertCurrent` in all builds where values are handed over.
 package final class EventLoop: @unchecked Sendable {
     package let label: String
     /// Reads of all sockets of the loop go here, one at a time: an idle socket keeps no buffer.
@@ -139,11 +140,13 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Runs `action` on the loop, not before `nanoseconds` have passed (a millisecond's granularity).
     package func schedule(after nanoseconds: UInt64, _ action: @escaping () -> Void) -> TimerToken {
+        checkCaller()
         let (end, overflow) = now.addingReportingOverflow(nanoseconds)
         return timers.insert(deadline: overflow ? .max : end / 1_000_000 + (end % 1_000_000 == 0 ? 0 : 1), action)
     }
 
     package func cancel(_ token: TimerToken) {
+        checkCaller()
         // What the action held may cancel timers of its own as it goes: not before the wheel is free again.
         let action = timers.cancel(token)
         withExtendedLifetime(action) {}
@@ -153,6 +156,7 @@ package final class EventLoop: @unchecked Sendable {
     package func watch(
         _ descriptor: Int32, _ interest: Interest, _ handler: any ReadinessHandler
     ) throws(SystemError) -> WatchToken {
+        checkCaller()
         let index: UInt32
         if let free = freeSlots.popLast() {
             index = free
@@ -173,6 +177,7 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     package func change(_ token: WatchToken, to interest: Interest) {
+        checkCaller()
         guard let index = index(of: token), slots[index].interest != interest else { return }
         slots[index].interest = interest
         _ = parley_epoll_control(epoll, EPOLL_CTL_MOD, slots[index].descriptor, interest.epollEvents, token.packed)
@@ -180,6 +185,7 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Ends the watch; before the descriptor is closed.
     package func unwatch(_ token: WatchToken) {
+        checkCaller()
         guard let index = index(of: token) else { return }
         _ = parley_epoll_control(epoll, EPOLL_CTL_DEL, slots[index].descriptor, 0, 0)
         // The handler may go with this, and end watches of its own as it goes: not before the slots are free again.
@@ -193,12 +199,14 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Calls `participant` once when the current tick ends. It keeps its own note of being enlisted.
     package func atEndOfTick(_ participant: any TickParticipant) {
+        checkCaller()
         participants.append(participant)
     }
 
     /// Asks for a larger next tick, for peers that send on without waiting for answers: see `Gathering`. All of the loop
     /// waits for it, for less than a millisecond.
     package func gather() {
+        checkCaller()
         gathering.ask()
     }
 
@@ -207,11 +215,23 @@ package final class EventLoop: @unchecked Sendable {
 
     /// Calls the socket's `sendNow` once, at the end of the tick or earlier. It keeps its own note of being enlisted.
     func enlist(_ socket: Socket) {
+        checkCaller()
         senders.append(socket)
     }
 
     package func assertCurrent() {
         precondition(isCurrent, "\(label): called from outside the loop")
+    }
+
+    /// What every entry of the loop's own asks for, in debug builds: that it is called from the loop. Before the loop turns
+    /// and when it has ended, whoever made it may call.
+    func checkCaller() {
+        assert(mayCall, "\(label): called from outside the loop")
+    }
+
+    private var mayCall: Bool {
+        let owner = thread.load(ordering: .relaxed)
+        return owner == 0 || owner == UInt(pthread_self())
     }
 
     private func index(of token: WatchToken) -> Int? {
