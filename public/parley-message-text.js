@@ -79,8 +79,10 @@ export class MessageText {
             }, this.#notBefore - began);
             return;
         }
-        // The end is read as a whole: what was defined late counts for what came before.
-        if (!this.#isOpen) this.#begin("markdown");
+        if (!this.#isOpen) {
+            clearTimeout(this.#timer);
+            this.#timer = 0;
+        }
         const text = normalised(this.#isOpen && this.#text.endsWith("\r") ? this.#text.slice(0, -1) : this.#text);
         const tail = text.slice(this.#settledLength);
         const before = this.#shown.slice(0, this.#settledPlans);
@@ -90,7 +92,13 @@ export class MessageText {
             plans = blockPlans(tokens, this.#planContext(text, tokens, definitions));
             const shown = carryOut(this.element, this.#shown.slice(this.#settledPlans), plans.flat(), this.#settledPlans);
             this.#shown = [...before, ...shown];
-            if (this.#isOpen) this.#settle(tokens, plans);
+            if (this.#isOpen) {
+                this.#settle(tokens, plans);
+            } else if (this.#settledLength > 0 && Object.keys(definitions).length > 0) {
+                // What was defined late counts for what came before: the whole is read once more.
+                this.#begin("markdown");
+                return this.#showMarkdown();
+            }
         } catch {
             const shown = carryOut(this.element, this.#shown.slice(this.#settledPlans), textPlans(tail), this.#settledPlans);
             this.#shown = [...before, ...shown];
