@@ -141,6 +141,7 @@ class ParleyChat extends HTMLElement {
             h("div", { class: "backdrop", onclick: () => this.#showDrawer(false) }),
             main,
             this.#announcer.element);
+        for (const name of ["keydown", "keypress", "keyup"]) this.#shell.addEventListener(name, keptFromThePage);
         const root = this.attachShadow({ mode: "open" });
         root.adoptedStyleSheets = [styles];
         root.append(h("div", { class: "frame" }, this.#shell));
@@ -667,6 +668,13 @@ class ParleyChat extends HTMLElement {
             ? countdown(texts, "again", this.#problem.retryAt, { problem })
             : problem);
     }
+}
+
+// A page's one-key shortcuts see the widget where a person types into a field of it, and would take the letters.
+function keptFromThePage(event) {
+    const isTyping = event.composedPath()[0].matches?.("textarea, input");
+    const isModified = event.ctrlKey || event.metaKey || event.altKey;
+    if (isTyping && !isModified && event.key?.length === 1) event.stopPropagation();
 }
 
 /** Whether the three dots belong after this item: the run is at work and nothing of it moves on the screen. */

@@ -148,6 +148,16 @@ def test_languages(chromium, site, gateway, user, lang, send):
     assert chromium.errors() == []
 
 
+def test_shortcuts_of_the_page_do_not_take_what_is_typed(chromium, site, gateway, user):
+    site.pages["/keys"] = embedded(gateway, gateway.token(user)) + (
+        "<script>window.pressed = []; for (const name of ['keydown', 'keyup']) addEventListener(name, ({key}) => pressed.push(key))</script>")
+    chromium.driver.get(f"{site.origin}/keys")
+    chromium.online()
+    chromium.one("[data-testid=composer]").send_keys("s/? é")
+    assert chromium.one("[data-testid=composer]").get_property("value") == "s/? é"
+    assert [key for key in chromium.driver.execute_script("return pressed") if len(key) == 1] == []
+
+
 def test_texts_of_the_page(chromium, site, gateway, user):
     site.pages["/texts"] = embedded(gateway, gateway.token(user)) + (
         "<script>document.querySelector('parley-chat').texts = {send: 'Go', 'error.internal': 'Oh.'}</script>")
