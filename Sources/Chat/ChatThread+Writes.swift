@@ -68,7 +68,8 @@ extension ChatThread {
             }
             session.settled(turn)
             switch result {
-            case .success(.accepted(let conversation, _, let isRunning)):
+            case .success(.accepted(let conversation, let position, let isRunning)):
+                turn.position = position
                 turn.needsPlace = newTurn.startsNow && !isRunning
                 accepted(
                     turn, conversation, isNew: newTurn.isNewThread, startsNow: newTurn.startsNow && isRunning)
@@ -199,9 +200,7 @@ extension ChatThread {
         active = nil
         measure(run)
         let status: ServerFrame.AckStatus = run.machine.state == .ended(.cancelled) ? .cancelled : .idle
-        for answer in run.cancellations + run.turn.cancellations {
-            answer.send(ServerFrame.ack(id: answer.id, threadID: id, runID: run.id, status: status))
-        }
+        for answer in run.cancellations + run.turn.cancellations { self.answer(answer, endOf: run.id, status) }
         run.letGo()
         guard let next, !next.isWithdrawn else { return }
         remove(next)

@@ -150,13 +150,16 @@ final class ChatThread {
 
     /// Takes over a committed turn whose run nobody has: its acceptance was stored, but the answer got lost.
     ///
-    /// - Parameter isRunning: it is the conversation's active one in the database.
-    func adopt(_ turn: Turn, isRunning: Bool = true) {
+    /// - Parameter isRunning: whether it is the conversation's active one in the database; `nil`: it is, or it waits for
+    ///   one that is here.
+    func adopt(_ turn: Turn, isRunning: Bool? = nil) {
         guard interruption == nil else { return }
         turn.isCommitted = true
-        turn.needsPlace = !isRunning
-        // It was stored before those that are not yet.
-        turns.insert(turn, at: turns.firstIndex { !$0.isCommitted } ?? turns.count)
+        turn.needsPlace = isRunning == false
+        // Before those that wait for it: they would ask for its place for ever. Otherwise where it was stored, which was
+        // before those that are not yet.
+        let behind = turns.firstIndex { !$0.isCommitted || ($0.position ?? 0) > (turn.position ?? .max) }
+        turns.insert(turn, at: isRunning == true ? 0 : behind ?? turns.count)
         if active == nil, turns.first === turn, isSettled, writes.isEmpty { goOn() }
     }
 

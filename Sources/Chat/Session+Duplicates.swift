@@ -105,6 +105,45 @@ extension Session {
         }
     }
 
+    /// Runs that a history shows as under way, and that are not here, are another gateway's: whoever is subscribed is
+    /// shown the history anew when one of them has ended.
+    func watchOthers(_ messages: [Message], of thread: ChatThread) {
+        var others: Set<Identifier> = []
+        for message in messages {
+            guard let run = message.run, !run.status.isTerminal, !thread.holds(run.id), thread.watched[run.id] == nil
+            else { continue }
+            thread.watched[run.id] = .underWay
+            others.insert(run.id)
+        }
+        if !others.isEmpty { lookForEnds(of: others, in: thread) }
+    }
+
+    private func lookForEnds(of runs: Set<Identifier>, in thread: ChatThread) {
+        _ = environment.schedule(after: Self.lookInterval) { [self] in
+            guard !thread.isAbandoned else { return }
+            guard !thread.subscriptions.isEmpty, !isDraining else {
+                for id in runs { thread.watched[id] = nil }
+                return release(thread)
+            }
+            environment.store.newestMessages(
+                userID: userID, threadID: thread.id, limit: environment.limits.snapshotMessages
+            ) { [self] result in
+                guard !thread.isAbandoned else { return }
+                var left = runs
+                if case .success(let page) = result {
+                    let underWay = (page?.messages ?? []).compactMap { $0.run }.filter { !$0.status.isTerminal }
+                    left.formIntersection(underWay.map(\.id))
+                    left = left.filter { !thread.holds($0) }
+                }
+                for id in runs { thread.watched[id] = nil }
+                for id in left { thread.watched[id] = if case .failure = result { .unanswered } else { .underWay } }
+                // What is here by now, since it was taken over, is told by its events.
+                if !runs.subtracting(left).allSatisfy({ thread.holds($0) }) { refresh(threadID: thread.id) }
+                left.isEmpty ? release(thread) : lookForEnds(of: left, in: thread)
+            }
+        }
+    }
+
     /// Milliseconds between two looks at a run that is not here.
     static let lookInterval: UInt64 = 1_000
 }

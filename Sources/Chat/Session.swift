@@ -221,10 +221,10 @@ package final class Session {
     package func adopt(threadID: Identifier, message: Message, runID: Identifier, isRunning: Bool) {
         guard let thread = try? open(threadID), !thread.holds(runID) else { return }
         thread.isKnown = true
-        thread.adopt(
-            Turn(
-                threadID: threadID, message: message, runID: runID, clientID: nil,
-                answer: Answer(client: nil, id: nil)), isRunning: isRunning)
+        let turn = Turn(
+            threadID: threadID, message: message, runID: runID, clientID: nil, answer: Answer(client: nil, id: nil))
+        turn.position = message.position
+        thread.adopt(turn, isRunning: isRunning)
     }
 
     /// The history of a conversation has changed otherwise than by its events, as when a run that a dead process left
@@ -321,7 +321,10 @@ package final class Session {
             switch result {
             case .success(.some(let page)):
                 thread.isKnown = true
-                if let client = answer.client { thread.deliver(page, to: client, id: answer.id, from: reader.start) }
+                if let client = answer.client {
+                    thread.deliver(page, to: client, id: answer.id, from: reader.start)
+                    watchOthers(page.messages, of: thread)
+                }
             case .success(nil):
                 answer.send(ServerFrame.error(id: answer.id, Self.noThread))
             case .failure(let error):

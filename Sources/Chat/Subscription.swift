@@ -10,12 +10,26 @@ struct Subscription {
     /// What it asked for and is not told the end of yet, in order.
     var catchUps: [CatchUp] = []
 
-    /// A `subscribe` that is answered when everything up to a position was given to the client, however slow it is.
+    /// An answer that is due when everything up to a position was given to the client, however slow it is.
     struct CatchUp {
-        /// Of the request; `nil`: nobody asked, the history has changed.
+        enum Answer {
+            case subscribed(isResumed: Bool)
+            /// To a cancel: the run's own end goes before it.
+            case ended(Identifier, ServerFrame.AckStatus)
+        }
+
+        /// Of the request; `nil`: nobody asked, the history has changed, or it has none.
         let id: String?
-        let isResumed: Bool
+        let answer: Answer
         let target: UInt64
+
+        /// The same behind a snapshot, which has all that came before it.
+        func behindSnapshot(at newest: UInt64) -> CatchUp {
+            if case .subscribed = answer {
+                return CatchUp(id: id, answer: .subscribed(isResumed: false), target: newest)
+            }
+            return CatchUp(id: id, answer: answer, target: newest)
+        }
     }
 }
 
@@ -81,7 +95,16 @@ extension ChatThread {
     /// `subscribed` is due when the client has everything that there is now.
     private func owe(_ client: any SessionClient, id: String?, isResumed: Bool) {
         guard let index = subscription(of: client) else { return }
-        subscriptions[index].catchUps.append(.init(id: id, isResumed: isResumed, target: newest))
+        subscriptions[index].catchUps.append(.init(id: id, answer: .subscribed(isResumed: isResumed), target: newest))
+    }
+
+    /// Answers the cancel of a run whose end is stored: behind the event that says so.
+    func answer(_ answer: Answer, endOf run: Identifier, _ status: ServerFrame.AckStatus) {
+        if let client = answer.client, let index = subscription(of: client), subscriptions[index].position < newest {
+            subscriptions[index].catchUps.append(.init(id: answer.id, answer: .ended(run, status), target: newest))
+        } else {
+            answer.send(ServerFrame.ack(id: answer.id, threadID: id, runID: run, status: status))
+        }
     }
 
     /// Tells a client of the catch-ups that it is at the end of.
@@ -90,10 +113,15 @@ extension ChatThread {
             first.target <= subscriptions[index].position
         {
             subscriptions[index].catchUps.removeFirst()
-            client.send(
-                ServerFrame.subscribed(
-                    id: first.id, threadID: id, isResumed: first.isResumed, cursor: subscriptions[index].position,
-                    epoch: environment.epoch))
+            switch first.answer {
+            case .subscribed(let isResumed):
+                client.send(
+                    ServerFrame.subscribed(
+                        id: first.id, threadID: id, isResumed: isResumed, cursor: subscriptions[index].position,
+                        epoch: environment.epoch))
+            case .ended(let run, let status):
+                client.send(ServerFrame.ack(id: first.id, threadID: id, runID: run, status: status))
+            }
         }
     }
 
@@ -127,7 +155,7 @@ extension ChatThread {
             // What it waits to hear the end of is behind the snapshot now.
             let waiting = subscriptions[index].catchUps
             subscriptions[index] = begun
-            subscriptions[index].catchUps = waiting.map { .init(id: $0.id, isResumed: false, target: newest) }
+            subscriptions[index].catchUps = waiting.map { $0.behindSnapshot(at: newest) }
         } else {
             subscriptions.append(begun)
         }
@@ -145,7 +173,14 @@ extension ChatThread {
     func unsubscribe(_ client: any SessionClient) {
         var waiting = readers.filter { $0.answer.client === client }.compactMap(\.answer.id)
         if let index = subscription(of: client) {
-            waiting = subscriptions[index].catchUps.compactMap(\.id) + waiting
+            for due in subscriptions[index].catchUps.reversed() {
+                switch due.answer {
+                case .subscribed: if let request = due.id { waiting.insert(request, at: 0) }
+                // It wants to hear no more of the thread: its cancel is answered all the same.
+                case .ended(let run, let status):
+                    client.send(ServerFrame.ack(id: due.id, threadID: id, runID: run, status: status))
+                }
+            }
         }
         leave(client)
         for request in waiting {

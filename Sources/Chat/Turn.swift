@@ -50,6 +50,8 @@ final class Turn {
     /// The sender, and everyone who sent the same id while it was under way.
     var answers: [Answer]
     var isCommitted = false
+    /// In the conversation, where it is known.
+    var position: Int?
     /// It was stored behind a run that another gateway has: the database says when its own may begin.
     var needsPlace = false
     /// It is being asked that.

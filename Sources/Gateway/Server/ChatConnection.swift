@@ -69,6 +69,8 @@ final class ChatConnection: SessionClient {
     }
 
     func start(leftover: [UInt8]) {
+        // Its handshake was answered while the shard was fenced: what it would be told is of the incarnation before.
+        if shard.isFenced { return close(.serviceRestart, "the session moved") }
         if session.clients.count >= shard.configuration.maximumSocketsPerUser {
             shard.metrics.limitReached(.socketsPerUser)
             close(CloseCode(rawValue: 4429), "too many sockets of this user")

@@ -1,5 +1,6 @@
 import Chat
 import JSON
+import Strings
 import Testing
 
 /// `subscribed` is the end of the catch-up: everything up to its cursor goes before it, however slow the socket, and
@@ -256,5 +257,62 @@ struct CatchUpTests {
         world.environment.advance(70_000)
         #expect(world.session.isIdle)
         #expect(world.environment.timerCount == 0)
+    }
+
+    @Test("a run of another gateway that a history shows as under way: the history anew when it has ended")
+    func elsewhere() throws {
+        let world = ChatWorld()
+        let first = world.connect()
+        let thread = try world.turn(first)
+        try world.strand("elsewhere", id: "e1", in: thread)
+        let run = try #require(world.store.clientIDs["anna/e1"])
+        world.store.elsewhere.insert(run)
+        let client = world.connect()
+        world.subscribe(client, thread)
+        world.store.releaseAll()
+        client.clear()
+        world.environment.advance(1_000)
+        #expect(world.store.fail(.messages, .unavailable(retryAfter: 1)))
+        for _ in 0..<3 {
+            world.environment.advance(1_000)
+            #expect(world.store.held.count == 1)
+            world.store.releaseAll()
+        }
+        #expect(client.summary == [])
+        world.store.runs[run]?.status = .completed
+        world.store.messages[thread]?.append(
+            Message(id: world.environment.makeIdentifier(), role: .assistant, content: "its reply", position: 4))
+        world.environment.advance(1_000)
+        world.store.releaseAll()
+        #expect(client.summary == ["snapshot", "subscribed snapshot"])
+        #expect(client.frames[0]["messages"]?.array?.last?["content"]?.string == "its reply")
+        world.environment.advance(10_000)
+        #expect(world.store.held.isEmpty)
+        world.detach(client)
+        world.detach(first)
+        world.environment.advance(70_000)
+        #expect(world.session.isIdle)
+        #expect(world.environment.timerCount == 0)
+        world.check(client)
+    }
+
+    @Test(
+        "a cancel is answered behind the end of its run, to a slow socket and without the lease too", arguments: [0, 1])
+    func cancelled(withoutLease: Int) throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let (thread, work) = try world.begin(client)
+        work.run.text("text")
+        client.clear()
+        if withoutLease == 1 { world.environment.holdsLease = false } else { client.isWritable = false }
+        world.cancel(client, thread)
+        world.store.releaseAll()
+        #expect(client.summary == [])
+        client.isWritable = true
+        world.environment.holdsLease = true
+        world.session.goOn()
+        world.session.drained(client)
+        #expect(client.summary == ["TEXT_MESSAGE_END", "RUN_FINISHED", "ack cancelled"])
+        world.check(client)
     }
 }

@@ -1,5 +1,6 @@
 import Chat
 import JSON
+import Strings
 import Testing
 
 @Suite("A run, or all that a process has, is another gateway's")
@@ -161,6 +162,40 @@ struct FenceTests {
         world.agent.started[2].run.finish(nil)
         world.store.releaseAll()
         #expect(client.terminals == 2)
+        world.check(client)
+    }
+
+    @Test("what is recovered goes before what was sent here meanwhile and waits for it")
+    func recoveredBefore() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let thread = try world.turn(client)
+        var runs: [Identifier] = []
+        for (id, content) in [("e1", "active"), ("e2", "behind")] {
+            try world.strand(content, id: id, in: thread)
+            runs.append(try #require(world.store.clientIDs[ExactString("anna/\(id)")]))
+            world.store.elsewhere.insert(runs[runs.count - 1])
+        }
+        world.send(client, "mine", id: "c2", to: thread)
+        world.store.releaseAll()
+        #expect(client.summary.last == "ack queued")
+        world.environment.advance(3_000)
+        world.store.releaseAll()
+        // The other one is dead by now.
+        world.store.elsewhere.removeAll()
+        for (run, isRunning) in zip(runs, [true, false]) {
+            let message = try #require(
+                world.store.stored(thread).first { $0.id == world.store.runs[run]?.message })
+            world.session.adopt(threadID: thread, message: message, runID: run, isRunning: isRunning)
+        }
+        for _ in 0..<3 {
+            world.environment.advance(1_000)
+            world.store.releaseAll()
+            world.agent.started.last?.run.finish(nil)
+            world.store.releaseAll()
+        }
+        #expect(world.agent.started.map(\.input.message.content) == ["hello", "active", "behind", "mine"])
+        #expect(client.terminals == 4)
         world.check(client)
     }
 
