@@ -13,6 +13,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=None, help="the same seed, the same messages and faults")
     parser.add_argument("--sockets", type=int, default=200)
+    parser.add_argument("--gateways", type=int, choices=(1, 2), default=1, help="on one database, behind one proxy")
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--fault", default=None, help="only this one, by a part of its name")
     parser.add_argument("--keep-going", action="store_true", help="do not end with the first round that fails")
@@ -29,8 +30,8 @@ def main():
     plan = Plan().with_sockets(options.sockets)
     started = time.monotonic()
     try:
-        passed, failed = run(options.rounds, seed, plan, first=options.first, fault=options.fault,
-                             keep_going=options.keep_going, write=lambda line: print(line, flush=True))
+        passed, failed = run(options.rounds, seed, plan, gateways=options.gateways, first=options.first,
+                             fault=options.fault, keep_going=options.keep_going, write=lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         print(f"stopped (seed {seed})")
         sys.exit(130)

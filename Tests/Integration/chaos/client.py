@@ -352,7 +352,8 @@ class Client:
         self._view(frame["threadId"]).snapshot(frame)
 
     def _on_subscribed(self, frame):
-        if self._subscribing.pop(frame["id"], None) != frame["threadId"]:
+        # One that was not asked for: the history had changed.
+        if "id" in frame and self._subscribing.pop(frame["id"], None) != frame["threadId"]:
             self._report(f"subscribed to something else: {frame}", frame["threadId"])
         self._view(frame["threadId"]).subscribed(frame)
 

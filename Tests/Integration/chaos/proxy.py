@@ -1,7 +1,8 @@
-"""A TCP relay on loopback between all clients and the gateway, which can stall bytes, cut connections by RST, and
-tamper with one text delta."""
+"""A TCP relay on loopback between all clients and the gateways, which can stall bytes, cut connections by RST, and
+tamper with one text delta. With several gateways it is what a balancer is: it sends a user to one of them."""
 
 import asyncio
+import base64
 import json
 import socket
 import struct
@@ -60,15 +61,18 @@ class Link:
         self.client, self.server = _End(self), _End(self)
         self.client.other, self.server.other = self.server, self.client
         self.early, self.is_closed, self.tamper = [], False, None
+        self.is_waiting, self.port = False, None
+        """Whether it waits to hear whose it is, before it is connected; where it goes."""
 
-    async def connect(self):
+    async def connect(self, port):
+        self.port = port
         try:
             connection = socket.socket()
             connection.setblocking(False)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             loop = asyncio.get_running_loop()
             try:
-                await loop.sock_connect(connection, ("127.0.0.1", self.proxy.target))
+                await loop.sock_connect(connection, ("127.0.0.1", port))
                 await loop.create_connection(lambda: self.server, sock=connection)
             except BaseException:
                 connection.close()
@@ -86,6 +90,9 @@ class Link:
         if end is self.client:
             if self.server.transport is None:
                 self.early.append(data)
+                if self.is_waiting and (user := _user(b"".join(self.early))):
+                    self.is_waiting = False
+                    self.proxy.connect(self, self.proxy.balancer.port(user))
             elif not self.server.transport.is_closing():
                 self.server.transport.write(data)
             return
@@ -126,10 +133,46 @@ class Link:
                 end.release("stalled")
 
 
+def _user(head):
+    """Whose request it is, by the token in its header; `None` as long as the header is not whole."""
+    lines, mark, _ = head.partition(b"\r\n\r\n")
+    if not mark:
+        return None
+    for line in lines.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"authorization":
+            claims = value.split(b".")[1]
+            return json.loads(base64.urlsafe_b64decode(claims + b"=" * (-len(claims) % 4)))["sub"]
+    return None
+
+
+class Balancer:
+    """Where a user's connections go: to the same one of several ports, as long as it is up."""
+
+    def __init__(self, random, ports):
+        self._random, self.ports, self._down = random, list(ports), set()
+        self._homes = {}
+
+    def port(self, user):
+        home = self._homes.get(user)
+        if home is None or home in self._down:
+            up = [place for place in range(len(self.ports)) if place not in self._down]
+            home = self._homes[user] = self._random.choice(up or range(len(self.ports)))
+        return self.ports[home]
+
+    def down(self, place):
+        """It answers no more: who went there goes elsewhere from now on, and stays."""
+        self._down.add(place)
+
+    def up(self, place, port):
+        self._down.discard(place)
+        self.ports[place] = port
+
+
 class Proxy:
     def __init__(self):
-        self.links, self.target, self.port, self.tamper = set(), None, None, None
-        """`tamper`: makes the Tamper of a new link."""
+        self.links, self.target, self.port, self.tamper, self.balancer = set(), None, None, None, None
+        """`tamper`: makes the Tamper of a new link. `balancer`: chooses where one goes; otherwise all go to `target`."""
         self._server, self._connecting = None, set()
 
     async def start(self):
@@ -141,10 +184,16 @@ class Proxy:
         self.links.add(link)
         if self.tamper:
             link.tamper = self.tamper()
-        task = asyncio.ensure_future(link.connect())
+        if self.balancer:
+            link.is_waiting = True
+        else:
+            self.connect(link, self.target)
+        return link.client
+
+    def connect(self, link, port):
+        task = asyncio.ensure_future(link.connect(port))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
-        return link.client
 
     def chosen(self, random, share):
         """A part of the links, the same for the same seed as far as the links are."""

@@ -121,3 +121,5 @@ class Rows:
     runs: list = field(default_factory=list)
     tasks: list = field(default_factory=list)
     operations: list = field(default_factory=list)
+    audit: list = field(default_factory=list)
+    """(what, user) that the database itself found wrong."""

@@ -8,7 +8,7 @@ import time
 from . import rows
 from .checker import check
 from .client import Account, Client
-from .faults import FAULTS
+from .faults import FAULTS, PAIR_FAULTS
 from .load import Author, Plan
 from .records import Round, Violation
 
@@ -25,15 +25,18 @@ class Stuck(Exception):
 
 
 async def run_round(world, seed, number, plan=Plan(), fault=None):
-    """The Round and its violations. `fault`: a name in FAULTS, a coroutine function, or none: the seed decides."""
+    """The Round and its violations. `fault`: the name of one, a coroutine function, or none: the seed decides."""
     choice = random.Random(f"{seed}/{number}")
     agent = "todo" if number % TODO_EVERY == 0 else "scripted"
     await world.use_agent(agent)
     # Every fault comes once in as many rounds as there are faults, in an order of the seed's.
-    order = list(FAULTS)
+    faults = FAULTS if len(world.gateways) == 1 else PAIR_FAULTS
+    order = list(faults)
     random.Random(f"{seed}/order/{(number - 1) // len(order)}").shuffle(order)
     name = fault if isinstance(fault, str) else order[(number - 1) % len(order)]
-    strike = fault if callable(fault) else FAULTS[name]
+    strike = fault if callable(fault) else faults[name]
+    if len(world.gateways) > 1:
+        world.balance(random.Random(f"{seed}/{number}/balance"))
 
     round = Round(seed, number, getattr(fault, "__name__", name))
     clients = []
@@ -64,11 +67,12 @@ async def run_round(world, seed, number, plan=Plan(), fault=None):
             task.cancel()
     for task in done:
         task.result()
-    code = world.gateway.process.process.poll()
-    if code is not None:
-        # A code of 0 is the answer to a SIGTERM, and it was not this harness that sent one.
-        round.violations.insert(0, (f"the gateway has ended with {code}: {world.gateway.process.lines[-5:]}", None, None))
-        await world.start_gateway()
+    for place, gateway in enumerate(world.gateways):
+        code = gateway.process.process.poll()
+        if code is not None:
+            # A code of 0 is the answer to a SIGTERM, and it was not this harness that sent one.
+            round.violations.insert(0, (f"a gateway has ended with {code}: {gateway.process.lines[-5:]}", None, None))
+            await world.start_gateway(place)
     stored = await world.call(rows.read, world.database, round.users)
     violations = [Violation(*found) for found in round.violations] + check(round, stored)
     return round, stored, violations

@@ -1,5 +1,8 @@
 """The database's side of a round."""
 
+import time
+
+from .audit import found
 from .records import Left, Rows
 
 _TABLES = {
@@ -22,6 +25,7 @@ def read(database, users):
         cursor = database.do(statement, users)
         names = [column.name for column in cursor.description]
         setattr(rows, table, [dict(zip(names, row)) for row in cursor.fetchall()])
+    rows.audit = found(database, users)
     return rows
 
 
@@ -38,11 +42,25 @@ def left_behind(database):
     """What a killed gateway left: asked when none of its connections is there any more."""
     database.wait("select count(*) from pg_stat_activity where datname = current_database()"
                   " and pid <> pg_backend_pid() and backend_type = 'client backend'", wanted=lambda count: count == 0)
+    return _unfinished(database, "true")
+
+
+def left_by(database, port):
+    """The same of one of several gateways: once nothing of it changes any more, since its last commit may be under way."""
+    deadline = time.monotonic() + 3
+    before, left = None, _unfinished(database, "node like %s", f"%:{port}/%")
+    while left != before and time.monotonic() < deadline:
+        database.do("select pg_sleep(0.3)")
+        before, left = left, _unfinished(database, "node like %s", f"%:{port}/%")
+    return left
+
+
+def _unfinished(database, condition, *parameters):
     left = []
     for run, thread, user, status, checkpoint, has_effects in database.rows(
             "select id::text, conversation_id::text, user_id, status, checkpoint::jsonb,"
             " exists (select from task_operation_logs l where l.run_id = r.id) from runs r"
-            " where status in ('queued', 'running')"):
+            f" where status in ('queued', 'running') and {condition}", *parameters):
         texts = {part["id"]: part["content"] for part in checkpoint or [] if part["content"]}
         left.append(Left(run, thread, user, status, texts, has_effects))
     return left

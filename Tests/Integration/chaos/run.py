@@ -4,19 +4,20 @@ import asyncio
 import logging
 import time
 
-from .faults import FAULTS
+from .faults import FAULTS, PAIR_FAULTS
 from .load import Plan
 from .rounds import report, run_round
 from .world import World
 
 
-def run(rounds, seed, plan=Plan(), *, first=1, fault=None, keep_going=False, write=print):
+def run(rounds, seed, plan=Plan(), *, gateways=1, first=1, fault=None, keep_going=False, write=print):
     """(passed, failed). Ends with the first round that fails, unless told to go on."""
     if fault is not None:
-        fault = next(name for name in FAULTS if fault.lower() in name.lower())
+        faults = FAULTS if gateways == 1 else PAIR_FAULTS
+        fault = next(name for name in faults if fault.lower() in name.lower())
     # It warns of every write to a socket that was cut.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    world = World()
+    world = World(gateways=gateways)
     try:
         return asyncio.run(_run(world, rounds, seed, plan, first, fault, keep_going, write))
     finally:

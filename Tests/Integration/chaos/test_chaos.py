@@ -1,4 +1,5 @@
-"""Rounds of chaos in every test run: PARLEY_CHAOS_ROUNDS (10), PARLEY_CHAOS_SEED (random, printed), PARLEY_CHAOS_SOCKETS."""
+"""Rounds of chaos in every test run: PARLEY_CHAOS_ROUNDS (10, with one gateway and with two), PARLEY_CHAOS_SEED (random,
+printed), PARLEY_CHAOS_SOCKETS (200; half of them with two gateways)."""
 
 import os
 
@@ -12,15 +13,16 @@ SEED = int(os.environ.get("PARLEY_CHAOS_SEED") or int.from_bytes(os.urandom(3), 
 SOCKETS = int(os.environ.get("PARLEY_CHAOS_SOCKETS", "200"))
 
 
-@pytest.mark.timeout(120 + 30 * ROUNDS)
-def test_nothing_lost_and_nothing_doubled_whatever_breaks():
+@pytest.mark.timeout(120 + 40 * ROUNDS)
+@pytest.mark.parametrize("gateways", [1, 2])
+def test_nothing_lost_and_nothing_doubled_whatever_breaks(gateways):
     lines = []
 
     def write(line):
         lines.append(line)
         print(line, flush=True)
 
-    passed, failed = run(ROUNDS, SEED, Plan().with_sockets(SOCKETS), write=write)
+    passed, failed = run(ROUNDS, SEED, Plan().with_sockets(SOCKETS // gateways), gateways=gateways, write=write)
     summary = f"{passed} rounds passed, {failed} failed (seed {SEED})"
     print(summary)
     assert passed == ROUNDS and not failed, "\n".join([summary, *lines])

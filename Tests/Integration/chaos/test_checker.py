@@ -2,12 +2,16 @@
 
 import asyncio
 import copy
+import random
+import uuid
 
 import pytest
 
+from .audit import found as audited
+from .audit import install
 from .checker import check
 from .load import Plan
-from .proxy import Tamper
+from .proxy import Balancer, Tamper
 from .records import Answer, Cancelled, Left, Round, Rows, Sent
 from .rounds import run_round
 from .view import ThreadView
@@ -210,6 +214,10 @@ def result_not_logged(round, rows):
     round.killed[EPOCH] = 9.0
 
 
+def written_by_a_dead_one(round, rows):
+    rows.audit.append(("runs r1 was committed by a gateway that is fenced", "u1"))
+
+
 @pytest.mark.parametrize("fault, report", [
     (lose, "was acknowledged and is not stored"),
     (store_twice, "is stored 2 times"),
@@ -235,6 +243,7 @@ def result_not_logged(round, rows):
     (snapshot_of_nothing, "which is not stored"),
     (snapshot_reversed, "out of order"),
     (result_not_logged, "saw the result"),
+    (written_by_a_dead_one, "was committed by a gateway that is fenced"),
 ])
 def test_faults_in_the_records(fault, report):
     round, rows = good()
@@ -372,6 +381,45 @@ def test_events_before_a_snapshot_are_seen():
     view.event(WHOLE[3], EPOCH, 9.0)
     view.snapshot({"messages": [], "hasMore": False, "cursor": f"{EPOCH}.5"})
     assert view.complaints == ["events came before the snapshot"]
+
+
+def test_the_order_is_that_of_one_queue():
+    """Two gateways have two, also where one is another incarnation of the other's place."""
+    for nodes, wanted in ((("a:1/x", "a:1/y"), True), (("a:1/x", "b:1/x"), False)):
+        round, rows = good()
+        overtaken(round, rows)
+        for run, node in zip(rows.runs, nodes):
+            run["node"] = node
+        assert any("came after that of 3" in what for what in found(round, rows)) is wanted
+
+
+def test_the_database_notes_who_writes_and_what_ends_twice(database, gateway, user):
+    install(database)
+    thread, message, run = (str(uuid.uuid4()) for _ in range(3))
+    with gateway.connect(user) as chat:
+        chat.turn("hello")
+    assert audited(database, [user]) == []
+    database.do("insert into conversations (id, user_id) values (%s, %s)", thread, user)
+    database.do("insert into messages (id, conversation_id, user_id, position, role, content, run_id)"
+                " values (%s, %s, %s, 1, 'user', 'x', %s)", message, thread, user, run)
+    database.do("insert into runs (id, conversation_id, user_id, user_message_id, status) values (%s, %s, %s, %s,"
+                " 'completed')", run, thread, user, message)
+    database.do("update runs set status = 'failed' where id = %s", run)
+    found = [what for what, _ in audited(database, [user])]
+    assert sum("was committed by a gateway that is fenced" in what for what in found) == 3
+    assert f"run {run} has ended as completed, and again as failed" in found
+
+
+def test_a_user_goes_where_the_user_went_as_long_as_that_is_up():
+    balancer = Balancer(random.Random(1), [10, 20])
+    homes = {user: balancer.port(user) for user in map(str, range(20))}
+    assert set(homes.values()) == {10, 20} and {user: balancer.port(user) for user in homes} == homes
+    balancer.down(0)
+    assert {balancer.port(user) for user in homes} == {20}
+    balancer.up(0, 11)
+    assert {balancer.port(user) for user in homes} == {20}
+    balancer.down(1)
+    assert {balancer.port(user) for user in homes} == {11}
 
 
 def test_a_snapshot_begins_anew():
