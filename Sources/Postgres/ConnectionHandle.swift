@@ -27,6 +27,22 @@ final class ConnectionHandle: @unchecked Sendable {
         pointer = nil
     }
 
+    /// The host as the connection string names it, and the port.
+    var host: String { Self.text(pointer.flatMap { PQhost($0) }) }
+    var port: String { Self.text(pointer.flatMap { PQport($0) }) }
+
+    /// Tells servers apart, also those behind one name.
+    var server: String { "\(host) \(Self.text(pointer.flatMap { PQhostaddr($0) })) \(port)" }
+
+    /// What the server said of its database at the start; `nil` where a pooler did not pass it on.
+    var encoding: String? {
+        pointer.flatMap { PQparameterStatus($0, "server_encoding") }.map { String(cString: $0) }
+    }
+
+    private static func text(_ string: UnsafeMutablePointer<CChar>?) -> String {
+        string.map { String(cString: $0) } ?? ""
+    }
+
     /// Connects, waiting as long as `connect_timeout` allows for each host. Name resolution, TLS and authentication
     /// block: never called on a loop.
     static func connect(_ settings: PostgresSettings) -> Result<ConnectionHandle, PostgresError> {
@@ -45,6 +61,7 @@ final class ConnectionHandle: @unchecked Sendable {
         guard PQstatus(connection) == CONNECTION_OK else {
             return .failure(PostgresError(kind: .connection, message: lastMessage(of: connection)))
         }
+        settings.hosts.answered(host: handle.host, port: handle.port)
         // The default processor writes notices to stderr.
         _ = PQsetNoticeReceiver(connection, { _, _ in }, nil)
         return .success(handle)

@@ -24,12 +24,12 @@ package struct PoolSettings: Sendable, Equatable {
 
     package init() {}
 
-    /// One shard's share of bounds that hold for the process; never less than two connections at most, since the
-    /// writer keeps one.
+    /// One shard's share of bounds that hold for the process; never less than two connections, since the writer keeps
+    /// one, and another must be free to ask whether the server is still there.
     package func share(of shards: Int) -> PoolSettings {
         let shards = max(shards, 1)
         var share = self
-        share.minimum = max(1, (minimum + shards - 1) / shards)
+        share.minimum = max(2, (minimum + shards - 1) / shards)
         share.maximum = max(2, share.minimum, maximum / shards)
         share.overflow = overflow / shards
         share.waiting = max(1, waiting / shards)
@@ -54,6 +54,8 @@ package struct PoolFigures: Sendable, Equatable {
     package var idle = 0
     package var waiting = 0
     package var opening = 0
+    /// Given up while the server was at work for them, and perhaps is still.
+    package var leftBehind = 0
     /// Since the start:
     package var opened = 0
     package var failed = 0
@@ -101,6 +103,9 @@ package struct PoolMachine {
     private var idle: Deque<Idle> = []
     private var waiters: Deque<Waiter> = []
     private var opening = 0
+    /// Until when the server may still be at work for connections that were given up, in order of time. They count
+    /// against the bound as if they were open.
+    private var leftBehind: Deque<UInt64> = []
     /// Attempts that failed since the last success.
     private var failures = 0
     private var retryAt: UInt64 = 0
@@ -125,6 +130,7 @@ package struct PoolMachine {
         figures.idle = idle.count
         figures.waiting = waiters.count
         figures.opening = opening
+        figures.leftBehind = leftBehind.count
         return figures
     }
 
@@ -134,6 +140,7 @@ package struct PoolMachine {
         func consider(_ time: UInt64) { deadline = min(deadline ?? time, time) }
         if let limit = idleLimit, let oldest = idle.first { consider(oldest.since &+ limit) }
         if !isClosing, failures > 0, opening == 0, wanted > open.count { consider(retryAt) }
+        if !waiters.isEmpty, let until = leftBehind.first { consider(until) }
         return deadline
     }
 
@@ -178,9 +185,15 @@ package struct PoolMachine {
     }
 
     /// An open connection, in use or idle, has broken.
-    package mutating func lost(_ connection: Int, at now: UInt64, random: Double) {
+    ///
+    /// - Parameter working: how long the server may still be at work for it: it was given up in the middle.
+    package mutating func lost(_ connection: Int, at now: UInt64, random: Double, working: UInt64 = 0) {
         guard let since = open.removeValue(forKey: connection) else { return }
         totals.lost += 1
+        if working > 0 {
+            let until = now &+ working
+            leftBehind.insert(until, at: leftBehind.firstIndex { $0 > until } ?? leftBehind.endIndex)
+        }
         idle.removeAll { $0.connection == connection }
         // One that dies at once is as good as none: without a pause the pool would open and lose them in a circle.
         if now &- since < 1_000_000_000 {
@@ -190,7 +203,13 @@ package struct PoolMachine {
         }
     }
 
-    /// A server has stopped answering: what is idle may be as silent, and whoever got it would wait as long again.
+    /// Another server has taken over: what was left behind is not there.
+    package mutating func serverChanged(at now: UInt64) {
+        leftBehind.removeAll()
+        fill(now)
+    }
+
+    /// A server has stopped answering, or only reads: what is idle may be as silent, and whoever got it would wait as long again.
     package mutating func distrustIdle(at now: UInt64) {
         while let entry = idle.popFirst() { shut(entry.connection) }
         fill(now)
@@ -206,6 +225,7 @@ package struct PoolMachine {
             idle.removeFirst()
             shut(oldest.connection)
         }
+        while let until = leftBehind.first, until <= now { leftBehind.removeFirst() }
         fill(now)
     }
 
@@ -218,10 +238,12 @@ package struct PoolMachine {
 
     // MARK: rules
 
-    /// How many connections there should be.
+    /// How many connections there should be. One at least, however much was left behind: else nobody would notice that
+    /// the server is back.
     private var wanted: Int {
         let inUse = open.count - idle.count
-        return min(max(settings.minimum, inUse + waiters.count), settings.maximum + settings.overflow)
+        let bound = max(settings.maximum + settings.overflow - leftBehind.count, 1)
+        return min(max(settings.minimum, inUse + waiters.count), bound)
     }
 
     /// How long the oldest idle connection may stay; `nil`: for good.

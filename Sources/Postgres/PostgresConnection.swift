@@ -33,13 +33,15 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     package let loop: EventLoop
     /// The pool's number for it.
     package let number: Int
+    /// Which server it leads to.
+    package let server: String
     /// Called once, when the connection is closed for whatever reason but `close`.
     package var onLoss: ((PostgresConnection, PostgresError) -> Void)?
 
     private let handle: ConnectionHandle
     private var preparesStatements = false
     /// What each transaction begins with.
-    private var preamble: (Statement, Parameters)?
+    private var preamble: [(Statement, Parameters)] = []
     private var watch: WatchToken?
     private var state = State.idle
     private var steps: [Step] = []
@@ -58,6 +60,14 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     private var deferred: [() -> Void] = []
     /// When something was last heard, or first waited for.
     private var lastHeard: UInt64
+    /// When something last came from the server.
+    private(set) var lastReceived: UInt64
+    /// When a transaction was last committed, the setup included.
+    private(set) var lastCommitted: UInt64 = 0
+    /// It was dropped while the server owed an answer, and may still be at work on it.
+    private(set) var wasGivenUp = false
+    /// An answer told of a lack of disk, memory or the like, since it was last asked.
+    private var toldOfLack = false
 
     /// Prepares no statements until it is known whose session it works in.
     init(_ handle: ConnectionHandle, number: Int, on loop: EventLoop) throws(PostgresError) {
@@ -68,6 +78,8 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
         self.number = number
         self.loop = loop
         lastHeard = loop.now
+        lastReceived = loop.now
+        server = handle.server
         do {
             watch = try loop.watch(PQsocket(pointer), .read, self)
         } catch {
@@ -81,13 +93,25 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     /// Process id of its server process.
     package var serverProcess: Int32 { handle.pointer.map { PQbackendPID($0) } ?? 0 }
 
+    /// The encoding of its database.
+    var encoding: String? { handle.encoding }
+    /// The names by which `HostOrder` knows it.
+    var host: (name: String, port: String) { (handle.host, handle.port) }
+    /// Since when the answer is waited for without a byte from the server; `nil`: none is due.
+    var waitsSince: UInt64? { if case .ended = state { lastHeard } else { nil } }
+
+    func takeLackOfMeans() -> Bool {
+        defer { toldOfLack = false }
+        return toldOfLack
+    }
+
     /// The server's session is this connection's alone.
     func hasOwnSession(prepares: Bool) {
         preparesStatements = prepares
     }
 
     /// A pooler lends the server's session for one transaction at a time.
-    func sharesSession(begin preamble: (Statement, Parameters)) {
+    func sharesSession(begin preamble: [(Statement, Parameters)]) {
         self.preamble = preamble
     }
 
@@ -125,9 +149,11 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
     }
 
     private func sendPreamble() {
-        guard let (statement, parameters) = preamble, let pointer = handle.pointer else { return }
-        guard dispatch(statement, parameters, on: pointer) else { return noteSendFailure(pointer) }
-        steps.append(.preamble)
+        guard let pointer = handle.pointer else { return }
+        for (statement, parameters) in preamble {
+            guard dispatch(statement, parameters, on: pointer) else { return noteSendFailure(pointer) }
+            steps.append(.preamble)
+        }
     }
 
     /// Ends the transaction. `completion` comes once, later: one `Rows` for each statement, or why all is undone.
@@ -234,6 +260,7 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
         guard let pointer = handle.pointer else { return }
         if readiness != .write {
             lastHeard = loop.now
+            lastReceived = loop.now
             guard PQconsumeInput(pointer) == 1 else {
                 // What came before the end still counts: a shutdown is announced with its reason.
                 drain(pointer)
@@ -295,8 +322,12 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
         let answers = results
         results = []
         if let failure {
+            if failure.isLackOfMeans { toldOfLack = true }
+            // Before anyone hears of it, so that nobody is given the session.
+            if failure.endsSession { lose(failure) }
             completion(.failure(failure))
         } else {
+            lastCommitted = loop.now
             completion(.success(answers))
         }
     }
@@ -311,14 +342,9 @@ package final class PostgresConnection: ReadinessHandler, TickParticipant {
 
     // MARK: closing
 
-    /// Whether an answer is due and nothing was heard for `limit` nanoseconds.
-    package func isSilent(for limit: UInt64) -> Bool {
-        guard case .ended = state else { return false }
-        return loop.now > lastHeard && loop.now &- lastHeard >= limit
-    }
-
     /// Drops the connection, from which nothing more is expected.
     package func dropAsSilent() {
+        if case .ended = state { wasGivenUp = true }
         lose(PostgresError(kind: .connection, message: "the server has stopped answering"))
     }
 

@@ -33,6 +33,25 @@ package struct PostgresError: Error, Sendable, Equatable, CustomStringConvertibl
 
     package var isConnectionLoss: Bool { kind == .connection }
 
+    /// The session, or its server, only reads.
+    package var isReadOnly: Bool { sqlState == "25006" }
+
+    /// The server answered, and that its session is of no more use: it only reads, is going down, or does not know what
+    /// was prepared in it, as after a change of the schema or behind a pooler that was not seen. Another session may do.
+    package var endsSession: Bool {
+        guard kind == .server else { return false }
+        switch sqlState {
+        case "25006", "0A000", "26000", "42P05": return true
+        default: return sqlState.hasPrefix("57P") || sqlState.hasPrefix("08")
+        }
+    }
+
+    /// The same, told by libpq where it has looked for a server that takes writes.
+    var tellsReadOnly: Bool { isReadOnly || message.contains("session is read-only") }
+
+    /// What says that the server lacks the means to write: disk, memory, I/O.
+    var isLackOfMeans: Bool { kind == .server && (sqlState.hasPrefix("53") || sqlState.hasPrefix("58")) }
+
     package var description: String {
         var text = message
         if !sqlState.isEmpty { text += " (\(sqlState))" }

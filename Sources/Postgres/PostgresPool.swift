@@ -10,13 +10,20 @@ package final class PostgresPool {
 
     private let settings: PostgresSettings
     private var machine: PoolMachine
+    private var watch: PoolWatch
+    /// The server that was connected to last.
+    private var newestServer = ""
+    /// When a transaction was last committed on a connection that is gone.
+    private var lastCommitted: UInt64 = 0
+    /// When the server last refused something for lack of disk, memory or the like, until it has proved otherwise.
+    private var lackedMeansAt: UInt64?
     private var connections: [Int: PostgresConnection] = [:]
     private var waiters: [Int: Lease] = [:]
     private var nextWaiter = 1
     private var isActing = false
     private var timer: TimerToken?
     private var timerDeadline: UInt64?
-    private var watchdog: TimerToken?
+    private var watchTimer: TimerToken?
     private var closed: (() -> Void)?
     private var closeTimer: TimerToken?
 
@@ -24,6 +31,7 @@ package final class PostgresPool {
         self.settings = settings
         self.loop = loop
         machine = PoolMachine(limits)
+        watch = PoolWatch(vanishedLimit: settings.vanishedLimit, silenceLimit: settings.silenceLimit)
     }
 
     /// Opens the first connections.
@@ -31,10 +39,10 @@ package final class PostgresPool {
         loop.assertCurrent()
         machine.start(at: loop.now)
         act()
-        scheduleWatchdog()
+        scheduleWatch()
     }
 
-    /// False while the database is known to be away; for `/readyz`.
+    /// False while the database is known to be away.
     package var isAvailable: Bool { machine.isAvailable }
 
     package var figures: PoolFigures { machine.figures }
@@ -54,13 +62,6 @@ package final class PostgresPool {
         guard connections[connection.number] === connection else { return }
         machine.release(connection.number, at: loop.now)
         act()
-    }
-
-    /// Closes a connection that works but is of no use: its server only reads since another has taken over.
-    package func discard(_ connection: PostgresConnection, because error: PostgresError) {
-        guard connections[connection.number] === connection else { return }
-        connection.close()
-        lost(connection, error)
     }
 
     /// One transaction on any connection. `fill` sends its statements.
@@ -158,6 +159,10 @@ package final class PostgresPool {
                 } else {
                     lastError = nil
                     connection.onLoss = { [weak self] connection, error in self?.lost(connection, error) }
+                    if newestServer != connection.server {
+                        newestServer = connection.server
+                        machine.serverChanged(at: loop.now)
+                    }
                     machine.opened(number, at: loop.now)
                     act()
                 }
@@ -176,7 +181,12 @@ package final class PostgresPool {
     private func lost(_ connection: PostgresConnection, _ error: PostgresError) {
         lastError = error
         connections[connection.number] = nil
-        machine.lost(connection.number, at: loop.now, random: Double.random(in: 0..<1))
+        lastCommitted = max(lastCommitted, connection.lastCommitted)
+        // Those that are idle began as this one did.
+        if error.isReadOnly { machine.distrustIdle(at: loop.now) }
+        machine.lost(
+            connection.number, at: loop.now, random: Double.random(in: 0..<1),
+            working: connection.wasGivenUp ? UInt64(max(settings.statementTimeout, 0)) * 1_000_000 : 0)
         act()
     }
 
@@ -198,19 +208,107 @@ package final class PostgresPool {
         }
     }
 
-    /// Looks once a second for connections whose server has stopped answering.
-    private func scheduleWatchdog() {
-        watchdog = loop.schedule(after: 1_000_000_000) { [weak self] in
+    // MARK: watching
+
+    private static let probe = Statement("parley_probe", "select 1")
+    /// Reaches the log, and the disk with its commit, but no table. Not everybody may do it: that is an answer too.
+    private static let writeProbe = Statement(
+        "parley_write_probe", "select pg_catalog.pg_logical_emit_message(true, 'parley', '')")
+
+    /// For how long at least a lack of means is held to go on. The log may still take what the tables don't.
+    private static let lackLimit: UInt64 = 3_000_000_000
+
+    /// What is wrong with the database, by the last that was seen of it; `nil`: it takes writes. Answers at once.
+    ///
+    /// - Parameter limit: nanoseconds since a transaction was last committed, after which the server is held to be
+    ///   silent. More than `PoolWatch.interval`, after which it is asked.
+    package func problem(limit: UInt64 = 2_000_000_000) -> PoolProblem? {
+        guard machine.isAvailable else { return lastError?.tellsReadOnly == true ? .readOnly : .away }
+        if lackedMeansAt != nil { return .lacksMeans }
+        // All connections may be at work for long: a server that is dialled and answers is there.
+        guard loop.now > max(lastCommit(), watch.lastDialled) &+ limit else { return nil }
+        // Where all is kept and nothing asked, nothing is known.
+        return machine.figures.idle > 0 || connections.values.contains { $0.waitsSince != nil } ? .silent : nil
+    }
+
+    private func lastCommit() -> UInt64 {
+        connections.values.reduce(lastCommitted) { max($0, $1.lastCommitted) }
+    }
+
+    private func scheduleWatch() {
+        watchTimer = loop.schedule(after: PoolWatch.interval) { [weak self] in
             guard let self else { return }
-            let silent = connections.values.filter { $0.isSilent(for: settings.silenceLimit) }
-            if !silent.isEmpty {
-                // Before those are told whose answers are lost: they ask again at once.
-                machine.distrustIdle(at: loop.now)
-                act()
-                for connection in silent { connection.dropAsSilent() }
-            }
-            scheduleWatchdog()
+            look()
+            scheduleWatch()
         }
+    }
+
+    private func look() {
+        for connection in connections.values where connection.takeLackOfMeans() { lackedMeansAt = loop.now }
+        let facts = connections.values.filter { $0.lastCommitted > 0 }.map {
+            PoolWatch.Connection(
+                number: $0.number, server: $0.server, waitsSince: $0.waitsSince, lastReceived: $0.lastReceived)
+        }
+        // After a while proof is asked for at each look.
+        let committed = wantsProof ? 0 : lastCommit()
+        let isAnyFree = machine.figures.idle > 0
+        for action in watch.look(
+            at: loop.now, facts, committed: committed, newest: newestServer, isAnyFree: isAnyFree)
+        {
+            switch action {
+            case .probe: sendProbe()
+            case .dial: dial()
+            case .leave(let server): leave(server)
+            case .drop(let number): drop([number].compactMap { connections[$0] })
+            }
+        }
+    }
+
+    private func sendProbe() {
+        let statement = wantsProof ? Self.writeProbe : Self.probe
+        lease { [weak self] outcome in
+            guard let self else { return }
+            guard case .success(let connection) = outcome else { return watch.probeEnded() }
+            watch.probeBegan(on: connection.number)
+            connection.pipeline([(statement, Parameters())]) { [weak self] answer in
+                guard let self else { return }
+                watch.probeEnded()
+                if statement === Self.writeProbe { proved(answer) }
+                release(connection)
+            }
+        }
+    }
+
+    private var wantsProof: Bool { lackedMeansAt.map { loop.now >= $0 &+ Self.lackLimit } ?? false }
+
+    private func proved(_ answer: Result<[Rows], PostgresError>) {
+        switch answer {
+        case .success: lackedMeansAt = nil
+        case .failure(let error): if error.kind == .server, !error.isLackOfMeans { lackedMeansAt = nil }
+        }
+    }
+
+    private func dial() {
+        let completion: (Result<ConnectionHandle, PostgresError>) -> Void = { [weak self] outcome in
+            guard let self else { return }
+            let handle = try? outcome.get()
+            watch.dialEnded(at: loop.now, server: handle?.server)
+            handle?.close()
+        }
+        ConnectionHandle.connect(settings, on: loop, completion: LoopBound(completion, on: loop))
+    }
+
+    private func leave(_ server: String) {
+        let gone = connections.values.filter { $0.server == server }
+        if let host = gone.first?.host { settings.hosts.fellSilent(host: host.name, port: host.port) }
+        drop(gone)
+    }
+
+    private func drop(_ silent: [PostgresConnection]) {
+        // Before those are told whose answers are lost: they ask again at once.
+        machine.distrustIdle(at: loop.now)
+        act()
+        for connection in silent { connection.dropAsSilent() }
     }
 
     private func abandon() {
@@ -221,13 +319,25 @@ package final class PostgresPool {
 
     private func finishClose() {
         if let timer { loop.cancel(timer) }
-        if let watchdog { loop.cancel(watchdog) }
+        if let watchTimer { loop.cancel(watchTimer) }
         if let closeTimer { loop.cancel(closeTimer) }
         timer = nil
-        watchdog = nil
+        watchTimer = nil
         closeTimer = nil
         let closed = closed
         self.closed = nil
         closed?()
     }
+}
+
+/// Why a pool's database takes no writes.
+package enum PoolProblem: Sendable, Equatable {
+    /// No connection can be made.
+    case away
+    /// Only sessions that read can be had.
+    case readOnly
+    /// It lacks the means: disk, memory.
+    case lacksMeans
+    /// It does not answer.
+    case silent
 }

@@ -355,11 +355,6 @@ final class BatchWriter: TickParticipant {
             remember(flight.users)
             machine.lost(flight.number, inDoubt: false, at: loop.now)
             logger.warning("a batch could not be stored for now", metadata: ["cause": "\(error)"])
-            if error.sqlState == "25006", let connection = lane.connection {
-                // A standby now: the next connection finds the primary.
-                lane.connection = nil
-                pool.discard(connection, because: error)
-            }
             rest(200_000_000)
             return
         }
@@ -428,12 +423,13 @@ extension PostgresError {
 }
 
 extension StoreError {
-    /// Not the row's fault: resources, locks, shutdown, a server that only reads. Tried again.
+    /// Not the row's fault: resources, locks, shutdown, a session that is of no more use. Tried again.
     static func isPassing(_ error: PostgresError) -> Bool {
         guard error.kind == .server else { return false }
+        if error.endsSession { return true }
         switch error.sqlState.prefix(2) {
-        case "08", "40", "53", "55", "57", "58": return true
-        default: return error.sqlState == "25006"
+        case "40", "53", "55", "57", "58": return true
+        default: return false
         }
     }
 }

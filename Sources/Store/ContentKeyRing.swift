@@ -29,7 +29,8 @@ package struct ContentKeyRing {
     package func check() throws(Failure) {
         do throws(PostgresError) {
             let connection = try BlockingConnection(settings)
-            try connection.execute("begin; set local role parley_gateway")
+            try connection.execute(
+                "begin isolation level read committed; set local role parley_gateway; set local row_security = on")
             if let name = contents.sealingKey, let canary = contents.canary(of: name) {
                 // Of two gateways that bring the same name one is first; the other compares itself with that.
                 _ = try connection.query(

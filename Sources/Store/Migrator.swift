@@ -3,8 +3,14 @@ package import Postgres
 /// Why the schema cannot be brought to where it should be, in one line.
 package struct MigrationError: Error, Sendable, CustomStringConvertible {
     package enum Kind: Sendable, Equatable {
-        /// The server cannot be reached.
+        /// The server cannot be reached, or only reads.
         case unreachable
+        /// The database, or what its login may do, is not what this program needs.
+        case unsuitable
+        /// A gateway is alive that the step would take the ground from.
+        case inUse
+        /// The step takes data away, which was not asked for.
+        case losesData
         /// The database holds what this program does not know.
         case newerDatabase
         /// A step was edited after it was applied.
@@ -26,8 +32,17 @@ package struct MigrationError: Error, Sendable, CustomStringConvertible {
 /// kept in the server's session, so a pooler in between does no harm.
 package struct Migrator {
     package struct Status: Sendable, Equatable {
+        package enum Condition: Sendable, Equatable {
+            case pending, applied
+            /// Its text is another one now.
+            case edited
+            /// This program does not have it.
+            case unknown
+        }
+
         package var version: Int
         package var name: String
+        package var condition: Condition
         /// RFC 3339; `nil`: pending.
         package var appliedAt: String?
     }
@@ -48,7 +63,7 @@ package struct Migrator {
         self.migrations = migrations
     }
 
-    /// Applies the next `count` steps, or all.
+    /// Applies the next `count` steps, or all, and looks after what the others need outside of the database.
     ///
     /// - Returns: those that were applied.
     @discardableResult
@@ -62,9 +77,13 @@ package struct Migrator {
     }
 
     /// Takes the last `count` steps back.
+    ///
+    /// - Parameter losingData: else nothing is done where data would be lost.
+    /// - Throws: also while a gateway is alive, or where data would be lost: the tables and rows are named.
     @discardableResult
-    package func down(_ count: Int = 1) throws(MigrationError) -> [Migration] {
+    package func down(_ count: Int = 1, losingData: Bool = false) throws(MigrationError) -> [Migration] {
         let connection = try connect()
+        try prepareRevert(connection, count, losingData: losingData)
         var reverted: [Migration] = []
         while reverted.count < count, let last = try step(connection, revert) {
             reverted.append(last)
@@ -72,42 +91,65 @@ package struct Migrator {
         return reverted
     }
 
-    /// Takes the last step back and applies it again, in one transaction.
+    /// Takes the last step back and applies it again, in one transaction. Asks what `down` asks.
     @discardableResult
-    package func redo() throws(MigrationError) -> Migration? {
-        try step(try connect()) { connection, done throws(MigrationError) in
+    package func redo(losingData: Bool = false) throws(MigrationError) -> Migration? {
+        let connection = try connect()
+        try prepareRevert(connection, 1, losingData: losingData)
+        return try step(connection) { connection, done throws(MigrationError) in
             guard let last = try revert(connection, done) else { return nil }
             return try apply(connection, done - 1) ?? last
         }
     }
 
-    /// Every step of the program with the time at which it was applied. Changes nothing.
+    /// Every step of the program and of the database, with the time at which it was applied. Changes nothing.
     package func status() throws(MigrationError) -> [Status] {
-        let done = try verified(try connect())
-        return migrations.enumerated().map { index, migration in
-            Status(
-                version: migration.version, name: migration.name,
-                appliedAt: index < done.count ? done[index].appliedAt : nil)
+        let applied = try applied(try connect(toWrite: false))
+        var steps = applied.enumerated().map { index, row in
+            let known = index < migrations.count && migrations[index].version == row.version
+            return Status(
+                version: row.version, name: row.name,
+                condition: !known ? .unknown : migrations[index].hadChecksum(row.checksum) ? .applied : .edited,
+                appliedAt: row.appliedAt)
         }
+        steps += migrations.dropFirst(applied.count).map {
+            Status(version: $0.version, name: $0.name, condition: .pending, appliedAt: nil)
+        }
+        return steps
     }
 
     /// Throws unless the database is exactly where this program expects it.
-    package func check() throws(MigrationError) {
-        if let missing = try status().first(where: { $0.appliedAt == nil }) {
+    ///
+    /// - Parameter role: that the login must be able to become.
+    package func check(role: String? = nil) throws(MigrationError) {
+        let connection = try connect()
+        if let missing = migrations.dropFirst(try verified(connection).count).first {
             throw MigrationError(
                 kind: .pending,
                 description: "the database lacks migration \(missing.version) (\(missing.name)): run parley migrate up")
         }
+        guard let role else { return }
+        let problem = try run("cannot look at the roles") { () throws(PostgresError) in
+            try DatabaseRequirements.problem(with: role, connection)
+        }
+        if let problem { throw MigrationError(kind: .unsuitable, description: problem) }
     }
 
     // MARK: steps
 
-    private func connect() throws(MigrationError) -> BlockingConnection {
+    private func connect(toWrite: Bool = true) throws(MigrationError) -> BlockingConnection {
+        var settings = settings
+        settings.needsWrites = toWrite
+        let connection: BlockingConnection
+        let problem: String?
         do throws(PostgresError) {
-            return try BlockingConnection(settings)
+            connection = try BlockingConnection(settings)
+            problem = try DatabaseRequirements.problem(connection)
         } catch {
             throw MigrationError(kind: .unreachable, description: "cannot reach the database: \(error)")
         }
+        if let problem { throw MigrationError(kind: .unsuitable, description: problem) }
+        return connection
     }
 
     /// One transaction that is alone among migrations, with the table of steps in place. `body` is told how many of
@@ -117,22 +159,7 @@ package struct Migrator {
         _ body: (BlockingConnection, _ done: Int) throws(MigrationError) -> Migration?
     ) throws(MigrationError) -> Migration? {
         do throws(MigrationError) {
-            try run("cannot prepare the database") { () throws(PostgresError) in
-                try connection.execute("begin")
-                try connection.execute("set local client_min_messages = warning; set local lock_timeout = '60s'")
-                try connection.execute("select pg_advisory_xact_lock(\(Self.lockKey))")
-                try connection.execute(
-                    """
-                    set local lock_timeout = 0;
-                    create schema if not exists parley;
-                    create table if not exists parley.schema_migrations (
-                        version int primary key check (version >= 1),
-                        name text not null,
-                        checksum text not null,
-                        applied_at timestamptz not null default now()
-                    )
-                    """)
-            }
+            try begin(connection)
             let migration = try body(connection, try verified(connection).count)
             try run(migration.map { "migration \($0.version) (\($0.name)) was not committed" } ?? "cannot commit") {
                 () throws(PostgresError) in
@@ -145,8 +172,38 @@ package struct Migrator {
         }
     }
 
-    /// The steps that the database has, after a check that they are the first ones of the program's.
-    private func verified(_ connection: BlockingConnection) throws(MigrationError) -> [Applied] {
+    /// Whatever the database and the login have as their defaults: who has waited for the lock must see what the one
+    /// before it has done, and a step takes the time that it takes.
+    private func begin(_ connection: BlockingConnection) throws(MigrationError) {
+        try run("cannot prepare the database") { () throws(PostgresError) in
+            try connection.execute("begin isolation level read committed")
+            try connection.execute(
+                """
+                select set_config(name, '0', true) from pg_catalog.pg_settings
+                where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
+                set local client_min_messages = warning; set local lock_timeout = '60s'
+                """)
+        }
+        try run("another migration has been under way for a minute") { () throws(PostgresError) in
+            try connection.execute("select pg_advisory_xact_lock(\(Self.lockKey))")
+        }
+        try run("cannot prepare the database") { () throws(PostgresError) in
+            try connection.execute(
+                """
+                set local lock_timeout = 0;
+                create schema if not exists parley;
+                create table if not exists parley.schema_migrations (
+                    version int primary key check (version >= 1),
+                    name text not null,
+                    checksum text not null,
+                    applied_at timestamptz not null default now()
+                )
+                """)
+        }
+    }
+
+    /// What the database says that it has.
+    private func applied(_ connection: BlockingConnection) throws(MigrationError) -> [Applied] {
         let rows = try run("cannot read the state of the schema") { () throws(PostgresError) in
             let known = try connection.query("select to_regclass('parley.schema_migrations') is not null")
             guard known.first?.first == "t" else { return [[String?]]() }
@@ -157,30 +214,57 @@ package struct Migrator {
                 from parley.schema_migrations order by version
                 """)
         }
-        let applied = rows.compactMap { row -> Applied? in
+        return rows.compactMap { row -> Applied? in
             guard row.count == 4, let version = row[0].flatMap({ Int($0) }) else { return nil }
             return Applied(version: version, name: row[1] ?? "", checksum: row[2] ?? "", appliedAt: row[3] ?? "")
         }
+    }
+
+    /// The same after a check that they are the first ones of the program's.
+    private func verified(_ connection: BlockingConnection) throws(MigrationError) -> [Applied] {
+        let applied = try applied(connection)
         for (index, row) in applied.enumerated() {
             guard index < migrations.count, migrations[index].version == row.version else {
-                throw MigrationError(
-                    kind: .newerDatabase,
-                    description: "the database has migration \(row.version) (\(row.name)), which this program does not "
-                        + "know: it is older than the database")
+                throw Self.newerDatabase(row.version, row.name)
             }
-            guard migrations[index].checksum == row.checksum else {
-                throw MigrationError(
-                    kind: .changed,
-                    description: "migration \(row.version) (\(row.name)) was edited after it was applied")
-            }
+            guard migrations[index].hadChecksum(row.checksum) else { throw Self.changed(row.version, row.name) }
         }
         return applied
+    }
+
+    private static func newerDatabase(_ version: Int, _ name: String) -> MigrationError {
+        MigrationError(
+            kind: .newerDatabase,
+            description: "the database has migration \(version) (\(name)), which this program does not know: this "
+                + "program is older than the database; use the release that has migrated it, or a newer one")
+    }
+
+    private static func changed(_ version: Int, _ name: String) -> MigrationError {
+        MigrationError(
+            kind: .changed,
+            description: "migration \(version) (\(name)) was edited after it was applied: the schema may be another "
+                + "one than this program expects; use the program that has applied it")
+    }
+
+    /// What keeps the program from the database with such steps, pending ones aside.
+    package static func problem(_ steps: [Status]) -> MigrationError? {
+        for step in steps {
+            switch step.condition {
+            case .unknown: return newerDatabase(step.version, step.name)
+            case .edited: return changed(step.version, step.name)
+            case .pending, .applied: break
+            }
+        }
+        return nil
     }
 
     private func apply(
         _ connection: BlockingConnection, _ done: Int
     ) throws(MigrationError) -> Migration? {
-        guard let migration = migrations.dropFirst(done).first else { return nil }
+        guard let migration = migrations.dropFirst(done).first else {
+            try keepUp(connection)
+            return nil
+        }
         try run("migration \(migration.version) (\(migration.name)) was not applied") { () throws(PostgresError) in
             try connection.execute(migration.up)
             _ = try connection.query(
@@ -188,6 +272,56 @@ package struct Migrator {
                 [String(migration.version), migration.name, migration.checksum])
         }
         return migration
+    }
+
+    private func keepUp(_ connection: BlockingConnection) throws(MigrationError) {
+        for migration in migrations {
+            guard let upkeep = migration.upkeep else { continue }
+            try run("what migration \(migration.version) (\(migration.name)) needs is not there") {
+                () throws(PostgresError) in
+                try connection.execute(upkeep)
+            }
+        }
+    }
+
+    /// Nothing is taken from under a gateway, and no data without a word.
+    private func prepareRevert(
+        _ connection: BlockingConnection, _ count: Int, losingData: Bool
+    ) throws(MigrationError) {
+        let gateway = try run("cannot look for gateways") { () throws(PostgresError) in
+            try LivingGateway.find(connection)
+        }
+        if let gateway {
+            throw MigrationError(
+                kind: .inUse, description: "the gateway \(gateway) is alive: stop all gateways of this database first")
+        }
+        if losingData { return }
+        let losses = try losses(connection, count)
+        if losses.isEmpty { return }
+        throw MigrationError(
+            kind: .losesData,
+            description: "this takes away \(losses.map(\.description).joined(separator: ", ")): say --yes to do it")
+    }
+
+    /// What the last `count` steps would take with them, tried and undone.
+    private func losses(_ connection: BlockingConnection, _ count: Int) throws(MigrationError) -> [MigrationLoss] {
+        let done: Int
+        let before: SchemaContents
+        let after: SchemaContents
+        do throws(MigrationError) {
+            try begin(connection)
+            done = try verified(connection).count
+            before = try run("cannot count the rows") { () throws(PostgresError) in try SchemaContents(connection) }
+            for step in 0..<min(count, done) { _ = try revert(connection, done - step) }
+            after = try run("cannot count the rows") { () throws(PostgresError) in try SchemaContents(connection) }
+            try run("cannot undo the trial") { () throws(PostgresError) in try connection.execute("rollback") }
+        } catch {
+            try? connection.execute("rollback")
+            throw error
+        }
+        return try run("cannot count the rows") { () throws(PostgresError) in
+            try before.losses(to: after, connection)
+        }
     }
 
     private func revert(
@@ -209,7 +343,8 @@ package struct Migrator {
             return try body()
         } catch {
             throw MigrationError(
-                kind: error.isConnectionLoss ? .unreachable : .failed, description: "\(failure): \(error)")
+                kind: error.isConnectionLoss || error.isReadOnly ? .unreachable : .failed,
+                description: "\(failure): \(error)")
         }
     }
 

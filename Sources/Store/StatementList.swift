@@ -8,7 +8,7 @@ extension Statements {
         acceptTurns, endRuns, touchUsers, checkpointRuns, beginRun, enlist, beat, leave,
         recoverRuns, performTool,
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, messagesOfRun, runOfMessage,
-        conversations, metadata, ping,
+        conversations, metadata, ping, workAsLogin, schemaSteps,
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
         messagePosition, operations, tasks, task, addTask, changeTask, deleteTask,
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,

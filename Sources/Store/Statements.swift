@@ -176,6 +176,12 @@ package enum Statements {
         """, T.text, T.text, T.timestamptz, T.uuid, T.int4)
 
     static let ping = Statement("ping", "select 1")
+
+    /// Until the end of the transaction.
+    static let workAsLogin = Statement("login", "select set_config('role', 'none', true)")
+
+    static let schemaSteps = Statement(
+        "schema_steps", "select version, checksum from parley.schema_migrations order by version")
 }
 
 extension Parameters {

@@ -35,7 +35,7 @@ struct Audit: AsyncParsableCommand {
                 print($0)
             }
         } catch {
-            throw ExitError(error.isUnreachable ? .unavailable : .configuration, error.description)
+            throw ExitError(error.kind == .unavailable ? .unavailable : .configuration, error.description)
         }
     }
 

@@ -22,13 +22,16 @@ struct Migrate: AsyncParsableCommand {
     }
 
     struct Down: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Take back the last migration, or the last N.")
+        static let configuration = CommandConfiguration(
+            abstract: "Take back the last migration, or the last N.",
+            discussion: "Not while a gateway is alive. Where data would be lost it says which, and wants --yes.")
         @OptionGroup var settings: SettingOptions
         @Argument(help: "How many.") var count = 1
+        @Flag(help: "Also where data is lost by it.") var yes = false
 
         func run() async throws {
             try await perform(settings) { migrations throws(SchemaError) in
-                let reverted = try migrations.down(count)
+                let reverted = try migrations.down(count, losingData: yes)
                 if reverted.isEmpty { print("nothing to do") }
                 for name in reverted { print("took back \(name)") }
             }
@@ -36,23 +39,33 @@ struct Migrate: AsyncParsableCommand {
     }
 
     struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the migrations.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the migrations.", discussion: "Exits 1 while some are pending.")
         @OptionGroup var settings: SettingOptions
 
         func run() async throws {
+            var isPending = false
+            var problem: String?
             try await perform(settings) { migrations throws(SchemaError) in
-                for line in try migrations.status() { print(line) }
+                let overview = try migrations.status()
+                for line in overview.lines { print(line) }
+                (isPending, problem) = (overview.isPending, overview.problem)
             }
+            if let problem { throw ExitError(.configuration, problem) }
+            if isPending { throw ExitCode(1) }
         }
     }
 
     struct Redo: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Take the last migration back and apply it again.")
+        static let configuration = CommandConfiguration(
+            abstract: "Take the last migration back and apply it again.",
+            discussion: "Not while a gateway is alive. Where data would be lost it says which, and wants --yes.")
         @OptionGroup var settings: SettingOptions
+        @Flag(help: "Also where data is lost by it.") var yes = false
 
         func run() async throws {
             try await perform(settings) { migrations throws(SchemaError) in
-                print(try migrations.redo().map { "redid \($0)" } ?? "nothing to do")
+                print(try migrations.redo(losingData: yes).map { "redid \($0)" } ?? "nothing to do")
             }
         }
     }
@@ -65,7 +78,13 @@ struct Migrate: AsyncParsableCommand {
         do throws(SchemaError) {
             try body(SchemaMigrations(databaseURL: configuration.databaseURL))
         } catch {
-            throw ExitError(error.isUnreachable ? .unavailable : .configuration, error.description)
+            let status: ExitError.Status =
+                switch error.kind {
+                case .unavailable: .unavailable
+                case .unusable: .configuration
+                case .refused: .usage
+                }
+            throw ExitError(status, error.description)
         }
     }
 }

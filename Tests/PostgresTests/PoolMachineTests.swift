@@ -4,6 +4,9 @@ import Testing
 @Suite struct PoolMachineTests {
     enum Event: Sendable {
         case start, lease(Int), release(Int), opened(Int), openFailed(Int), lost(Int), distrustIdle, tick, close
+        /// The server may be at work for it for two seconds more.
+        case givenUp(Int)
+        case serverChanged
         /// Moves the clock, in milliseconds.
         case wait(UInt64)
         /// What is to be done since the last time.
@@ -126,6 +129,34 @@ import Testing
                 .opened(4), .expect([.grant(connection: 4, waiter: 2)]),
             ]),
         Story(
+            description: "what was given up counts as long as the server may be at work for it",
+            settings: settings(minimum: 1, maximum: 2),
+            events: [
+                .start, .lease(1), .lease(2), .opened(1), .opened(2), .wait(2_000), .lease(3),
+                .expect([
+                    .open(connection: 1), .open(connection: 2), .grant(connection: 1, waiter: 1),
+                    .grant(connection: 2, waiter: 2),
+                ]),
+                .givenUp(1), .expect([]), .deadline(4_000),
+                .wait(1_999), .tick, .expect([]),
+                .wait(1), .tick, .expect([.open(connection: 3)]),
+                .opened(3), .expect([.grant(connection: 3, waiter: 3)]),
+            ]),
+        Story(
+            description: "one attempt is always left, and another server has nothing of it",
+            settings: settings(minimum: 2, maximum: 2),
+            events: [
+                .start, .lease(1), .lease(2), .opened(1), .opened(2), .wait(2_000), .lease(3), .lease(4),
+                .expect([
+                    .open(connection: 1), .open(connection: 2), .grant(connection: 1, waiter: 1),
+                    .grant(connection: 2, waiter: 2),
+                ]),
+                .givenUp(1), .givenUp(2), .expect([.open(connection: 3)]),
+                .serverChanged, .expect([.open(connection: 4)]),
+                .opened(3), .opened(4),
+                .expect([.grant(connection: 3, waiter: 3), .grant(connection: 4, waiter: 4)]),
+            ]),
+        Story(
             description: "one that dies at once is like a failed attempt", settings: settings(),
             events: [
                 .start, .opened(1), .expect([.open(connection: 1)]), .wait(10),
@@ -167,6 +198,9 @@ import Testing
             case .opened(let connection): machine.opened(connection, at: now)
             case .openFailed(let connection): machine.openFailed(connection, at: now, random: 0.5)
             case .lost(let connection): machine.lost(connection, at: now, random: 0.5)
+            case .givenUp(let connection):
+                machine.lost(connection, at: now, random: 0.5, working: 2_000_000_000)
+            case .serverChanged: machine.serverChanged(at: now)
             case .distrustIdle: machine.distrustIdle(at: now)
             case .tick: machine.tick(at: now)
             case .close: machine.close()
@@ -195,7 +229,7 @@ import Testing
         #expect(machine.figures.failed == 40)
     }
 
-    @Test(arguments: [(1, 5, 20, 10), (2, 3, 10, 5), (4, 2, 5, 2), (64, 1, 2, 0)])
+    @Test(arguments: [(1, 5, 20, 10), (2, 3, 10, 5), (4, 2, 5, 2), (64, 2, 2, 0)])
     func share(_ shards: Int, _ minimum: Int, _ maximum: Int, _ overflow: Int) {
         let share = PoolSettings().share(of: shards)
         #expect(share.minimum == minimum)

@@ -99,6 +99,129 @@ import Testing
         #expect(error.message.contains("standby"))
     }
 
+    /// Whatever the reason, such a session is given to nobody again. The transaction is rolled back, so its outcome is
+    /// known.
+    @Test(arguments: ["25006", "57P01", "57P02", "57P03", "57P05", "08006", "26000", "42P05", "0A000"])
+    func aSessionOfNoMoreUseLeavesThePool(_ state: String) async throws {
+        let pool = try PoolFixture { _, limits in limits.maximum = 1 }
+        let process = Statement("process", "select pg_backend_pid()::text")
+        let before = try await pool.run([process]).get()
+        let raise = Statement("raise", "do $$ begin raise exception using errcode = '\(state)'; end $$")
+        let outcome = await pool.run([raise])
+        guard case .failure(let error) = outcome else {
+            Issue.record("it was taken")
+            return
+        }
+        #expect(error.sqlState == state && error.kind == .server && !error.isOutcomeUnknown)
+        var after = await pool.run([process])
+        // One that lived so short is not replaced at once.
+        while (try? after.get()) == nil {
+            let _: Bool = await pool.on { pool, resume in _ = pool.loop.schedule(after: 5_000_000) { resume(true) } }
+            after = await pool.run([process])
+        }
+        #expect(try after.get() != before)
+        #expect(await figures(pool).lost == 1)
+    }
+
+    /// What the row's own fault is, or the moment's, costs no connection.
+    @Test(arguments: ["23505", "40001", "40P01", "55P03", "57014", "53100", "P0001"])
+    func anyOtherErrorLeavesTheSessionInUse(_ state: String) async throws {
+        let pool = try PoolFixture { _, limits in limits.maximum = 1 }
+        let process = Statement("process", "select pg_backend_pid()::text")
+        let before = try await pool.run([process]).get()
+        _ = await pool.run([Statement("raise", "do $$ begin raise exception using errcode = '\(state)'; end $$")])
+        #expect(try await pool.run([process]).get() == before)
+    }
+
+    private func problem(_ pool: PoolFixture) async -> PoolProblem? {
+        await pool.on { pool, resume in resume(pool.problem()) }
+    }
+
+    private func wait(_ pool: PoolFixture, for wanted: PoolProblem?) async {
+        while await problem(pool) != wanted {
+            let _: Bool = await pool.on { pool, resume in _ = pool.loop.schedule(after: 5_000_000) { resume(true) } }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatIsWrongIsKnownWithoutAsking() async throws {
+        let pool = try PoolFixture { settings, limits in
+            settings.needsWrites = true
+            settings.silenceLimit = 100_000_000
+            limits.minimum = 2
+        }
+        let one = Statement("one", "select '1'::text")
+        while await pool.run([one]) != .success(["1"]) { await Task.yield() }
+        #expect(await problem(pool) == nil)
+        // A disk that is full: until a write has passed again.
+        _ = await pool.run([Statement("full", "do $$ begin raise exception using errcode = '53100'; end $$")])
+        await wait(pool, for: .lacksMeans)
+        await wait(pool, for: nil)
+    }
+
+    /// That all connections are at work is no reason to be taken for lost, which every gateway would be at once.
+    @Test(.timeLimit(.minutes(1))) func aBusyPoolIsNotSilent() async throws {
+        let pool = try PoolFixture { settings, limits in
+            settings.needsWrites = true
+            limits.minimum = 2
+        }
+        let warm = Statement("warm", "select ''::text")
+        while await pool.run([warm]) != .success([""]) { await Task.yield() }
+        let slow = Statement("slow", "select pg_sleep(4.5)::text")
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<2 { group.addTask { await pool.run([slow]) == .success([""]) } }
+            group.addTask {
+                for _ in 0..<400 {
+                    if await self.problem(pool) != nil { return false }
+                    let _: Bool = await pool.on { pool, resume in
+                        _ = pool.loop.schedule(after: 10_000_000) { resume(true) }
+                    }
+                }
+                return true
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes == [true, true, true])
+        #expect(await figures(pool).lost == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func oneThatOnlyReadsIsNotTaken() async throws {
+        for attributes in ["any", "read-write"] {
+            let pool = try PoolFixture { settings, _ in
+                settings.needsWrites = true
+                settings.url +=
+                    "&options=-c%20default_transaction_read_only%3Don&target_session_attrs=\(attributes)"
+            }
+            await wait(pool, for: .readOnly)
+            guard case .failure(let error) = await pool.run([Statement("one", "select '1'::text")]) else {
+                Issue.record("it was taken")
+                return
+            }
+            #expect(error.kind == .pool && error.message.contains("read"))
+        }
+    }
+
+    /// Reads of a standby do not mind.
+    @Test func whoOnlyReadsTakesIt() async throws {
+        let pool = try PoolFixture { settings, _ in
+            settings.url += "&options=-c%20default_transaction_read_only%3Don"
+        }
+        #expect(await pool.run([Statement("one", "select '1'::text")]) == .success(["1"]))
+    }
+
+    /// Whatever the database has as its defaults, behind a pooler too.
+    @Test(arguments: [nil, false, true] as [Bool?])
+    func theLevelIsOurs(_ isShared: Bool?) async throws {
+        let pool = try PoolFixture { settings, _ in
+            settings.url +=
+                "&options=-c%20default_transaction_isolation%3Dserializable%20-c%20row_security%3Doff"
+            settings.sharesSession = isShared
+        }
+        let level = Statement("level", "select current_setting('transaction_isolation')")
+        let rows = Statement("rows", "select current_setting('row_security')")
+        #expect(await pool.run([level, rows]) == .success(["read committed", "on"]))
+        #expect(await pool.run([level, level]) == .success(["read committed", "read committed"]))
+    }
+
     /// As behind a pooler that lends sessions by the transaction: everything holds, and nothing stays.
     @Test func aSharedSessionKeepsNothing() async throws {
         let pool = try PoolFixture { settings, limits in

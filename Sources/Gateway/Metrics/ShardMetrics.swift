@@ -89,6 +89,7 @@ final class ShardMetrics {
             (meter("parley_pool_connections", "state", "in_use"), \.inUse),
             (meter("parley_pool_connections", "state", "idle"), \.idle),
             (meter("parley_pool_connections", "state", "opening"), \.opening),
+            (meter("parley_pool_connections", "state", "left_behind"), \.leftBehind),
         ]
         poolEvents = [
             (rising("parley_pool_events_total", "event", "opened"), \.opened),

@@ -22,7 +22,7 @@ package struct AuditTrail {
             // Undefined table, function or schema: what nobody has made yet, or another version has made otherwise.
             let isMissing = ["42P01", "42883", "3F000"].contains(error.sqlState)
             throw SchemaError(
-                isUnreachable: error.kind == .connection,
+                kind: error.kind == .connection ? .unavailable : .unusable,
                 description: isMissing
                     ? "the database has no audit trail: run parley migrate up" : error.description)
         }

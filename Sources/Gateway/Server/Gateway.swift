@@ -68,7 +68,7 @@ package struct Gateway: Service {
             verifier: try await waits.wait(for: "the keys that tokens are checked with") { try await verifier() },
             addresses: AddressLimits(
                 handshakes: configuration.handshakeRate, failedSignIns: configuration.failedSignInRate),
-            metrics: registry, schema: SchemaProbe(PostgresSettings(url: configuration.databaseURL)))
+            metrics: registry, schema: SchemaProbe())
         let certificates =
             try configuration.certificates.isEmpty
             ? nil : Certificates(configuration.certificates, hangups, logger: logger)
@@ -108,6 +108,7 @@ package struct Gateway: Service {
                 })
         }
         let watch = keepRecovering(shards, directory)
+        if let first = shards.first { commons.schema.start(on: first) }
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
         let address = try await AddressHolder.make(listening, servers, shards)
@@ -192,7 +193,7 @@ package struct Gateway: Service {
         let failure: MigrationError? = await offLoop {
             do throws(MigrationError) {
                 if isDevelopment { try migrator.up() }
-                try migrator.check()
+                try migrator.check(role: "parley_gateway")
                 return nil
             } catch {
                 return error
@@ -201,14 +202,17 @@ package struct Gateway: Service {
         switch failure?.kind {
         case nil: break
         case .unreachable, .failed: throw StartError.database(failure?.description ?? "")
-        case .newerDatabase, .changed, .pending: throw StartError.configuration(failure?.description ?? "")
+        case .newerDatabase, .changed, .pending, .unsuitable, .inUse, .losesData:
+            throw StartError.configuration(failure?.description ?? "")
         }
         try await checkContentKeys()
     }
 
     /// Before anything is read with the wrong key, or written with one that others don't have.
     private func checkContentKeys() async throws {
-        let ring = ContentKeyRing(PostgresSettings(url: configuration.databaseURL), configuration.contentKeys)
+        var settings = PostgresSettings(url: configuration.databaseURL)
+        settings.needsWrites = true
+        let ring = ContentKeyRing(settings, configuration.contentKeys)
         let failure: ContentKeyRing.Failure? = await offLoop {
             do throws(ContentKeyRing.Failure) {
                 try ring.check()

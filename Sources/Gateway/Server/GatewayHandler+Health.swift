@@ -7,7 +7,8 @@ import Postgres
 /// What those who watch the gateway ask: is it alive, does it take turns, what has it counted.
 extension GatewayHandler {
     /// Whether a turn of any user would be taken now: the gateway is not about to stop, on every shard the database
-    /// answers, its schema is the right one, and somebody could sign in. 503 says what is wrong.
+    /// takes writes, its schema is the right one, and somebody could sign in. 503 says what is wrong. Told by what was
+    /// last seen, at once: nothing is asked, and nobody connected to.
     func readiness(_ responder: HTTPResponder) {
         if shard.isDraining {
             respond(readiness: ["draining"], responder)
@@ -15,18 +16,29 @@ extension GatewayHandler {
         }
         let asking = LoopBound((handler: self, responder: responder), on: shard.loop)
         let hasNoKeys = verifier.keySet?.isEmpty ?? false
-        Self.visit(siblings.all[...], { !$0.pool.isAvailable }) { [commons] isAway in
-            let finish: @Sendable (String?) -> Void = { schema in
-                asking.loop.execute {
-                    var problems: [String] = []
-                    if isAway { problems.append("database away") }
-                    if !isAway, !asking.value.handler.shard.holdsLease { problems.append("no sign of life stored") }
-                    if let schema, !isAway { problems.append(schema) }
-                    if hasNoKeys { problems.append("no key to check tokens with") }
-                    asking.value.handler.respond(readiness: problems, asking.value.responder)
+        Self.visit(siblings.all[...], { $0.pool.problem() }) { [commons] problem in
+            asking.loop.execute {
+                var problems: [String] = []
+                if let problem {
+                    problems.append(Self.reason(problem))
+                } else if !asking.value.handler.shard.holdsLease {
+                    problems.append("no sign of life stored")
+                } else if !commons.schema.isAsExpected {
+                    // The wording is for the operator's eyes; what is asked from outside gets the kind.
+                    problems.append("migrations pending or changed")
                 }
+                if hasNoKeys { problems.append("no key to check tokens with") }
+                asking.value.handler.respond(readiness: problems, asking.value.responder)
             }
-            if isAway { finish(nil) } else { commons.schema.ask(finish) }
+        }
+    }
+
+    private static func reason(_ problem: PoolProblem) -> String {
+        switch problem {
+        case .away: "database away"
+        case .readOnly: "database read-only"
+        case .lacksMeans: "database out of resources"
+        case .silent: "database silent"
         }
     }
 
@@ -79,9 +91,9 @@ extension GatewayHandler {
         let registry = commons.metrics
         Self.visit(
             siblings.all[...],
-            { shard in
+            { shard -> Never? in
                 shard.collect()
-                return false
+                return nil
             }
         ) { _ in
             asking.loop.execute {
@@ -101,14 +113,14 @@ extension GatewayHandler {
         return difference == 0
     }
 
-    /// One shard after the other, each on its own loop, up to the first for which `body` holds.
-    private static func visit(
-        _ shards: ArraySlice<LoopBound<Shard>>, _ body: @escaping @Sendable (Shard) -> Bool,
-        _ answer: @escaping @Sendable (_ holds: Bool) -> Void
+    /// One shard after the other, each on its own loop, up to the first in which `body` finds something.
+    private static func visit<Found: Sendable>(
+        _ shards: ArraySlice<LoopBound<Shard>>, _ body: @escaping @Sendable (Shard) -> Found?,
+        _ answer: @escaping @Sendable (Found?) -> Void
     ) {
-        guard let next = shards.first else { return answer(false) }
+        guard let next = shards.first else { return answer(nil) }
         next.loop.execute {
-            if body(next.value) { answer(true) } else { visit(shards.dropFirst(), body, answer) }
+            if let found = body(next.value) { answer(found) } else { visit(shards.dropFirst(), body, answer) }
         }
     }
 }

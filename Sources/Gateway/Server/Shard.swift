@@ -106,6 +106,7 @@ package final class Shard: SessionEnvironment {
     static func connectionSettings(_ configuration: GatewayConfiguration) -> PostgresSettings {
         var settings = PostgresSettings(url: configuration.databaseURL, role: "parley_gateway")
         settings.applicationName = "parley"
+        settings.needsWrites = true
         if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }
         return settings
     }

@@ -12,13 +12,17 @@ package struct StoreMaintenance: Sendable {
         self.configuration = configuration
     }
 
-    private var settings: PostgresSettings { PostgresSettings(url: configuration.databaseURL) }
+    private var settings: PostgresSettings {
+        var settings = PostgresSettings(url: configuration.databaseURL)
+        settings.needsWrites = true
+        return settings
+    }
 
     /// Whether schema and keys are what this program and its configuration expect.
     private func check() throws(StartError) {
         guard !configuration.databaseURL.isEmpty else { throw .configuration("DATABASE_URL is not set") }
         do throws(MigrationError) {
-            try Migrator(settings).check()
+            try Migrator(settings).check(role: "parley_gateway")
         } catch {
             throw error.kind == .unreachable ? .database(error.description) : .configuration(error.description)
         }
@@ -43,6 +47,7 @@ package struct StoreMaintenance: Sendable {
         let store = try await loop.run {
             var database = settings
             database.role = "parley_gateway"
+            database.needsWrites = true
             // A batch may take longer than a request of a user's.
             database.statementTimeout = 60_000
             database.silenceLimit = 65_000_000_000

@@ -1,20 +1,33 @@
 import COpenSSL
 
-/// One numbered step of the schema. Once released it is never edited, which its checksum guards: what is stored in the
-/// database must match what is in the program.
+/// One numbered step of the schema. Once released it is not edited but where it fails to apply, which its checksum
+/// guards: what is stored in the database must match what is in the program.
 package struct Migration: Sendable {
     /// 1, 2, 3… without gaps.
     package let version: Int
     package let name: String
     package let up: String
     package let down: String
+    /// Checksums of texts that it had before. It is mended only where it fails to apply, and so that it leaves the same
+    /// schema where it did not: a database that has it from then goes on.
+    package let formerChecksums: [String]
+    /// What is looked after again at each `migrate up` once the step is there, because it lives outside of the database
+    /// and can get lost. To be repeated without harm.
+    package let upkeep: String?
 
-    package init(version: Int, name: String, up: String, down: String) {
+    package init(
+        version: Int, name: String, up: String, down: String, formerChecksums: [String] = [], upkeep: String? = nil
+    ) {
         self.version = version
         self.name = name
         self.up = up
         self.down = down
+        self.formerChecksums = formerChecksums
+        self.upkeep = upkeep
     }
+
+    /// Whether a step that was applied under that checksum is this one.
+    package func hadChecksum(_ sum: String) -> Bool { sum == checksum || formerChecksums.contains(sum) }
 
     /// SHA-256 of both directions, in hexadecimal.
     package var checksum: String {
@@ -31,10 +44,15 @@ package struct Migration: Sendable {
         Migration(
             version: 1, name: "chat",
             up: [
-                Schema1.tables, Schema1.messages, Schema1.acceptTurns, Schema1.endRuns, Schema1.runs, Schema1.recovery,
-                Schema1.tools, Schema1.role, Schema1.rights,
+                Schema1.tables, Schema1.messages, Schema1.compression, Schema1.acceptTurns, Schema1.endRuns,
+                Schema1.runs, Schema1.recovery, Schema1.tools, Schema1.role, Schema1.rights,
             ].joined(separator: "\n"),
-            down: Schema1.down),
+            down: Schema1.down,
+            formerChecksums: [
+                // Failed on a server without lz4, and on PostgreSQL 16 and later where the login was no superuser.
+                "c15ccfb21185d8c7ada5212f90452d9ca01dddb1f64a39a7d9162f581c382729"
+            ],
+            upkeep: Schema1.role),
         Migration(
             version: 2, name: "life and secrecy of conversations",
             up: [

@@ -1,14 +1,26 @@
 extension Schema1 {
     /// The role that the gateway works as: it owns nothing and cannot log in. Roles belong to the cluster, so another
     /// database may have made it already, or be making it right now.
+    ///
+    /// The login must be able to become it, which since PostgreSQL 16 is more than to be its member: who makes a role
+    /// is its member with the ADMIN option alone, and with that may grant itself the SET option. Can be run again, and
+    /// is at each `migrate up`: a cluster into which a database was restored has neither the role nor its members.
     static let role = """
         do $$
+        declare
+            -- What was "member" before 16 is asked for as "SET", which 15 does not know.
+            v_becomes text := case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'member' end;
         begin
             if not exists (select from pg_catalog.pg_roles where rolname = 'parley_gateway') then
                 begin
                     create role parley_gateway nologin nosuperuser nocreatedb nocreaterole nobypassrls;
-                exception when duplicate_object or unique_violation then
-                    null;
+                exception
+                    when duplicate_object or unique_violation then
+                        null;
+                    when insufficient_privilege then
+                        raise exception using errcode = 'insufficient_privilege', message = format(
+                            'this login may not create roles; an administrator must run: '
+                            'create role parley_gateway nologin; grant parley_gateway to %I;', current_user);
                 end;
             end if;
             if exists (
@@ -17,11 +29,16 @@ extension Schema1 {
             ) then
                 raise exception 'role parley_gateway would bypass row-level security';
             end if;
-            if not pg_catalog.pg_has_role(current_user, 'parley_gateway', 'member') then
+            if not pg_catalog.pg_has_role(current_user, 'parley_gateway', v_becomes) then
                 begin
                     execute format('grant parley_gateway to %I', current_user);
-                exception when unique_violation then
-                    null;
+                exception
+                    when unique_violation then
+                        null;
+                    when insufficient_privilege then
+                        raise exception using errcode = 'insufficient_privilege', message = format(
+                            'this login may not become the role parley_gateway; an administrator must run: '
+                            'grant parley_gateway to %I;', current_user);
                 end;
             end if;
         end

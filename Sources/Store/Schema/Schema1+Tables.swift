@@ -51,7 +51,7 @@ extension Schema1 {
             user_id text not null,
             position int not null check (position >= 1),
             role text not null check (role in ('user', 'assistant', 'tool')),
-            content text compression lz4 not null,
+            content text not null,
             tool_calls jsonb,
             tool_call_id text,
             run_id uuid,
@@ -93,7 +93,7 @@ extension Schema1 {
             user_id text not null,
             position int not null check (position >= 1),
             role text not null check (role in ('user', 'assistant', 'tool')),
-            content text compression lz4 not null
+            content text not null
                 check (char_length(content) <= 200000 and (role <> 'user' or content <> '')),
             tool_calls jsonb
                 check (tool_calls is null or role = 'assistant' and jsonb_typeof(tool_calls -> 'tools') = 'array'),
@@ -137,7 +137,7 @@ extension Schema1 {
             node text,
             heartbeat_at timestamptz,
             -- JSON text of the messages streamed so far: [{"id", "content"}].
-            checkpoint text compression lz4,
+            checkpoint text,
             usage jsonb,
             error jsonb,
             created_at timestamptz not null default now(),
@@ -184,6 +184,22 @@ extension Schema1 {
         create index task_operation_logs_conversation
             on parley.task_operation_logs (conversation_id, created_at);
         create index task_operation_logs_message on parley.task_operation_logs (user_message_id);
+        """
+
+    /// Long texts, under lz4 where the server was built with it: it is quicker than pglz and as good for text.
+    static let compression = """
+        do $$
+        begin
+            if exists (
+                select from pg_catalog.pg_settings
+                where name = 'default_toast_compression' and 'lz4' = any (enumvals)
+            ) then
+                alter table parley.messages alter content set compression lz4;
+                alter table parley.archived_messages alter content set compression lz4;
+                alter table parley.runs alter checkpoint set compression lz4;
+            end if;
+        end
+        $$;
         """
 
     static let down = """
