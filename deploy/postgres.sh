@@ -12,9 +12,14 @@
 #
 # PostgreSQL refuses to run as root. Root's clusters belong to the user postgres, in a folder that it can reach.
 
-# The newest server that is installed, or the one that made the data.
+# The newest server that is installed, or the one that made the data; CLUSTER_PROGRAMS (a folder) goes before both.
 cluster_programs() {
     local place=$1 version='*' found
+    if [[ -n ${CLUSTER_PROGRAMS-} ]]; then
+        [[ -x $CLUSTER_PROGRAMS/postgres ]] || die "no PostgreSQL server found under $CLUSTER_PROGRAMS" 69
+        printf '%s' "$CLUSTER_PROGRAMS"
+        return
+    fi
     [[ -r $place/data/PG_VERSION ]] && version=$(<"$place/data/PG_VERSION")
     # shellcheck disable=SC2086 # the star is meant
     found=$(printf '%s\n' /usr/lib/postgresql/$version/bin/postgres | sort -V | tail -n 1)
