@@ -40,6 +40,10 @@ package protocol AgentRun: AnyObject {
     func text(utf8 delta: UnsafeBufferPointer<UInt8>)
     /// Closes the open text message: the next `text` opens another.
     func endText()
+    /// The text that was shown since the last call or `endText` was no part of the answer: it is closed and not stored.
+    func dropText()
+    /// Streams what the model thinks, which is shown where the operator wants it, and never stored.
+    func reasoning(_ delta: String)
     /// Announces a tool call whose arguments follow, for assistants that stream them.
     func toolCallStart(id: String, name: String)
     func toolCallArguments(id: String, delta: String)
@@ -60,6 +64,10 @@ package protocol AgentRun: AnyObject {
 }
 
 extension AgentRun {
+    package func dropText() { endText() }
+
+    package func reasoning(_ delta: String) {}
+
     package func text(utf8 delta: UnsafeBufferPointer<UInt8>) {
         text(String(decoding: delta, as: UTF8.self))
     }
@@ -96,6 +104,13 @@ package enum RunErrorCode: String, Sendable, CaseIterable {
     case upstreamError = "upstream_error"
     case upstreamTruncated = "upstream_truncated"
     case upstreamTimeout = "upstream_timeout"
+    /// Neither text nor a call.
+    case upstreamEmpty = "upstream_empty"
+    /// The message has more in it than the model takes.
+    case contextTooLong = "context_too_long"
+    /// The provider refused the message, or its answer, for what is in it.
+    case contentFiltered = "content_filtered"
+    case conversationFull = "conversation_full"
     case toolFailed = "tool_failed"
     case interrupted
     case `internal`

@@ -2,10 +2,15 @@ import Strings
 
 /// What an assistant is shown of a conversation.
 package enum HistoryWindow {
-    /// The newest `limit` messages, without half of a tool exchange: a result whose call is cut off goes, and so does
-    /// a call of which a result is missing.
+    /// The newest turns that have at most `limit` messages together, each from its question on; the newest one goes in
+    /// whole also where its tools make it longer. Without half of a tool exchange: a call of which a result is missing
+    /// goes.
     package static func select(_ messages: [Message], limit: Int) -> [Message] {
-        var window = Array(messages.suffix(max(limit, 0)))
+        guard limit > 0 else { return [] }
+        let questions = messages.indices.filter { messages[$0].role == .user }
+        guard let newest = questions.last else { return [] }
+        let start = questions.first { messages.count - $0 <= limit } ?? newest
+        var window = Array(messages[start...])
         // From behind: a result answers the nearest call before it, since ids may come again in later turns.
         var answered: Set<ExactString> = []
         for index in window.indices.reversed() {

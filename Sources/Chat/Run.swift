@@ -96,6 +96,11 @@ final class Run: AgentRun {
         thread?.publish()
     }
 
+    func dropText() {
+        machine.dropText()
+        thread?.publish()
+    }
+
     func toolCallStart(id: String, name: String) {
         let outcome = machine.toolCallStart(id: id, name: name, newID: environment.makeIdentifier)
         thread?.publish()

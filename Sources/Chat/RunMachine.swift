@@ -55,6 +55,8 @@ package struct RunMachine: Sendable {
     private var calls: [Call] = []
     /// The assistant message that further tool calls of this step join.
     private var step: Int?
+    /// Messages whose text was no part of the answer.
+    private var dropped: Set<Identifier> = []
     private var operations = 0
     private var callBytes = 0
     private var resultBytes = 0
@@ -214,6 +216,14 @@ package struct RunMachine: Sendable {
         closeText()
     }
 
+    /// The open text was no part of the answer: it is closed, and not stored.
+    package mutating func dropText() {
+        guard state == .running, let message = openText else { return }
+        closeText()
+        dropped.insert(message)
+        step = nil
+    }
+
     /// An id may be used again when its call is done: some models count from the beginning in every step.
     @discardableResult
     package mutating func toolCallStart(id: String, name: String, newID: () -> Identifier) -> TextOutcome {
@@ -343,7 +353,7 @@ package struct RunMachine: Sendable {
             switch draft {
             case .assistant(let id, let calls):
                 Message(
-                    id: id, role: .assistant, content: log.text(of: id), toolCalls: calls, status: messageStatus)
+                    id: id, role: .assistant, content: text(of: id), toolCalls: calls, status: messageStatus)
             case .tool(let id, let callID, let content):
                 Message(id: id, role: .tool, content: content, toolCallID: callID, status: .complete)
             }
@@ -354,7 +364,7 @@ package struct RunMachine: Sendable {
     package func checkpoint() -> [(id: Identifier, content: String)] {
         drafts.compactMap { draft in
             guard case .assistant(let id, _) = draft else { return nil }
-            return (id: id, content: log.text(of: id))
+            return (id: id, content: text(of: id))
         }
     }
 
@@ -399,6 +409,10 @@ package struct RunMachine: Sendable {
         return drafts.count - 1
     }
 
+    private func text(of message: Identifier) -> String {
+        dropped.contains(message) ? "" : log.text(of: message)
+    }
+
     private mutating func closeText() {
         guard let message = openText else { return }
         openText = nil
@@ -431,9 +445,10 @@ package struct RunMachine: Sendable {
                 drafts[call.draft] = .assistant(id, calls: list)
             }
         }
-        let log = log
+        let (log, dropped) = (log, dropped)
         drafts.removeAll { draft in
-            if case .assistant(let id, let calls) = draft { calls.isEmpty && log.text(of: id).isEmpty } else { false }
+            guard case .assistant(let id, let calls) = draft else { return false }
+            return calls.isEmpty && (dropped.contains(id) || log.text(of: id).isEmpty)
         }
         state = .ending(status)
     }

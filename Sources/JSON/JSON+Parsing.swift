@@ -25,6 +25,14 @@ extension JSON {
         self = try parser.document()
     }
 
+    /// The same for a text that may have been cut inside a character, or holds control characters as they are: a half of
+    /// a character becomes a `HalfCharacter`, which may find its other half in the next text. `halves` are the only
+    /// thing in which it is less strict, and a control character in a string.
+    package init(withHalves bytes: UnsafeRawBufferPointer) throws(JSONError) {
+        var parser = JSONParser(bytes: bytes, keepsHalves: true)
+        self = try parser.document()
+    }
+
     package init(parsing text: String) throws(JSONError) {
         var copy = text
         let result = copy.withUTF8 { bytes in
@@ -44,11 +52,13 @@ extension JSON {
 /// Recursive descent over bytes, with the depth counted.
 private struct JSONParser {
     let bytes: UnsafeRawBufferPointer
+    let keepsHalves: Bool
     var position = 0
     var depth = 0
 
-    init(bytes: UnsafeRawBufferPointer) {
+    init(bytes: UnsafeRawBufferPointer, keepsHalves: Bool = false) {
         self.bytes = bytes
+        self.keepsHalves = keepsHalves
     }
 
     mutating func document() throws(JSONError) -> JSON {
@@ -198,7 +208,7 @@ private struct JSONParser {
                 return text
             case UInt8(ascii: "\\"):
                 return try escapedString(from: start)
-            case 0..<0x20:
+            case 0..<0x20 where !keepsHalves:
                 throw error(.syntax)
             default:
                 position += 1
@@ -209,6 +219,7 @@ private struct JSONParser {
 
     private func validated(_ range: Range<Int>) throws(JSONError) -> String {
         let slice = UnsafeRawBufferPointer(rebasing: bytes[range])
+        if keepsHalves { return HalfCharacter.text(slice) }
         guard let text = String(validating: slice.bindMemory(to: UInt8.self), as: UTF8.self) else {
             throw JSONError(reason: .invalidUTF8, offset: range.lowerBound)
         }
@@ -230,7 +241,7 @@ private struct JSONParser {
                 position += 1
                 text.unicodeScalars.append(try escape())
                 run = position
-            case 0..<0x20:
+            case 0..<0x20 where !keepsHalves:
                 throw error(.syntax)
             default:
                 position += 1
@@ -254,6 +265,7 @@ private struct JSONParser {
         case UInt8(ascii: "u"):
             let unit = try hexUnit()
             guard unit & 0xF800 == 0xD800 else { return try scalar(unit) }
+            if keepsHalves { return surrogate(unit) }
             guard unit < 0xDC00, bytes.count - position >= 6, bytes[position] == UInt8(ascii: "\\"),
                 bytes[position + 1] == UInt8(ascii: "u")
             else { throw error(.loneSurrogate) }
@@ -264,6 +276,23 @@ private struct JSONParser {
         default:
             throw error(.syntax)
         }
+    }
+
+    /// With its other half, if that follows; or the half alone.
+    private mutating func surrogate(_ unit: UInt32) -> Unicode.Scalar {
+        let half = HalfCharacter.surrogate(unit)
+        guard unit < 0xDC00, bytes.count - position >= 6, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        else { return half }
+        let start = position
+        position += 2
+        guard let low = try? hexUnit(), low & 0xFC00 == 0xDC00,
+            let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
+        else {
+            position = start
+            return half
+        }
+        return HalfCharacter.isOne(scalar) ? "\u{FFFD}" : scalar
     }
 
     private func scalar(_ value: UInt32) throws(JSONError) -> Unicode.Scalar {

@@ -82,6 +82,10 @@ enum CallHeard: Sendable, Equatable {
 final class CallNotes: UpstreamReceiver {
     let heard: Heard<CallHeard>
     var onEvent: (UpstreamCall, String) -> Void = { _, _ in }
+    /// What is not whole is cut off.
+    var isWhole: ([CallHeard]) -> Bool = {
+        $0.contains(.event("whole")) || $0.contains { "\($0)".contains("document") }
+    }
 
     init(_ heard: Heard<CallHeard>) { self.heard = heard }
 
@@ -98,7 +102,15 @@ final class CallNotes: UpstreamReceiver {
 
     func upstreamRestarts(_ call: UpstreamCall) { heard.append(.restart) }
 
-    func upstreamEnded(_ call: UpstreamCall) -> Bool { false }
+    func upstream(_ call: UpstreamCall, document: UnsafeRawBufferPointer) {
+        heard.append(.event("document " + String(decoding: document, as: UTF8.self)))
+    }
+
+    func upstreamEnded(_ call: UpstreamCall) -> Bool {
+        guard isWhole(heard.values) else { return false }
+        heard.append(.end)
+        return true
+    }
 
     func upstream(_ call: UpstreamCall, failed failure: UpstreamFailure) {
         heard.append(.failed(failure.code, failure.status))

@@ -48,7 +48,7 @@ private let millisecond: UInt64 = 1_000_000
             ("short chunk", [.head(200), .body("ab"), .failed(.truncated)]),
             ("bad chunk", [.head(200), .body("ab"), .failed(.malformed(.malformedChunk))]),
             ("huge head", [.failed(.headerTooLarge)]), ("endless head", [.failed(.headerTooLarge)]),
-            ("large", [.head(200), .failed(.bodyTooLarge)]), ("redirect", [.failed(.redirected(302))]),
+            ("large", [.head(200), .failed(.bodyTooLarge)]), ("redirect", [.failed(.redirected(302, to: "http://a/"))]),
             ("gzip", [.failed(.encoded)]), ("reset in the middle", [.head(200), .body("ab"), .failed(.truncated)]),
             ("upgrade", [.failed(.malformed(.unexpectedUpgrade))]),
         ] as [(String, [ExchangeHeard])])

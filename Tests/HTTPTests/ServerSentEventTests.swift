@@ -10,8 +10,10 @@ import Testing
         var description: String { "(\(data.debugDescription), \(event), \(id))" }
     }
 
-    private func read(_ pieces: [[UInt8]], eventBytes: Int = 1 << 20) -> ([Heard], ServerSentEventParser.Outcome) {
-        var parser = ServerSentEventParser(eventBytes: eventBytes)
+    private func read(
+        _ pieces: [[UInt8]], eventBytes: Int = 1 << 20, skipping: Set<String> = []
+    ) -> ([Heard], ServerSentEventParser.Outcome) {
+        var parser = ServerSentEventParser(eventBytes: eventBytes, skipping: skipping)
         var events: [Heard] = []
         var outcome = ServerSentEventParser.Outcome.more
         for piece in pieces {
@@ -92,5 +94,32 @@ import Testing
             #expect(outcome == .stopped)
         }
         #expect(count == 1)
+    }
+
+    /// Events over the bound of 24 bytes, with an ordinary one behind each. In any split of bytes.
+    @Test(
+        arguments: [
+            (#"data: {"type":"RAW","x":"0123456789"}"#, true), (#"data: {"x":"0123456789abc","type":"RAW"}"#, true),
+            (#"data: {"x":{"type":"TEXT","y":[1,2,3]},"type":"RAW"}"#, true),
+            ("data: {\"x\":\ndata: \"0123456789abcdef\",\ndata: \"type\":\"RAW\"}", true),
+            (#"data: {"x":"a \"type\":\"TEXT\" in it","type" : "RAW" }"#, true),
+            ("event: x\nid: 5\ndata: {\"type\":\"RAW\",\"x\":\"01234567890123456789\"}\nretry: 1", true),
+            (#"data: {"type":"TEXT","x":"0123456789"}"#, false), (#"data: {"x":"0123456789012345678901"}"#, false),
+            (#"data: ["type","RAW","0123456789012345678901"]"#, false), (": a comment of more than 24 bytes", false),
+            (#"data: {"x":{"type":"RAW"},"y":"0123456789"}"#, false),
+            (#"data: "type RAW 0123456789 0123456789""#, false),
+        ])
+    func overTheBound(_ text: String, _ isSkipped: Bool) {
+        for end in ["\n\n", "\r\n\r\n", "\r\r"] {
+            let lines = text.replacing("\n", with: end == "\n\n" ? "\n" : end == "\r\r" ? "\r" : "\r\n")
+            let bytes = Array((lines + end + "data: next" + end).utf8)
+            let splits =
+                [[bytes], bytes.map { [$0] }] + (1..<bytes.count).map { [Array(bytes[..<$0]), Array(bytes[$0...])] }
+            for pieces in splits {
+                let (events, outcome) = read(pieces, eventBytes: 24, skipping: ["RAW", "CUSTOM"])
+                #expect(outcome == (isSkipped ? .more : .tooLarge))
+                #expect(events.map(\.data) == (isSkipped ? ["next"] : []))
+            }
+        }
     }
 }

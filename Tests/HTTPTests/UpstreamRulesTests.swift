@@ -8,12 +8,12 @@ private let second: UInt64 = 1_000_000_000
 
     @Test(
         arguments: [
-            (400, .error, false, false), (401, .error, false, true), (403, .error, false, true),
+            (400, .error, false, false), (401, .error, false, false), (403, .error, false, false),
             (404, .error, false, false),
-            (408, .timeout, true, true), (413, .error, false, false), (422, .error, false, false),
-            (429, .unavailable, true, false), (500, .error, true, true), (501, .error, false, true),
-            (502, .unavailable, true, true), (503, .unavailable, true, true), (504, .timeout, true, true),
-            (529, .error, true, true),
+            (408, .timeout, true, false), (413, .error, false, false), (422, .error, false, false),
+            (429, .unavailable, true, true), (500, .error, true, false), (501, .error, false, false),
+            (502, .unavailable, true, true), (503, .unavailable, true, true), (504, .timeout, true, false),
+            (529, .error, true, false),
         ] as [(Int, UpstreamFailure.Code, Bool, Bool)])
     func statuses(_ status: Int, _ code: UpstreamFailure.Code, _ isRetryable: Bool, _ counts: Bool) {
         let failure = UpstreamFailure(status: status, retryAfter: 3, detail: Array("sk-secret".utf8))
@@ -31,10 +31,10 @@ private let second: UInt64 = 1_000_000_000
             (.tls("expired"), .unavailable, false), (.proxy(407), .unavailable, false),
             (.proxy(502), .unavailable, true),
             (.proxy(0), .unavailable, true), (.tooManyConnections, .unavailable, false), (.closed, .unavailable, false),
-            (.firstByteTimedOut, .timeout, true), (.idleTimedOut, .timeout, true), (.totalTimedOut, .timeout, false),
+            (.firstByteTimedOut, .timeout, false), (.idleTimedOut, .timeout, false), (.totalTimedOut, .timeout, false),
             (.truncated, .truncated, true), (.bodyTooLarge, .truncated, false),
             (.malformed(.malformedChunk), .error, true),
-            (.headerTooLarge, .error, false), (.encoded, .error, false), (.redirected(302), .error, false),
+            (.headerTooLarge, .error, false), (.encoded, .error, false), (.redirected(302, to: ""), .error, false),
             (.invalidRequest, .error, false),
         ] as [(HTTPClientFailure, UpstreamFailure.Code, Bool)])
     func failures(_ cause: HTTPClientFailure, _ code: UpstreamFailure.Code, _ isRetryable: Bool) {
@@ -133,6 +133,17 @@ private let second: UInt64 = 1_000_000_000
         #expect(breaker.ask(at: 31) == .probe)
         breaker.probeAbandoned()
         #expect(breaker.ask(at: 31) == .probe)
+    }
+
+    @Test func breakerCountsAConversationOnce() {
+        var breaker = CircuitBreaker(failures: 2, pause: 10)
+        for _ in 0..<5 { breaker.failed(probe: false, source: 7, at: 0) }
+        #expect(breaker.ask(at: 0) == .go)
+        breaker.failed(probe: false, source: 8, at: 0)
+        #expect(breaker.ask(at: 0) == .refused(10))
+        breaker.succeeded()
+        breaker.failed(probe: false, source: 8, at: 0)
+        #expect(breaker.ask(at: 0) == .go)
     }
 
     @Test func breakerOff() {

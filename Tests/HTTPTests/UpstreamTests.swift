@@ -22,7 +22,7 @@ private let millisecond: UInt64 = 1_000_000
 
     /// Each failure of a first attempt that may pass is tried again, and the second attempt's stream is whole.
     @Test(arguments: [
-        "500", "502", "503", "504", "429", "reset", "nothing", "silence", "cut", "stall", "reject", "chunk",
+        "500", "502", "503", "504", "429", "reset", "nothing", "cut", "reject", "chunk",
     ])
     func triesAgainBeforeTheFirstToken(_ behaviour: String) throws {
         let server = try ScriptedServer { peer in
@@ -35,11 +35,7 @@ private let millisecond: UInt64 = 1_000_000
             switch behaviour {
             case "reset": peer.reset()
             case "nothing": break
-            case "silence": _ = peer.waitForEnd()
             case "cut": peer.stream("role")
-            case "stall":
-                peer.stream("role")
-                _ = peer.waitForEnd()
             case "reject":
                 peer.stream("error")
                 _ = peer.waitForEnd()
@@ -50,10 +46,7 @@ private let millisecond: UInt64 = 1_000_000
                 peer.write("HTTP/1.1 \(behaviour) X\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{}")
             }
         }
-        let client = try TestClient { settings in
-            if behaviour == "silence" { settings.firstByteTimeout = 40 * millisecond }
-            if behaviour == "stall" { settings.idleTimeout = 40 * millisecond }
-        }
+        let client = try TestClient()
         let heard = try client.stream(server.url) { call, text in
             if text == "error" { call.reject(UpstreamFailure(.error, "overloaded", isRetryable: true)) }
         }.wait { $0.last?.isLast == true }
@@ -89,6 +82,126 @@ private let millisecond: UInt64 = 1_000_000
         let client = try TestClient({ $0.limits.bodyBytes = 10_000 }, upstream: { $0.eventBytes = 1_000 })
         #expect(try client.call(server.url) == [.failed(code, status)])
         #expect(server.connections == 1)
+    }
+
+    /// What is connected and silent is slow, and has begun: it is not asked again.
+    @Test(arguments: ["silence", "stall"])
+    func doesNotAskAgainWhatIsSlow(_ behaviour: String) throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            if behaviour == "stall" { peer.stream("role") }
+            _ = peer.waitForEnd()
+        }
+        let client = try TestClient { settings in
+            if behaviour == "silence" { settings.firstByteTimeout = 40 * millisecond }
+            if behaviour == "stall" { settings.idleTimeout = 40 * millisecond }
+        }
+        #expect(try client.call(server.url).last == .failed(.timeout, nil))
+        #expect(server.connections == 1)
+    }
+
+    @Test(arguments: [307, 308], ["/chat/", "chat/", "?a=b", "SELF/other"])
+    func followsARedirectWithinTheOriginOnce(_ status: Int, _ place: String) throws {
+        let asked = Heard<String>()
+        let server = try ScriptedServer { peer in
+            while let text = peer.request() {
+                asked.append(text)
+                if text.hasPrefix("POST / ") {
+                    let origin = text.split(separator: "\r\n").first { $0.hasPrefix("Host: ") }?.dropFirst(6) ?? ""
+                    let target = place.replacing("SELF", with: "http://\(origin)")
+                    peer.write("HTTP/1.1 \(status) X\r\nLocation: \(target)\r\nContent-Length: 0\r\n\r\n")
+                    return
+                }
+                peer.stream("token", "[DONE]")
+                peer.endChunks()
+            }
+        }
+        let client = try TestClient()
+        for _ in 0..<2 { #expect(try client.call(server.url) == [.event("token"), .event("[DONE]"), .end]) }
+        // It is remembered.
+        #expect(asked.values.count { $0.hasPrefix("POST / ") } == 1 && asked.values.count == 3)
+    }
+
+    @Test(arguments: ["http://127.0.0.1:1/", "https://127.0.0.1/", "//other/x", "", "http://"])
+    func followsNoRedirectToElsewhere(_ place: String) throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            peer.write("HTTP/1.1 307 X\r\nLocation: \(place)\r\nContent-Length: 0\r\n\r\n")
+        }
+        let client = try TestClient()
+        #expect(try client.call(server.url) == [.failed(.error, nil)])
+        #expect(server.connections == 1)
+    }
+
+    /// Named so, or of another name, or of none.
+    @Test(arguments: ["Content-Type: application/json\r\n", "Content-Type: text/event-stream\r\n", ""])
+    func readsADocumentWhereAStreamWasAskedFor(_ header: String) throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            peer.write("HTTP/1.1 200 OK\r\n\(header)Content-Length: 9\r\n\r\n {\"a\":")
+            peer.write("1} ")
+        }
+        let client = try TestClient()
+        #expect(try client.call(server.url) == [.event(#"document  {"a":1} "#), .end])
+    }
+
+    @Test func aDocumentHasABound() throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            peer.write("HTTP/1.1 200 OK\r\n\r\n[\(String(repeating: "1,", count: 600))")
+            _ = peer.waitForEnd()
+        }
+        let client = try TestClient(upstream: { $0.eventBytes = 1_000 })
+        #expect(try client.call(server.url) == [.failed(.error, nil)])
+    }
+
+    /// The reply has ended, and the connection says on and on that it lives.
+    @Test(arguments: [true, false])
+    func aConcludedStreamEndsWithItsGrace(_ isWhole: Bool) throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            peer.stream("token", isWhole ? "whole" : "half")
+            _ = peer.waitForEnd()
+        }
+        let client = try TestClient(upstream: { $0.grace = 20 * millisecond })
+        let heard = try client.stream(server.url) { call, text in
+            if text != "token" { call.conclude() }
+        }.wait { $0.last?.isLast == true }
+        #expect(heard.last == (isWhole ? .end : .failed(.truncated, nil)))
+        #expect(client.upstreamFigures?.inUse == 0)
+    }
+
+    /// What is skipped counts neither by its own size nor by that of all.
+    @Test func whatIsSkippedDoesNotCount() throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            peer.stream()
+            for _ in 0..<4 {
+                peer.chunk(#"data: {"value":{"type":"TEXT","x":""# + String(repeating: "x", count: 900))
+                peer.chunk(String(repeating: "y", count: 900) + #""},"type":"RAW"}"# + "\n\n")
+            }
+            for _ in 0..<4 { peer.chunk("data: unused\n\n") }
+            peer.chunk("data: token\n\ndata: [DONE]\n\n")
+        }
+        let client = try TestClient(upstream: { settings in
+            settings.eventBytes = 1_000
+            settings.replyBytes = 30
+            settings.skippedTypes = ["RAW"]
+        })
+        let heard = try client.stream(server.url) { call, text in
+            if text == "unused" { call.discount(text.utf8.count) }
+        }.wait { $0.last?.isLast == true }
+        #expect(Array(heard.suffix(3)) == [.event("token"), .event("[DONE]"), .end])
+    }
+
+    @Test func theReplyHasABound() throws {
+        let server = try ScriptedServer { peer in
+            guard peer.request() != nil else { return }
+            peer.stream("twenty bytes of it...", "and twenty bytes more")
+            _ = peer.waitForEnd()
+        }
+        let client = try TestClient(upstream: { $0.replyBytes = 30 })
+        #expect(try client.call(server.url).last == .failed(.truncated, nil))
     }
 
     @Test(

@@ -138,7 +138,7 @@ def test_arguments_that_are_not_by_the_schema(chat, llm, database, user, argumen
 
 
 def test_steps_are_bounded(chat, llm, database):
-    llm.script(calls(("list_tasks", {}), times=None))
+    llm.script(*(calls(("add_task", {"title": f"step {number}"})) for number in range(8)))
     turn = chat.turn("go on for ever")
     assert turn.end["type"] == "RUN_ERROR" and turn.end["code"] == "upstream_error"
     bodies = llm.bodies()
@@ -161,10 +161,10 @@ def test_the_window_of_history(chat, llm):
     chat.turn("last", thread=thread)
     [body] = llm.bodies()
     check_body(body)
-    # Ten stored messages, a turn being four: two turns and the half of a third, whose call is outside the window.
+    # Ten stored messages, a turn being four: two whole turns and the question.
     whole = ["user", "assistant", "tool", "assistant"]
-    assert [message["role"] for message in body["messages"]] == ["system", "assistant", *whole, *whole, "user"]
-    assert body["messages"][1]["content"] == "answer 3"
+    assert [message["role"] for message in body["messages"]] == ["system", *whole, *whole, "user"]
+    assert body["messages"][1]["content"] == "question 4"
 
 
 def test_the_length_limit(chat, llm, database):

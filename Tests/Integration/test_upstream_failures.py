@@ -69,12 +69,13 @@ STATUSES = [(400, "upstream_error"), (401, "upstream_error"), (403, "upstream_er
 @pytest.mark.parametrize("status, code", STATUSES)
 def test_an_error_status(gateway, chat, llm, database, status, code):
     secret = f"what the provider says, with {KEY} in it"
-    llm.script(Fail(status, message=secret, retry_after=30 if status == 429 else None))
+    llm.script(Fail(status, message=secret, retry_after=30 if status == 429 else None, times=None))
     turn = failing_turn(gateway, chat, code)
     assert "provider says" not in turn.end["message"]
     assert database.run_status(turn.run) == "failed"
     assert [role for _, role, _, _ in database.messages(turn.thread)] == ["user"]
-    assert len(llm.requests(1)) == 1
+    # A refusal that names nothing is answered once by leaving out what is optional.
+    assert len(llm.requests(1)) == (2 if status == 400 else 1)
     goes_on(gateway, chat, llm, turn.thread)
 
 
@@ -149,7 +150,7 @@ def test_tried_again_before_the_first_token(patient, llm, user, fault):
     assert len(records) == 2, [(record.status, record.completed, record.started_at) for record in records]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404])
+@pytest.mark.parametrize("status", [401, 404])
 def test_not_tried_again_where_that_cannot_help(patient, llm, user, status):
     llm.script(Fail(status))
     with patient.connect(user) as chat:
@@ -200,11 +201,11 @@ def test_an_upstream_that_is_ill_is_left_alone(database, llm, user):
     gateway = upstream_gateway(database, "test_upstream_breaker", llm.url, AGENT_MAX_RETRIES=0,
                                AGENT_BREAKER_FAILURES=3, AGENT_BREAKER_SECONDS=1, SHARDS=1)
     try:
-        llm.script(Fail(500, times=None))
+        llm.script(Fail(503, times=None))
         with gateway.connect(user) as chat:
-            for _ in range(3):
+            for _ in range(3):  # A conversation each: one that fails again and again counts once.
                 turn = chat.turn("hello")
-                failed(turn, "upstream_error")
+                failed(turn, "upstream_unavailable")
             asked = len(llm.requests(3))
             failed(chat.turn("hello", thread=turn.thread), "upstream_unavailable")
             assert len(llm.requests()) == asked, "it was asked although the breaker is open"

@@ -11,6 +11,7 @@ package final class AGUIAgent: Agent {
     private let maximumSteps: Int
     private let transport: any AgentTransport
     private let report: (String) -> Void
+    fileprivate let memory = ConversationMemory()
 
     /// - Parameters:
     ///   - maximumSteps: upstream runs of one turn at most.
@@ -22,7 +23,7 @@ package final class AGUIAgent: Agent {
     }
 
     package func start(_ input: AgentInput, _ run: any AgentRun) -> any AgentWork {
-        let turn = AGUITurn(input, run, maximumSteps, transport, report)
+        let turn = AGUITurn(input, run, maximumSteps, transport, memory, report)
         turn.step()
         return turn
     }
@@ -35,38 +36,76 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     /// Calls of earlier runs that have no result yet.
     private var unanswered: Set<ExactString> = []
     private var actions: [AGUIReader.Action] = []
+    private let memory: ConversationMemory
+    private let transcript: Transcript
+    /// Bytes of the history that goes in; and whether less of it than there was room for.
+    private var budget: Int
+    private var hasShrunk = false
+    private var repeated = RepeatedCalls()
+    /// Something was shown in this turn.
+    private var hasShown = false
 
     init(
         _ input: AgentInput, _ run: any AgentRun, _ maximumSteps: Int, _ transport: any AgentTransport,
-        _ report: @escaping (String) -> Void
+        _ memory: ConversationMemory, _ report: @escaping (String) -> Void
     ) {
         self.maximumSteps = maximumSteps
+        self.memory = memory
+        let known = memory[input.threadID]
+        transcript = Transcript(input.history, input.message, refused: known.refused)
+        budget = known.budget ?? .max
         request = AGUIRequest(
             threadID: input.threadID.description, runID: input.runID.description,
-            messages: (input.history + [input.message]).map { AGUIMessage($0) })
+            messages: transcript.messages(budget: budget).map { AGUIMessage($0) })
         super.init(input, run, transport, report)
     }
 
     func step() {
-        reader = AGUIReader(state: request.state, earlier: unanswered)
+        reader = freshReader()
         ask(self) {
             if steps > 1 {
                 request.parentRunID = request.runID
                 request.runID = "\(input.runID)-\(steps)"
             }
-            request.offersTools = steps < maximumSteps
+            request.offersTools = mayCall
             return request.body
         }
     }
 
+    private var mayCall: Bool { steps < maximumSteps && !repeated.isOver }
+
+    private func freshReader() -> AGUIReader {
+        let answer = request.messages.lastIndex { $0.role == .user }.map { request.messages[($0 + 1)...] } ?? []
+        return AGUIReader(
+            state: request.state, earlier: unanswered, before: answer.filter { $0.role == .assistant }.map(\.content))
+    }
+
     // MARK: AgentStreamReceiver
+
+    func document(_ data: UnsafeRawBufferPointer) {
+        guard run != nil else { return }
+        let json = (try? JSON(parsing: data)) ?? .null
+        let events = json.array ?? [json]
+        guard json != .null, events.allSatisfy({ $0["type"]?.string != nil }) else {
+            stream?.reject(
+                UpstreamRefusal(json: json).map { .reported($0) }
+                    ?? AgentFailure(.upstreamError, "The assistant did not answer with a stream.", detail: "no events"))
+            return
+        }
+        for event in events {
+            guard stream != nil else { return }
+            Array(event.description.utf8).withUnsafeBytes { self.event($0, isError: false) }
+        }
+    }
 
     func event(_ data: UnsafeRawBufferPointer, isError: Bool) {
         guard run != nil else { return }
         // The name of an event says nothing here: AG-UI has its type inside.
         actions.removeAll(keepingCapacity: true)
-        do {
-            try reader.take(AGUIEvent(data), into: &actions)
+        do throws(AgentFailure) {
+            let event = try AGUIEvent(data)
+            if case .other = event { stream?.discount(data.count) }
+            try reader.take(event, into: &actions)
         } catch {
             show(actions)
             stream?.reject(error)
@@ -79,7 +118,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     }
 
     func restarts() {
-        reader = AGUIReader(state: request.state, earlier: unanswered)
+        reader = freshReader()
     }
 
     func ended() -> Bool {
@@ -89,7 +128,13 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
 
     func failed(_ failure: AgentFailure) {
         letGoOfStream()
-        if run != nil { fail(failure) }
+        guard run != nil else { return }
+        if !hasCommitted, changeForm(after: failure.refusal, status: failure.status) { return }
+        give(up: failure)
+    }
+
+    override func taken() {
+        if hasShrunk { memory.remember(budget: budget, of: input.threadID) }
     }
 
     // MARK: Inside
@@ -113,20 +158,66 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
         count(reader.usage)
         switch reader.end {
         case .finished(.success):
-            if reader.pending.isEmpty { finish() } else { goOn(declining: []) }
+            if !reader.pending.isEmpty {
+                goOn(declining: [])
+            } else if reader.hasShown || hasShown {
+                finish()
+            } else {
+                fail(.empty(hasThought: false, reason: nil))
+            }
         case .finished(.interrupt(let interrupts)): goOn(declining: interrupts.map(\.id))
         case .finished(.cancelled):
             fail(AgentFailure(.upstreamError, "The assistant stopped.", detail: "cancelled upstream"))
         case .failed(let code):
-            fail(.reported(status: nil, detail: code ?? "RUN_ERROR"))
+            if !hasCommitted, !reader.hasShown, changeForm(after: reader.refusal, status: nil) { return }
+            var failure = AgentFailure.reported(status: nil, detail: code ?? "RUN_ERROR")
+            failure.refusal = reader.refusal
+            give(up: failure)
         case nil:
             fail(AgentFailure(.upstreamTruncated, "The answer was cut off."))
         }
     }
 
+    // MARK: Refusals
+
+    /// What is too long, or refused for what is in it, is asked once more with less of the history.
+    private func changeForm(after refusal: UpstreamRefusal?, status: Int?) -> Bool {
+        let kind = status == 413 ? .tooLong : refusal?.kind(status: status)
+        let chosen = transcript.chosen(budget: budget)
+        guard chosen.count > 0, steps == 1, kind == .tooLong || kind == .filtered || status == 400 || status == 422
+        else { return false }
+        budget = kind == .tooLong ? chosen.size / 2 : 0
+        if kind != .tooLong { memory.remember(refused: transcript.turns.map(\.question.id), in: input.threadID) }
+        hasShrunk = kind == .tooLong
+        request.messages = transcript.messages(budget: budget).map { AGUIMessage($0) }
+        reader = freshReader()
+        askAgain(self) { request.body }
+        return true
+    }
+
+    private func give(up failure: AgentFailure) {
+        var failure = failure
+        let kind = failure.status == 413 ? .tooLong : failure.refusal?.kind(status: failure.status)
+        let words: AgentFailure? = kind == .tooLong ? .contextTooLong : kind == .filtered ? .contentFiltered : nil
+        if let words {
+            failure.code = words.code
+            failure.message = words.message
+            memory.remember(refused: [input.message.id], in: input.threadID)
+        }
+        fail(failure)
+    }
+
     /// Another upstream run follows, with the results of what is left to us.
     private func goOn(declining declined: [String]) {
-        if steps < maximumSteps { carryOut(reader.pending[...], [], declined) } else { fail(.tooManySteps) }
+        if reader.hasShown { hasShown = true }
+        if mayCall {
+            carryOut(reader.pending[...], [], declined)
+        } else if repeated.isOver {
+            run?.text("I was going in circles and have stopped. \(repeated.summary ?? "Nothing was changed.")")
+            finish()
+        } else {
+            fail(.tooManySteps(repeated.summary))
+        }
     }
 
     private func carryOut(_ calls: ArraySlice<ToolCall>, _ answers: [AGUIMessage], _ declined: [String]) {
@@ -142,11 +233,19 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
             step()
             return
         }
-        run.perform(id: call.id, name: call.name, arguments: Self.arguments(call.arguments)) { [self] outcome in
+        let arguments = Self.arguments(ArgumentRepair.mended(call.arguments) ?? call.arguments)
+        func goOn(_ content: String) {
             let answer = AGUIMessage(
-                id: "\(request.runID)-result-\(answers.count + 1)", role: .tool, content: outcome.result.description,
-                toolCallID: call.id)
+                id: "\(request.runID)-result-\(answers.count + 1)", role: .tool, content: content, toolCallID: call.id)
             carryOut(calls.dropFirst(), answers + [answer], declined)
+        }
+        if let answer = repeated.answer(call.name, arguments) {
+            run.toolResult(id: call.id, content: answer)
+            return goOn(answer)
+        }
+        run.perform(id: call.id, name: call.name, arguments: arguments) { [self] outcome in
+            repeated.performed(call.name, arguments, outcome)
+            goOn(outcome.result.description)
         }
     }
 }

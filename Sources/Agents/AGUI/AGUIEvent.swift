@@ -1,5 +1,6 @@
 package import JSON
 package import Chat
+import HTTP
 import Strings
 
 /// An event of an AG-UI 1.0 upstream, with what is used of it. Null counts as absent, since producers before 1.0 wrote
@@ -7,7 +8,7 @@ import Strings
 package enum AGUIEvent: Sendable, Equatable {
     case runStarted(runID: String)
     case runFinished(runID: String, Outcome, Usage?)
-    case runError(code: String?, Usage?)
+    case runError(code: String?, message: String, Usage?)
     case textStart(id: String, isAssistant: Bool)
     case textContent(id: String, delta: String)
     case textEnd(id: String)
@@ -45,8 +46,13 @@ package enum AGUIEvent: Sendable, Equatable {
 
     /// The data of one server-sent event.
     package init(_ data: UnsafeRawBufferPointer) throws(AgentFailure) {
-        let json: JSON
-        do { json = try JSON(parsing: data) } catch { throw .malformed }
+        // What is not used is not read, whatever its size, depth and characters.
+        var scanner = EventTypeScanner()
+        if case .found(let type) = scanner.feed(data), !Self.usedTypes.contains(type) {
+            self = .other(isContent: !Self.skippedTypes.contains(type))
+            return
+        }
+        guard let json = (try? JSON(parsing: data)) ?? (try? JSON(withHalves: data)) else { throw .malformed }
         guard let object = json.object, let type = object["type"]?.string else { throw .malformed }
         let fields = AGUIFields(object)
         switch ExactString(type) {
@@ -58,9 +64,10 @@ package enum AGUIEvent: Sendable, Equatable {
             self = .runFinished(
                 runID: try fields.text("runId"), try Self.outcome(fields), try Self.usage(fields.list("usage")))
         case "RUN_ERROR":
-            _ = try fields.text("message")
+            let message = try fields.text("message")
             self = .runError(
                 code: ReportedCode.word(.string((try fields.optional("code") ?? "").lowercased())),
+                message: message,
                 try Self.usage(fields.list("usage")))
         case "TEXT_MESSAGE_START":
             self = .textStart(id: try fields.text("messageId"), isAssistant: try Self.isAssistant(fields))
@@ -95,11 +102,27 @@ package enum AGUIEvent: Sendable, Equatable {
             var read: [AGUIMessage] = []
             for message in messages { if let message = try AGUIMessage(message) { read.append(message) } }
             self = .messages(read)
-        case "RAW", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "CUSTOM", "REASONING_ENCRYPTED_VALUE":
-            self = .other(isContent: false)
         default: self = .other(isContent: true)
         }
     }
+
+    /// Known, of no use here, and nothing that ends a chunk.
+    package static let skippedTypes: Set<String> = [
+        "RAW", "CUSTOM", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "REASONING_ENCRYPTED_VALUE",
+    ]
+
+    /// What a run does without when it is over the bound of an event: the state is not kept beyond a quarter of that.
+    package static let dispensableTypes = skippedTypes.union([
+        "STATE_SNAPSHOT", "STATE_DELTA", "MESSAGES_SNAPSHOT", "STEP_STARTED", "STEP_FINISHED", "REASONING_START",
+        "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_CHUNK", "REASONING_MESSAGE_END",
+        "REASONING_END",
+    ])
+
+    private static let usedTypes: Set<String> = [
+        "RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END",
+        "TEXT_MESSAGE_CHUNK", "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "TOOL_CALL_CHUNK",
+        "TOOL_CALL_RESULT", "STATE_SNAPSHOT", "STATE_DELTA", "MESSAGES_SNAPSHOT",
+    ]
 
     private static func isAssistant(_ fields: AGUIFields) throws(AgentFailure) -> Bool {
         let role = try fields.optional("role") ?? "assistant"

@@ -34,6 +34,8 @@ package struct AGUIReader: Sendable {
         var isAssistant: Bool
         var held = ""
         var isEnded = false
+        var hasContent = false
+        var joiner = HalfCharacter.Joiner()
     }
 
     private struct Call {
@@ -42,6 +44,7 @@ package struct AGUIReader: Sendable {
         var arguments = ""
         var isOpen = true
         var result: String?
+        var joiner = HalfCharacter.Joiner()
     }
 
     private enum Chunk {
@@ -51,6 +54,8 @@ package struct AGUIReader: Sendable {
 
     package private(set) var end: End?
     package private(set) var usage: Usage?
+    /// What the upstream says of its failure, which may be anything.
+    package private(set) var refusal: UpstreamRefusal?
     /// The upstream's state where it spoke of one.
     package private(set) var state: JSON?
     /// What the run said, as the messages that a next run is told, with the upstream's own ids.
@@ -62,11 +67,15 @@ package struct AGUIReader: Sendable {
     private var snapshot: [AGUIMessage] = []
     private var heldBytes = 0
     private var items = 0
-    private var hasShown = false
+    /// Something was shown: text or a call.
+    package private(set) var hasShown = false
+    /// Texts that earlier runs of the turn have shown.
+    private let before: [String]
     /// Calls of earlier runs of the turn that have no result yet.
     private var earlier: Set<ExactString>
 
-    package init(state: JSON? = nil, earlier: Set<ExactString> = []) {
+    package init(state: JSON? = nil, earlier: Set<ExactString> = [], before: [String] = []) {
+        self.before = before
         self.state = state
         self.earlier = earlier
     }
@@ -121,9 +130,11 @@ package struct AGUIReader: Sendable {
             return
         }
         guard end == nil else { return }
-        if case .runError(let code, let counted) = event {
+        if case .runError(let code, let message, let counted) = event {
             // The one event that may come before RUN_STARTED.
             usage = counted
+            refusal = UpstreamRefusal(code: code, message: message)
+            try closeAll(into: &actions)
             end = .failed(code: code)
             return
         }
@@ -157,9 +168,7 @@ package struct AGUIReader: Sendable {
         case .messages(let messages): snapshot = messages
         case .runFinished(let id, let outcome, let counted):
             guard id.isExactly(runID) else { throw Self.disorder("RUN_FINISHED of another run") }
-            guard texts.allSatisfy(\.isEnded), !calls.contains(where: \.isOpen) else {
-                throw Self.disorder("RUN_FINISHED with open items")
-            }
+            try closeAll(into: &actions)
             usage = counted
             showSnapshot(into: &actions)
             end = .finished(outcome)
@@ -184,8 +193,13 @@ package struct AGUIReader: Sendable {
             throw Self.disorder("TEXT_MESSAGE_CONTENT")
         }
         // What speaks as somebody else is no part of the answer.
-        guard texts[index].isAssistant, !delta.isEmpty else { return }
-        if index == 0 {
+        guard texts[index].isAssistant else { return }
+        let delta = texts[index].joiner.join(delta)
+        guard !delta.isEmpty else { return }
+        texts[index].hasContent = true
+        if texts[..<index].allSatisfy({ !$0.hasContent }) {
+            // Those before have said nothing so far: they hold nobody back.
+            texts.insert(texts.remove(at: index), at: 0)
             show(delta, of: id, into: &actions)
         } else {
             heldBytes += delta.utf8.count
@@ -197,6 +211,10 @@ package struct AGUIReader: Sendable {
     private mutating func endText(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
         guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
             throw Self.disorder("TEXT_MESSAGE_END")
+        }
+        let half = texts[index].joiner.end()
+        if !half.isEmpty {
+            if index == 0 { show(half, of: id, into: &actions) } else { texts[index].held += half }
         }
         texts[index].isEnded = true
         while let first = texts.first, first.isEnded {
@@ -245,8 +263,10 @@ package struct AGUIReader: Sendable {
             throw Self.disorder("TOOL_CALL_ARGS")
         }
         guard !delta.isEmpty else { return }
-        calls[index].arguments += delta
-        actions.append(.callArguments(id: id, delta: delta))
+        let joined = calls[index].joiner.join(delta)
+        guard !joined.isEmpty else { return }
+        calls[index].arguments += joined
+        actions.append(.callArguments(id: id, delta: joined))
     }
 
     private mutating func endCall(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
@@ -254,6 +274,11 @@ package struct AGUIReader: Sendable {
             throw Self.disorder("TOOL_CALL_END")
         }
         calls[index].isOpen = false
+        let half = calls[index].joiner.end()
+        if !half.isEmpty {
+            calls[index].arguments += half
+            actions.append(.callArguments(id: id, delta: half))
+        }
         actions.append(.callEnd(id: id))
         for place in transcript.indices {
             guard let call = transcript[place].toolCalls.firstIndex(where: { $0.id.isExactly(id) }) else { continue }
@@ -321,11 +346,25 @@ package struct AGUIReader: Sendable {
 
     // MARK: Inside
 
-    /// Some upstreams stream nothing and send the conversation as it is now: what stands behind the user's message.
+    /// Some upstreams forget to end what they have begun: the run's end ends it.
+    private mutating func closeAll(into actions: inout [Action]) throws(AgentFailure) {
+        try endChunk(into: &actions)
+        for id in texts.filter({ !$0.isEnded }).map(\.id) { try endText(id, into: &actions) }
+        for id in calls.filter(\.isOpen).map(\.id) { try endCall(id, into: &actions) }
+    }
+
+    /// Some upstreams stream nothing, or not all, and send the conversation as it is now: what stands behind the user's
+    /// message is compared with what was shown, and what is missing is shown.
     private mutating func showSnapshot(into actions: inout [Action]) {
-        guard !hasShown, let last = snapshot.lastIndex(where: { $0.role == .user }) else { return }
+        guard let last = snapshot.lastIndex(where: { $0.role == .user }) else { return }
+        let shown = before + transcript.filter { $0.role == .assistant }.map(\.content)
         for message in snapshot[(last + 1)...] where message.role == .assistant && !message.content.isEmpty {
-            show(message.content, of: message.id, into: &actions)
+            guard !shown.contains(where: { $0.isExactly(message.content) }) else { continue }
+            let known = transcript.last { $0.id.isExactly(message.id) && $0.role == .assistant }?.content ?? ""
+            // What was streamed otherwise than it is told now has been read already.
+            guard message.content.utf8.starts(with: known.utf8) else { continue }
+            let missing = String(decoding: Array(message.content.utf8.dropFirst(known.utf8.count)), as: UTF8.self)
+            show(missing, of: message.id, into: &actions)
             actions.append(.endText)
         }
     }

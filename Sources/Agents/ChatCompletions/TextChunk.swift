@@ -56,7 +56,7 @@ package struct TextChunk {
             }
             if Self.equal(key, "index") { return chunk.take("0") }
             if Self.equal(key, "finish_reason") { return chunk.readNull() }
-            if Self.equal(key, "message") { return false }
+            if Self.equal(key, "message") || Self.equal(key, "error") || Self.equal(key, "text") { return false }
             return chunk.skipValue(depth: 0)
         }
         return isRead && deltas == 1
@@ -69,11 +69,15 @@ package struct TextChunk {
                 chunk.text = text
                 return true
             }
-            if Self.equal(key, "tool_calls") || Self.equal(key, "function_call") || Self.equal(key, "refusal") {
-                return chunk.readNull()
-            }
+            if Self.isOther(key) { return chunk.readNull() }
             return chunk.skipValue(depth: 0)
         }
+    }
+
+    /// What a delta may have beside its text that counts.
+    private static func isOther(_ key: UnsafeRawBufferPointer) -> Bool {
+        equal(key, "tool_calls") || equal(key, "function_call") || equal(key, "refusal")
+            || equal(key, "reasoning_content") || equal(key, "reasoning") || equal(key, "reasoning_details")
     }
 
     // MARK: JSON

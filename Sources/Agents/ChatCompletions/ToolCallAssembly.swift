@@ -18,10 +18,21 @@ package struct ToolCallAssembly: Sendable {
         /// As it is shown and stored.
         package var id: String
         package var name: String
+        /// One JSON object where it is certain which one was meant, once the reply has ended.
         package var arguments: String
         /// A provider's own data that must come back with the call (`extra_content`).
         package var extra: JSON?
+        /// The id that goes back to the upstream: its own, however long, where that is there and one alone has it.
+        package var returnedID: String
         fileprivate var ownID: String?
+        /// The last piece, while each piece has held all that came before it.
+        fileprivate var cumulative: String?
+        fileprivate var joiner = HalfCharacter.Joiner()
+
+        package static func == (left: Self, right: Self) -> Bool {
+            left.id.isExactly(right.id) && left.name.isExactly(right.name) && left.arguments.isExactly(right.arguments)
+                && left.extra == right.extra
+        }
         fileprivate var index: Int64?
         fileprivate var isAnnounced = false
     }
@@ -32,10 +43,12 @@ package struct ToolCallAssembly: Sendable {
 
     /// One element of `delta.tool_calls`.
     ///
+    /// - Parameter isWhole: it is one of `message.tool_calls`, with all that there is of the call.
     /// - Returns: `false` when there are too many calls.
-    mutating func take(_ delta: JSON, _ ids: inout CallIDs, into actions: inout [ChatCompletionsAssembler.Action])
-        -> Bool
-    {
+    mutating func take(
+        _ delta: JSON, isWhole: Bool = false, _ ids: inout CallIDs,
+        into actions: inout [ChatCompletionsAssembler.Action]
+    ) -> Bool {
         let function = delta["function"] ?? delta
         let name = function["name"]?.string ?? ""
         let arguments = Self.text(function["arguments"])
@@ -47,25 +60,65 @@ package struct ToolCallAssembly: Sendable {
             place = known
         } else {
             guard calls.count < Self.callLimit else { return false }
-            calls.append(Call(id: ids.next(ownID), name: "", arguments: "", ownID: ownID, index: index))
+            let (id, returned) = ids.pair(ownID)
+            calls.append(Call(id: id, name: "", arguments: "", returnedID: returned, ownID: ownID, index: index))
             place = calls.count - 1
         }
         if let extra = delta["extra_content"], !extra.isNull { calls[place].extra = extra }
         if !calls[place].isAnnounced, !name.isEmpty, !calls[place].name.isExactly(name) { calls[place].name += name }
-        if !arguments.isEmpty {
+        let piece = calls[place].joiner.join(arguments)
+        if !piece.isEmpty {
             announce(place, into: &actions)
-            calls[place].arguments += arguments
-            actions.append(.callArguments(id: calls[place].id, delta: arguments))
+            add(piece, to: place, isWhole: isWhole)
         }
         return true
     }
 
-    /// No more of them comes.
+    /// A call that was written into the text.
+    ///
+    /// - Returns: `false` when there are too many calls.
+    mutating func take(
+        name: String, arguments: String, _ ids: inout CallIDs, into actions: inout [ChatCompletionsAssembler.Action]
+    ) -> Bool {
+        guard calls.count < Self.callLimit else { return false }
+        let (id, returned) = ids.pair(nil)
+        calls.append(Call(id: id, name: name, arguments: arguments, returnedID: returned))
+        announce(calls.count - 1, into: &actions)
+        return true
+    }
+
+    /// No more of them comes. Their arguments are shown now, since only now it is known what they are.
     mutating func end(into actions: inout [ChatCompletionsAssembler.Action]) {
         for place in calls.indices {
             announce(place, into: &actions)
+            calls[place].arguments += calls[place].joiner.end()
+            let arguments = Self.settled(calls[place])
+            calls[place].arguments = arguments
+            if !arguments.isEmpty { actions.append(.callArguments(id: calls[place].id, delta: arguments)) }
             actions.append(.callEnd(id: calls[place].id))
         }
+    }
+
+    private mutating func add(_ piece: String, to place: Int, isWhole: Bool) {
+        let known = calls[place].arguments
+        if known.isEmpty {
+            calls[place].cumulative = piece
+        } else if let last = calls[place].cumulative {
+            calls[place].cumulative = piece.utf8.starts(with: last.utf8) ? piece : nil
+        }
+        // Of a call that is there already, its whole says what is missing.
+        if isWhole, !known.isEmpty {
+            if piece.utf8.starts(with: known.utf8) { calls[place].arguments = piece }
+        } else {
+            calls[place].arguments += piece
+        }
+    }
+
+    private static func settled(_ call: Call) -> String {
+        if (try? JSON(parsing: call.arguments))?.object != nil { return call.arguments }
+        if let last = call.cumulative, (try? JSON(parsing: last))?.object != nil { return last }
+        guard call.arguments.utf8.contains(where: { $0 > 0x20 }) else { return "" }
+        return ArgumentRepair.mended(call.arguments) ?? call.arguments
     }
 
     /// The call that a delta goes on with; `nil`: it begins one.
@@ -99,12 +152,9 @@ package struct ToolCallAssembly: Sendable {
     private mutating func announce(_ place: Int, into actions: inout [ChatCompletionsAssembler.Action]) {
         guard !calls[place].isAnnounced else { return }
         calls[place].isAnnounced = true
-        if calls[place].name.isEmpty { calls[place].name = Self.unnamed }
+        calls[place].name = ToolNames.valid(calls[place].name)
         actions.append(.callStart(id: calls[place].id, name: calls[place].name))
     }
-
-    /// The name of a call that came without one; no tool is called so.
-    private static let unnamed = "unnamed"
 
     /// Arguments are JSON text; some servers send the object itself.
     private static func text(_ arguments: JSON?) -> String {

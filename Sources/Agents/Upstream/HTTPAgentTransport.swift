@@ -1,5 +1,4 @@
-import JSON
-import Chat
+package import Chat
 package import HTTP
 import HTTPTypes
 
@@ -18,10 +17,13 @@ package final class HTTPAgentTransport: AgentTransport {
         self.headers = headers
     }
 
-    package func open(_ body: [UInt8], user: String, _ receiver: any AgentStreamReceiver) -> any AgentStream {
+    package func open(
+        _ body: [UInt8], user: String, conversation: Identifier, _ receiver: any AgentStreamReceiver
+    ) -> any AgentStream {
         let bridge = UpstreamBridge(receiver)
         let request = HTTPClientRequest(.post, url, headers: headers, body: body)
-        bridge.call = upstream.stream(request, user: user, bridge)
+        bridge.call = upstream.stream(
+            request, user: user, conversation: conversation.high ^ conversation.low, bridge)
         return bridge
     }
 }
@@ -31,8 +33,8 @@ private final class UpstreamBridge: AgentStream, UpstreamReceiver {
     /// Both `nil` once it is over: they hold each other until then.
     var call: UpstreamCall?
     private var receiver: (any AgentStreamReceiver)?
-    /// What was rejected in this attempt: words of ours, unlike what a body holds.
-    private var rejection: String?
+    /// What was rejected in this attempt.
+    private var rejection: AgentFailure?
 
     init(_ receiver: any AgentStreamReceiver) {
         self.receiver = receiver
@@ -40,12 +42,16 @@ private final class UpstreamBridge: AgentStream, UpstreamReceiver {
 
     func commit() { call?.commit() }
 
+    func conclude() { call?.conclude() }
+
+    func discount(_ bytes: Int) { call?.discount(bytes) }
+
     func finish() { letGo()?.finish() }
 
     func cancel() { letGo()?.cancel() }
 
     func reject(_ failure: AgentFailure) {
-        rejection = failure.detail
+        rejection = failure
         call?.reject(
             UpstreamFailure(
                 .init(failure.code), failure.message, status: failure.status, isRetryable: failure.isRetryable,
@@ -54,6 +60,10 @@ private final class UpstreamBridge: AgentStream, UpstreamReceiver {
 
     func upstream(_ call: UpstreamCall, event: ServerSentEvent) {
         receiver?.event(event.data, isError: !event.event.isEmpty && event.event.elementsEqual("error".utf8))
+    }
+
+    func upstream(_ call: UpstreamCall, document: UnsafeRawBufferPointer) {
+        receiver?.document(document)
     }
 
     func upstreamRestarts(_ call: UpstreamCall) {
@@ -70,14 +80,7 @@ private final class UpstreamBridge: AgentStream, UpstreamReceiver {
     func upstream(_ call: UpstreamCall, failed failure: UpstreamFailure) {
         let receiver = receiver
         _ = letGo()
-        receiver?.failed(AgentFailure(failure, detail: rejection ?? Self.word(in: failure.detail)))
-    }
-
-    /// The body of an error answer may quote the prompt or the key: only a code such as `invalid_api_key` is taken of it.
-    private static func word(in body: [UInt8]) -> String? {
-        guard let json = try? JSON(parsing: body) else { return nil }
-        let error = json["error"]?.object == nil ? json : json["error"]
-        return ReportedCode.word(error?["code"]) ?? ReportedCode.word(error?["type"])
+        receiver?.failed(rejection ?? AgentFailure(failure, refusal: UpstreamRefusal(body: failure.detail)))
     }
 
     private func letGo() -> UpstreamCall? {
@@ -90,9 +93,9 @@ private final class UpstreamBridge: AgentStream, UpstreamReceiver {
 
 extension AgentFailure {
     /// Whether it says that the upstream is ill, and not that this request or its answer was wrong.
-    fileprivate var countsAgainstUpstream: Bool { (status ?? 0) >= 500 || code == .upstreamTimeout }
+    fileprivate var countsAgainstUpstream: Bool { status == 429 || status == 502 || status == 503 }
 
-    fileprivate init(_ failure: UpstreamFailure, detail: String?) {
+    fileprivate init(_ failure: UpstreamFailure, refusal: UpstreamRefusal?) {
         let code: RunErrorCode =
             switch failure.code {
             case .unavailable: .upstreamUnavailable
@@ -101,7 +104,7 @@ extension AgentFailure {
             case .timeout: .upstreamTimeout
             }
         self.init(
-            code, failure.message, isRetryable: failure.isRetryable, status: failure.status, detail: detail)
+            code, failure.message, isRetryable: failure.isRetryable, status: failure.status, refusal: refusal)
     }
 }
 
@@ -111,7 +114,9 @@ extension UpstreamFailure.Code {
         case .upstreamUnavailable: self = .unavailable
         case .upstreamTruncated: self = .truncated
         case .upstreamTimeout: self = .timeout
-        case .upstreamError, .toolFailed, .interrupted, .internal: self = .error
+        case .upstreamError, .upstreamEmpty, .contextTooLong, .contentFiltered, .conversationFull, .toolFailed,
+            .interrupted, .internal:
+            self = .error
         }
     }
 }

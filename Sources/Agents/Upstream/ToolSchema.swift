@@ -23,6 +23,26 @@ package struct ToolSchema: Sendable {
         ]
     }
 
+    /// The same without bounds of lengths and `additionalProperties`, which some servers refuse.
+    static let plainChatCompletions: [UInt8] = encoded { tool in
+        [
+            "type": "function",
+            "function": [
+                "name": .string(tool.name.rawValue), "description": .string(tool.description),
+                "parameters": plain(tool.parameters),
+            ],
+        ]
+    }
+
+    private static func plain(_ schema: JSON) -> JSON {
+        guard let object = schema.object else { return schema }
+        var members: [JSONObject.Member] = []
+        for member in object.members where !["minLength", "maxLength", "additionalProperties"].contains(member.key) {
+            members.append(.init(key: member.key, value: plain(member.value)))
+        }
+        return .object(JSONObject(members: members))
+    }
+
     /// `[{"name","description","parameters"}]`, as AG-UI's `RunAgentInput` takes them.
     static let agui: [UInt8] = encoded { tool in
         [

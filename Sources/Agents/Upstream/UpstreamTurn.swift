@@ -29,15 +29,24 @@ class UpstreamTurn: AgentWork {
     /// Makes the next request; what `body` gives may depend on `steps`, in which it is counted already.
     final func ask(_ receiver: any AgentStreamReceiver, _ body: () -> [UInt8]) {
         steps += 1
+        askAgain(receiver, body)
+    }
+
+    /// The same request in another form: no further step.
+    final func askAgain(_ receiver: any AgentStreamReceiver, _ body: () -> [UInt8]) {
         hasCommitted = false
-        stream = transport.open(body(), user: input.userID, receiver)
+        stream = transport.open(body(), user: input.userID, conversation: input.threadID, receiver)
     }
 
     final func commit() {
         guard !hasCommitted else { return }
         hasCommitted = true
         stream?.commit()
+        taken()
     }
+
+    /// The upstream has taken the request: something of its answer is there.
+    func taken() {}
 
     /// The stream is at its end, or has nothing more to say.
     final func letGoOfStream(finish: Bool = false) {
@@ -50,6 +59,9 @@ class UpstreamTurn: AgentWork {
         usage = TokenCount.sum(usage, more)
         if let usage { run?.count(usage) }
     }
+
+    /// One line for the operator about something that is no failure.
+    final func tell(_ line: String) { report(line) }
 
     /// What is no JSON stays what it is, a text, which no tool takes: the operation fails and says so.
     static func arguments(_ text: String) -> JSON {
@@ -66,7 +78,10 @@ class UpstreamTurn: AgentWork {
     }
 
     final func fail(_ failure: AgentFailure) {
-        report(failure.report(of: input.runID))
+        let texts = (input.history + [input.message]).flatMap { message in
+            [message.content] + message.toolCalls.map(\.arguments)
+        }
+        report(failure.report(of: input.runID, without: PromptWords(texts)))
         let run = run
         self.run = nil
         run?.fail(failure.code, failure.message)

@@ -1,3 +1,4 @@
+import Agents
 package import Configuration
 import Foundation
 import HTTP
@@ -169,6 +170,13 @@ extension GatewayConfiguration {
         agentModel = source.text("agent.model") ?? agentModel
         agentInstructions = source.text("agent.instructions") ?? agentInstructions
         agentSteps = try source.integer("agent.max.steps") ?? agentSteps
+        if let text = source.text("agent.compat") {
+            do throws(DialectError) {
+                agentProfile = UpstreamProfile(try ChatDialect(text))
+            } catch {
+                throw ConfigurationError("AGENT_COMPAT: \(error)")
+            }
+        }
         guard agent.isUpstream else { return }
         guard agentURL != nil else {
             throw ConfigurationError("AGENT_BASE_URL is required with AGENT=\(agent.rawValue)")

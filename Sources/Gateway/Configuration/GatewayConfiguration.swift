@@ -1,4 +1,4 @@
-import Agents
+package import Agents
 package import EventLoop
 package import HTTP
 package import Logging
@@ -70,6 +70,8 @@ package struct GatewayConfiguration: Sendable {
     package var agentModel = ""
     package var agentInstructions = ChatCompletionsAgent.Settings.standardInstructions
     package var agentSteps = 8
+    /// What is known of the assistant's server, for all shards: `AGENT_COMPAT`, and what is found out.
+    package var agentProfile = UpstreamProfile()
     package var tokenPaceMilliseconds = 0
     package var scriptedTokens = 20
     package var scriptedPaceMilliseconds = 0

@@ -37,13 +37,14 @@ extension Setting {
         Setting(
             "agent.instructions", .text, .found("a short text about the tools"),
             "the system message of chat-completions"),
+        Setting("agent.compat", .text, .none, "what the server of chat-completions takes; not set: found out"),
         Setting("agent.max.steps", .integer(1...64), .value("8"), "requests to the assistant in one turn"),
         Setting("agent.ca.file", .text, .none, "further authorities (PEM) that are believed for an https assistant"),
         Setting("agent.connect.timeout.seconds", .integer(1...300), .value("10"), "name, connection and TLS together"),
         Setting(
-            "agent.first.byte.timeout.seconds", .integer(1...3_600), .value("60"),
+            "agent.first.byte.timeout.seconds", .integer(1...3_600), .value("300"),
             "until the assistant begins to answer"),
-        Setting("agent.idle.timeout.seconds", .integer(1...3_600), .value("60"), "between two parts of its answer"),
+        Setting("agent.idle.timeout.seconds", .integer(1...3_600), .value("120"), "between two parts of its answer"),
         Setting("agent.total.timeout.seconds", .integer(1...86_400), .value("600"), "one request to it in all"),
         Setting("agent.max.header.bytes", .integer(1_024...(1 << 20)), .value("65536"), "of its answer's head"),
         Setting("agent.max.reply.bytes", .integer(1_024...(1 << 30)), .value("16777216"), "of its answer"),

@@ -23,7 +23,7 @@ package struct UpstreamConfiguration: Sendable {
         try seconds("agent.idle.timeout.seconds", &client.idleTimeout)
         try seconds("agent.total.timeout.seconds", &client.totalTimeout)
         try number("agent.max.header.bytes", &client.limits.headerBytes)
-        try number("agent.max.reply.bytes", &client.limits.bodyBytes)
+        try number("agent.max.reply.bytes", &upstream.replyBytes)
         try number("agent.max.event.bytes", &upstream.eventBytes)
         try number("agent.max.retries", &upstream.retries)
         try seconds("agent.retry.after.max.seconds", &upstream.retryAfterLimit)
@@ -32,6 +32,9 @@ package struct UpstreamConfiguration: Sendable {
         try number("agent.max.streams", &upstream.streams)
         try number("agent.max.waiting", &upstream.waiting)
         try seconds("agent.wait.seconds", &upstream.waitLimit)
+        // What is skipped of a stream does not count, so the bound is that of the events that are used; an answer that is
+        // no stream has the bound of one event.
+        client.limits.bodyBytes = 1 << 50
         // A connection for each stream, those that are kept, and some in the making.
         client.connections = upstream.streams + client.idleConnections + 64
         caFile = source.text("agent.ca.file")

@@ -88,9 +88,9 @@ package final class Shard: SessionEnvironment {
                 agent = TodoAgent(loop: loop, pace: 0)
                 break
             }
-            let upstream = Upstream(
-                HTTPClient(on: loop, configuration.upstream.client),
-                configuration.upstream.upstream.share(of: configuration.shards))
+            var upstreamSettings = configuration.upstream.upstream.share(of: configuration.shards)
+            if configuration.agent == .agui { upstreamSettings.skippedTypes = AGUIEvent.dispensableTypes }
+            let upstream = Upstream(HTTPClient(on: loop, configuration.upstream.client), upstreamSettings)
             agent = Self.upstreamAgent(configuration, at: url, upstream, logger)
             upstreamFigures = { [weak upstream] in upstream?.figures ?? UpstreamFigures() }
         case .todo:
@@ -123,7 +123,7 @@ package final class Shard: SessionEnvironment {
         let settings = ChatCompletionsAgent.Settings(
             model: configuration.agentModel, instructions: configuration.agentInstructions,
             maximumSteps: configuration.agentSteps)
-        return ChatCompletionsAgent(settings, transport, report: report)
+        return ChatCompletionsAgent(settings, transport, profile: configuration.agentProfile, report: report)
     }
 
     // MARK: Users and their sockets

@@ -82,7 +82,7 @@ final class HTTPClientConnection: SocketDelegate {
 
     private func arrived(_ head: HTTPClientHead, _ exchange: HTTPExchange) {
         if (300..<400).contains(head.status), head.status != 304 {
-            return fail(exchange, .redirected(head.status))
+            return fail(exchange, .redirected(head.status, to: head.headers["location"] ?? ""))
         }
         if let coding = head.headers["content-encoding"], coding.lowercased() != "identity", !coding.isEmpty {
             return fail(exchange, .encoded)

@@ -29,8 +29,8 @@ package enum HTTPClientFailure: Error, Sendable, Equatable {
     case bodyTooLarge
     /// The connection ended in the middle of the answer.
     case truncated
-    /// A redirect, which is not followed.
-    case redirected(Int)
+    /// A redirect, which is not followed, and where to.
+    case redirected(Int, to: String)
     case tooManyConnections
     /// The client was closed.
     case closed
@@ -75,7 +75,7 @@ extension HTTPClientFailure: CustomStringConvertible {
         case .headerTooLarge: "the headers of the answer are too large"
         case .bodyTooLarge: "the answer is too large"
         case .truncated: "the connection was lost in the middle of the answer"
-        case .redirected(let status): "redirected (\(status)), which is not followed"
+        case .redirected(let status, _): "redirected (\(status)), which is not followed"
         case .tooManyConnections: "too many connections"
         case .closed: "the client is closed"
         }

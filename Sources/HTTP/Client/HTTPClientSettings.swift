@@ -4,10 +4,10 @@ package import EventLoop
 package struct HTTPClientSettings: Sendable {
     /// Looking the name up, connecting and the TLS handshake, together, whatever number of addresses is tried.
     package var connectTimeout: UInt64 = 10_000_000_000
-    /// From the sending of the request to the first byte of the answer.
-    package var firstByteTimeout: UInt64 = 60_000_000_000
-    /// Between two reads within an answer.
-    package var idleTimeout: UInt64 = 60_000_000_000
+    /// From the sending of the request to the first byte of the answer: a model may have to be loaded first.
+    package var firstByteTimeout: UInt64 = 300_000_000_000
+    /// Between two reads within an answer, whatever they hold: a comment is life too.
+    package var idleTimeout: UInt64 = 120_000_000_000
     /// From the start of the exchange to its end.
     package var totalTimeout: UInt64 = 600_000_000_000
     package var limits = HTTPResponseLimits()

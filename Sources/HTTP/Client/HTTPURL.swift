@@ -52,6 +52,30 @@ package struct HTTPURL: Sendable, Hashable, CustomStringConvertible {
         return result
     }
 
+    /// Where a redirect leads (RFC 9110 section 10.2.2), if that is the same scheme, host and port: a reference with them
+    /// or without, from the root or from here. `nil`: another origin, or no address.
+    package func redirected(to reference: String) -> HTTPURL? {
+        let reference = reference.prefix { $0 != "#" }
+        guard !reference.isEmpty, reference.utf8.allSatisfy(HTTPByte.isTarget) else { return nil }
+        var result = self
+        if reference.hasPrefix("//") || reference.contains("://") {
+            let text = reference.hasPrefix("//") ? "\(scheme.rawValue):\(reference)" : String(reference)
+            guard let url = try? HTTPURL(text), url.scheme == scheme, url.host == host, url.port == port else {
+                return nil
+            }
+            result.target = url.target
+        } else if reference.first == "/" {
+            result.target = String(reference)
+        } else if reference.first == "?" {
+            result.target = String(target.prefix { $0 != "?" }) + reference
+        } else {
+            let path = target.prefix { $0 != "?" }
+            let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "/"
+            result.target = folder + reference
+        }
+        return result
+    }
+
     /// As it stands in a Host header: the port only where it is not the scheme's own.
     package var authority: String {
         port == scheme.defaultPort ? bracketedHost : "\(bracketedHost):\(port)"

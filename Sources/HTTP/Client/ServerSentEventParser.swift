@@ -29,6 +29,9 @@ package struct ServerSentEventParser {
     }
 
     private let eventBytes: Int
+    private let skipping: Set<String>
+    /// An event over the bound is under way, of which no more than its type is of interest.
+    private var scanner: EventTypeScanner?
     private var outcome: Outcome = .more
     /// Bytes of an unfinished line.
     private var line: [UInt8] = []
@@ -41,22 +44,29 @@ package struct ServerSentEventParser {
     private var afterCarriageReturn = false
     /// Bytes of a BOM that were seen at the very beginning; 3 and over: it is behind us.
     private var beginning = 0
+    /// Bytes of a line's name that are left out, in an event that is scanned; and whether its line is empty so far.
+    private var skippedPrefix = 0
+    private var isScannedLineEmpty = false
 
     private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-    /// - Parameter eventBytes: the most bytes of one line and of one event's data.
-    package init(eventBytes: Int = 1 << 20) {
+    /// - Parameters:
+    ///   - eventBytes: the most bytes of one line and of one event's data.
+    ///   - skipping: an event over the bound whose data is an object with one of these as its `type` is dropped and not
+    ///     refused; nothing of it is kept.
+    package init(eventBytes: Int = 1 << 20, skipping: Set<String> = []) {
         self.eventBytes = eventBytes
+        self.skipping = skipping
     }
 
     /// Whether an event has begun that no blank line has ended.
-    package var isInsideEvent: Bool { hasData || !line.isEmpty }
+    package var isInsideEvent: Bool { hasData || !line.isEmpty || scanner != nil }
 
     /// Reads `bytes` and calls `body` with each event they complete until it returns false.
     package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ body: (ServerSentEvent) -> Bool) -> Outcome {
         var input = bytes
         if beginning < Self.byteOrderMark.count { skipByteOrderMark(&input) }
-        while outcome == .more, takeLine(&input, body) {}
+        while outcome == .more, scanner == nil ? takeLine(&input, body) : scan(&input) {}
         return outcome
     }
 
@@ -88,10 +98,7 @@ package struct ServerSentEventParser {
         var size = input.count
         if let found = memchr(base, Int32(HTTPByte.lineFeed), size) { size = UnsafeRawPointer(found) - base }
         if let found = memchr(base, Int32(HTTPByte.carriageReturn), size) { size = UnsafeRawPointer(found) - base }
-        guard size <= eventBytes - line.count else {
-            outcome = .tooLarge
-            return false
-        }
+        guard size <= eventBytes - line.count else { return beginScan(input.part(0..<0), isLineOver: false) }
         let part = input.consume(size)
         guard !input.isEmpty else {
             line.append(contentsOf: part)
@@ -119,6 +126,76 @@ package struct ServerSentEventParser {
         } else {
             afterCarriageReturn = true
         }
+    }
+
+    // MARK: Events over the bound
+
+    /// What there is of the event is looked at and let go. - Returns: whether it may be one that is skipped.
+    private mutating func beginScan(_ value: UnsafeRawBufferPointer, isLineOver: Bool) -> Bool {
+        let prefix = Array("data:".utf8)
+        guard !skipping.isEmpty, line.starts(with: prefix) || prefix.starts(with: line) else {
+            outcome = .tooLarge
+            return false
+        }
+        var scan = EventTypeScanner()
+        _ = data.withUnsafeBytes { scan.feed($0) }
+        if line.count > prefix.count { _ = line.withUnsafeBytes { scan.feed($0.part(prefix.count..<$0.count)) } }
+        _ = scan.feed(value)
+        // What is still to come of the line's name.
+        skippedPrefix = max(0, prefix.count - line.count)
+        isScannedLineEmpty = isLineOver
+        line = []
+        data = []
+        hasData = false
+        scanner = scan
+        return goesOn(scan.result)
+    }
+
+    private mutating func goesOn(_ result: EventTypeScanner.Result) -> Bool {
+        switch result {
+        case .unknown: return true
+        case .found(let type) where skipping.contains(type): return true
+        case .found, .none:
+            outcome = .tooLarge
+            scanner = nil
+            return false
+        }
+    }
+
+    /// Reads on in an event over the bound, to the blank line that ends it. False when more must come first, or it is
+    /// none that is skipped.
+    private mutating func scan(_ input: inout UnsafeRawBufferPointer) -> Bool {
+        if afterCarriageReturn, let first = input.first {
+            afterCarriageReturn = false
+            if first == HTTPByte.lineFeed { _ = input.consume(1) }
+        }
+        guard let base = input.baseAddress, !input.isEmpty else { return false }
+        var size = input.count
+        if let found = memchr(base, Int32(HTTPByte.lineFeed), size) { size = UnsafeRawPointer(found) - base }
+        if let found = memchr(base, Int32(HTTPByte.carriageReturn), size) { size = UnsafeRawPointer(found) - base }
+        var part = input.consume(size)
+        if !part.isEmpty { isScannedLineEmpty = false }
+        let skipped = min(skippedPrefix, part.count)
+        part = part.part(skipped..<part.count)
+        skippedPrefix -= skipped
+        guard var scan = scanner, goesOn(scan.feed(part)) else { return false }
+        scanner = scan
+        guard !input.isEmpty else { return false }
+        consumeLineEnd(&input)
+        guard isScannedLineEmpty else {
+            // The next line has a name of its own, or is the end.
+            skippedPrefix = "data:".utf8.count
+            isScannedLineEmpty = true
+            return true
+        }
+        // The end has come, and no type.
+        guard case .found = scan.result else {
+            outcome = .tooLarge
+            return false
+        }
+        scanner = nil
+        event.removeAll(keepingCapacity: true)
+        return true
     }
 
     // MARK: Fields
@@ -157,7 +234,7 @@ package struct ServerSentEventParser {
             return
         }
         guard data.count + value.count < eventBytes else {
-            outcome = .tooLarge
+            _ = beginScan(value, isLineOver: true)
             return
         }
         data.append(contentsOf: value)

@@ -53,7 +53,12 @@ import Testing
     }
 
     @Test func theInputIsAsTheProtocolHasIt() throws {
-        _ = start("hello", history: [Message(id: Identifier(high: 9, low: 1), role: .assistant, content: "before")])
+        _ = start(
+            "hello",
+            history: [
+                Message(id: Identifier(high: 9, low: 0), role: .user, content: "first"),
+                Message(id: Identifier(high: 9, low: 1), role: .assistant, content: "before"),
+            ])
         let body = try upstream.last.body
         #expect(
             body.object?.members.map(\.key) == [
@@ -63,6 +68,7 @@ import Testing
         #expect(body["runId"]?.string == Identifier(high: 2, low: 0xABCDEF).description)
         #expect(
             body["messages"] == [
+                ["id": .string(Identifier(high: 9, low: 0).description), "role": "user", "content": "first"],
                 ["id": .string(Identifier(high: 9, low: 1).description), "role": "assistant", "content": "before"],
                 ["id": .string(Identifier(high: 3, low: 3).description), "role": "user", "content": "hello"],
             ])

@@ -80,11 +80,44 @@ private func result(_ id: String, _ content: String) -> String {
             [
                 textStart("a"), textStart("b"), content("b", "2"), content("a", "1"), content("b", "3"), textEnd("a"),
                 content("b", "4"), textEnd("b"),
+            ], ["text 2", "text 3", "text 4", "endText", "text 1", "endText"]
+        ),
+        (
+            "the first one speaks first, and the other waits",
+            [
+                textStart("a"), textStart("b"), content("a", "1"), content("b", "2"), content("b", "3"), textEnd("a"),
+                content("b", "4"), textEnd("b"),
             ], ["text 1", "endText", "text 23", "text 4", "endText"]
         ),
         (
+            "an empty one that is left open holds nobody back",
+            [textStart("a"), callStart("c", "x"), callEnd("c"), textStart("b"), content("b", "2"), textEnd("b")],
+            ["start c x", "end c", "text 2", "endText", "endText"]
+        ),
+        (
+            "what is left open is ended with the run",
+            [textStart("a"), content("a", "1"), callStart("c", "x"), arguments("c", "{}")],
+            ["text 1", "start c x", "arguments c {}", "endText", "end c"]
+        ),
+        (
+            "characters in two halves",
+            [
+                textStart("a"), content("a", #"x \ud83d"#), content("a", #"\udc4d y"#), content("a", #"\ud83d"#),
+                textEnd("a"),
+                callStart("c", "x"), arguments("c", #"\ud83c"#), arguments("c", #"\udf89"#), callEnd("c"),
+            ], ["text x ", "text 👍 y", "text \u{FFFD}", "endText", "start c x", "arguments c 🎉", "end c"]
+        ),
+        (
+            "what is not used is not read",
+            [
+                #"{"type":"RAW","event":"\ud83d"}"#,
+                #"{"value":\#(String(repeating: "[", count: 100))\#(String(repeating: "]", count: 100)),"type":"CUSTOM"}"#,
+                textStart("a"), content("a", "1"), textEnd("a"),
+            ], ["text 1", "endText"]
+        ),
+        (
             "the later one ends first",
-            [textStart("a"), textStart("b"), content("b", "2"), textEnd("b"), content("a", "1"), textEnd("a")],
+            [textStart("a"), textStart("b"), content("a", "1"), content("b", "2"), textEnd("b"), textEnd("a")],
             ["text 1", "endText", "text 2", "endText"]
         ),
         (
@@ -168,6 +201,20 @@ private func result(_ id: String, _ content: String) -> String {
                 #"{"type":"MESSAGES_SNAPSHOT","messages":[{"id":"3","role":"user","content":"b"},{"id":"4","role":"assistant","content":"new"}]}"#,
             ], ["text new", "endText"]
         ),
+        (
+            "a snapshot of more than was streamed",
+            [
+                textStart("4"), content("4", "a pre"), textEnd("4"),
+                #"{"type":"MESSAGES_SNAPSHOT","messages":[{"id":"3","role":"user","content":"b"},{"id":"4","role":"assistant","content":"a preface"},{"id":"5","role":"assistant","content":"more"}]}"#,
+            ], ["text a pre", "endText", "text face", "endText", "text more", "endText"]
+        ),
+        (
+            "a snapshot with other ids",
+            [
+                textStart("4"), content("4", "new"), textEnd("4"),
+                #"{"type":"MESSAGES_SNAPSHOT","messages":[{"id":"3","role":"user","content":"b"},{"id":"x","role":"assistant","content":"new"}]}"#,
+            ], ["text new", "endText"]
+        ),
     ]
 
     @Test(arguments: streams.indices)
@@ -182,7 +229,6 @@ private func result(_ id: String, _ content: String) -> String {
         [textStart("a")], [finished], [started, started], [started, content("a", "x")], [started, textEnd("a")],
         [started, textStart("a"), textStart("a")], [started, arguments("c", "x")], [started, callEnd("c")],
         [started, callStart("c"), callEnd("c"), arguments("c", "x")], [started, callStart("c"), callStart("c")],
-        [started, textStart("a"), finished], [started, callStart("c"), finished],
         [started, #"{"type":"RUN_FINISHED","threadId":"t","runId":"other"}"#],
         [started, #"{"type":"TEXT_MESSAGE_CHUNK","delta":"x"}"#],
         [started, #"{"type":"TOOL_CALL_CHUNK","toolCallId":"c"}"#],
@@ -273,7 +319,9 @@ private func result(_ id: String, _ content: String) -> String {
 
     @Test func whatIsHeldIsBounded() {
         let piece = String(repeating: "x", count: 1 << 16)
-        let events = [started, textStart("a"), textStart("b")] + Array(repeating: content("b", piece), count: 17)
+        let events =
+            [started, textStart("a"), content("a", "1"), textStart("b")]
+            + Array(repeating: content("b", piece), count: 17)
         #expect { try read(events) } throws: { ($0 as? AgentFailure)?.code == .upstreamTruncated }
     }
 

@@ -26,7 +26,7 @@ import Testing
         stream.done()
         #expect(run.events == ["text Hel", "text lo", "finish"])
         #expect(run.usage == Usage(inputTokens: 3, outputTokens: 4))
-        #expect(stream.log == ["commit", "finish"])
+        #expect(stream.log == ["commit", "conclude", "finish"])
     }
 
     @Test func theRequestHoldsTheConversation() throws {
@@ -59,7 +59,7 @@ import Testing
                         ]
                     ],
                 ],
-                ["role": "tool", "content": "{}", "tool_call_id": "c1"],
+                ["role": "tool", "content": "{}", "tool_call_id": "c1", "name": "add_task"],
                 ["role": "assistant", "content": "in between"],
                 ["role": "user", "content": "more \"quotes\""],
             ])
@@ -99,8 +99,8 @@ import Testing
                         ["id": "b", "type": "function", "function": ["name": "list_tasks", "arguments": "{}"]],
                     ],
                 ],
-                ["role": "tool", "content": #"{"did":"add_task"}"#, "tool_call_id": "a"],
-                ["role": "tool", "content": #"{"did":"list_tasks"}"#, "tool_call_id": "b"],
+                ["role": "tool", "content": #"{"did":"add_task"}"#, "tool_call_id": "a", "name": "add_task"],
+                ["role": "tool", "content": #"{"did":"list_tasks"}"#, "tool_call_id": "b", "name": "list_tasks"],
             ])
         second.text("Done.")
         second.usage(20, 2)
@@ -113,7 +113,7 @@ import Testing
         _ = start()
         try upstream.last.call(0, "call_0", "list_tasks", "{}")
         try upstream.last.done()
-        try upstream.last.call(0, "call_0", "list_tasks", "{}")
+        try upstream.last.call(0, "call_0", "get_task", #"{"task_id":1}"#)
         try upstream.last.done()
         let performed = run.events.filter { $0.hasPrefix("perform") }
         #expect(performed.count == 2 && Set(performed).count == 2)
@@ -202,7 +202,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("length", "upstream_truncated"), ("content_filter", "upstream_error"), ("error", "upstream_error"),
+        ("length", "upstream_truncated"), ("MAX_TOKENS", "upstream_truncated"), ("content_filter", "content_filtered"),
+        ("error", "upstream_error"), ("malformed_function_call", "upstream_error"), ("abort", "upstream_error"),
     ])
     func anAnswerThatWasStopped(_ row: (reason: String, code: String)) throws {
         _ = start()

@@ -443,7 +443,7 @@ extension Dialect {
                 """#,
             text: "ha", ending: .filtered),
         Dialect(
-            name: "length with calls: what is there is tried",
+            name: "length with calls: they may be cut",
             stream: #"""
                 data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"add_task","arguments":"{\"ti"}}]},"finish_reason":"length"}]}
 
@@ -451,7 +451,7 @@ extension Dialect {
 
 
                 """#,
-            calls: [["add_task", #"{"ti"#]], ids: ["c"]),
+            calls: [["add_task", ""]], ids: ["c"], ending: .cut),
         Dialect(
             name: "cut off in the text",
             stream: #"""
@@ -467,7 +467,7 @@ extension Dialect {
 
 
                 """#,
-            calls: [["list_tasks", "{}"]], ids: ["c"], ending: .truncated),
+            calls: [["list_tasks", ""]], ids: ["c"], ending: .truncated),
         Dialect(name: "nothing at all", stream: "", ending: .truncated),
     ]
 
@@ -504,10 +504,10 @@ extension Dialect {
         ("event: error\ndata: overloaded", "", .init(.upstreamError, "The assistant reported an error.")),
         (
             "event: error\ndata: {\"type\":\"overloaded_error\",\"message\":\"x\"}", "",
-            .init(.upstreamError, "The assistant reported an error.", detail: "overloaded_error")
+            .init(
+                .upstreamUnavailable, "The assistant is not available at the moment.", isRetryable: true, status: 529)
         ),
         (#"data: {"choices":[{"delta":{"content":"a"#, "", malformed),
-        (#"data: {"choices":[{"delta":{"content":"\ud83d"}}]}"#, "", malformed),
         ("data: 42", "", malformed),
         ("data: \u{FEFF}nonsense", "", malformed),
     ]

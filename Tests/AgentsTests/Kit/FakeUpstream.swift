@@ -21,6 +21,8 @@ final class FakeUpstream: AgentTransport {
 
         func commit() { if !log.contains("commit") { log.append("commit") } }
         func finish() { log.append("finish") }
+        func conclude() { if !log.contains("conclude") { log.append("conclude") } }
+        func discount(_ bytes: Int) { log.append("discount") }
         func reject(_ failure: AgentFailure) {
             log.append("reject \(failure.code.rawValue)")
             receiver.failed(failure)
@@ -75,7 +77,9 @@ final class FakeUpstream: AgentTransport {
 
     var streams: [Stream] = []
 
-    func open(_ body: [UInt8], user: String, _ receiver: any AgentStreamReceiver) -> any AgentStream {
+    func open(
+        _ body: [UInt8], user: String, conversation: Identifier, _ receiver: any AgentStreamReceiver
+    ) -> any AgentStream {
         let stream = Stream(body, user, receiver)
         streams.append(stream)
         return stream

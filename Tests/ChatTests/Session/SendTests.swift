@@ -74,8 +74,10 @@ struct SendTests {
         world.check(client)
     }
 
-    @Test("the assistant sees CONTEXT_MESSAGES messages, its own turn's among them", arguments: [1, 2, 4])
-    func context(messages: Int) throws {
+    @Test(
+        "the assistant sees CONTEXT_MESSAGES messages in whole turns, its own message among them",
+        arguments: [(1, 0), (2, 2), (4, 2), (5, 4), (9, 4)])
+    func context(messages: Int, seen: Int) throws {
         let world = ChatWorld {
             $0.fakeAgent.historyWanted = .max
             $0.limits.contextMessages = messages
@@ -83,7 +85,7 @@ struct SendTests {
         let client = world.connect()
         let thread = try world.turn(client, id: "c1")
         for id in ["c2", "c3"] { try world.turn(client, id: id, in: thread) }
-        #expect(world.agent.started.last?.input.history.count == messages - 1)
+        #expect(world.agent.started.last?.input.history.count == seen)
         world.check(client)
     }
 

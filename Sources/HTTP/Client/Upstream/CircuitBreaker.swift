@@ -21,6 +21,8 @@ package struct CircuitBreaker: Sendable {
     private let failures: Int
     private let pause: UInt64
     private var failed = 0
+    /// Whose failures are among `failed`: what one conversation meets again and again says no more than the first time.
+    private var sources: Set<UInt64> = []
     private var openings = 0
     private var openUntil: UInt64 = 0
     private var isOpen = false
@@ -59,22 +61,27 @@ package struct CircuitBreaker: Sendable {
 
     package mutating func succeeded() {
         failed = 0
+        sources.removeAll()
         openings = 0
         isOpen = false
         isProbing = false
     }
 
-    /// - Parameter probe: whether this request was the probe; requests that began before it opened do not decide.
-    package mutating func failed(probe: Bool, at now: UInt64) {
+    /// - Parameters:
+    ///   - probe: whether this request was the probe; requests that began before it opened do not decide.
+    ///   - source: the conversation that it was for, which counts once; `nil`: one of its own.
+    package mutating func failed(probe: Bool, source: UInt64? = nil, at now: UInt64) {
         guard failures > 0 else { return }
         if isOpen {
             guard probe else { return }
             isProbing = false
         } else {
+            if let source, !sources.insert(source).inserted { return }
             failed += 1
             guard failed >= failures else { return }
             isOpen = true
             opened += 1
+            sources.removeAll()
         }
         openUntil = now &+ pause << UInt64(min(openings, 3))
         openings += 1

@@ -13,6 +13,9 @@ package final class Upstream {
     private var expiry: TimerToken?
     private var totals = UpstreamFigures()
     private var random = SystemRandomNumberGenerator()
+    /// Where a redirect within the origin has led: by the address that was asked, of which there is one or two.
+    private var targets: [HTTPURL: HTTPURL] = [:]
+    private static let targetLimit = 16
 
     package init(_ client: HTTPClient, _ settings: UpstreamSettings) {
         self.client = client
@@ -33,11 +36,15 @@ package final class Upstream {
 
     /// Asks for a stream of events. Whatever comes of it comes later, through `receiver`.
     ///
-    /// - Parameter user: whose turn it is in the queue.
+    /// - Parameters:
+    ///   - user: whose turn it is in the queue.
+    ///   - conversation: what it is for; the failures of one count once for the breaker.
     package func stream(
-        _ request: HTTPClientRequest, user: String, _ receiver: any UpstreamReceiver
+        _ request: HTTPClientRequest, user: String, conversation: UInt64? = nil, _ receiver: any UpstreamReceiver
     ) -> UpstreamCall {
-        let call = UpstreamCall(next, request, user: user, receiver, self)
+        var request = request
+        if let target = targets[request.url] { request.url = target }
+        let call = UpstreamCall(next, request, user: user, conversation: conversation, receiver, self)
         next += 1
         if case .refused(let wait) = breaker.peek(at: loop.now) {
             totals.rejected += 1
@@ -72,9 +79,9 @@ package final class Upstream {
         breaker.succeeded()
     }
 
-    func attemptFailed(_ failure: UpstreamFailure, probe: Bool) {
+    func attemptFailed(_ failure: UpstreamFailure, probe: Bool, conversation: UInt64?) {
         if failure.countsAgainstUpstream {
-            breaker.failed(probe: probe, at: loop.now)
+            breaker.failed(probe: probe, source: conversation, at: loop.now)
         } else if failure.status != nil {
             // It answers, so it is alive.
             breaker.succeeded()
@@ -88,6 +95,11 @@ package final class Upstream {
     func probeAbandoned() { breaker.probeAbandoned() }
 
     func retried() { totals.retries += 1 }
+
+    /// The address has moved within its origin: asked there from now on.
+    func moved(from url: HTTPURL, to target: HTTPURL) {
+        if targets.count < Self.targetLimit { targets[url] = target }
+    }
 
     func ended(_ call: UpstreamCall, _ ending: UpstreamCall.Ending) {
         switch ending {

@@ -4,6 +4,8 @@ import EventLoop
 package protocol UpstreamReceiver: AnyObject {
     /// An event, in place: valid during the call.
     func upstream(_ call: UpstreamCall, event: ServerSentEvent)
+    /// An answer that is JSON and no stream, whole and in place; `upstreamEnded` follows.
+    func upstream(_ call: UpstreamCall, document: UnsafeRawBufferPointer)
     /// What came so far is void: the request is sent again. Only before `commit`.
     func upstreamRestarts(_ call: UpstreamCall)
     /// The stream has come to its end. Whether the reply is whole: if not, it is treated as cut off, which is tried again
@@ -21,6 +23,8 @@ package final class UpstreamCall {
         /// In the queue, or between two attempts.
         case waiting
         case streaming(HTTPExchange)
+        /// An answer that is no stream, which is collected.
+        case collecting(HTTPExchange)
         /// An answer with an error status, whose body is read for its detail.
         case refused(HTTPExchange)
         /// The reply is whole; what is left of the body is read so that the connection can serve again.
@@ -30,6 +34,7 @@ package final class UpstreamCall {
 
     let number: Int
     let user: String
+    private let conversation: UInt64?
     var isAdmitted = false
 
     private let upstream: Upstream
@@ -47,6 +52,13 @@ package final class UpstreamCall {
     private var hasEvents = false
     private var head: (status: Int, retryAfter: Int?)?
     private var detail: [UInt8] = []
+    /// Whether the body has begun, and with what it begins is known.
+    private var isKnownForm = false
+    /// Bytes of this attempt's events that count.
+    private var used = 0
+    private var isMoved = false
+    /// Rings when the reply has ended and the stream goes on.
+    private var graceTimer: TimerToken?
 
     private static let detailLimit = 4 << 10
     /// What may follow the reply's own end before the connection is given up for reuse, and for how long.
@@ -55,15 +67,17 @@ package final class UpstreamCall {
     private var drained = 0
 
     init(
-        _ number: Int, _ request: HTTPClientRequest, user: String, _ receiver: any UpstreamReceiver,
-        _ upstream: Upstream
+        _ number: Int, _ request: HTTPClientRequest, user: String, conversation: UInt64?,
+        _ receiver: any UpstreamReceiver, _ upstream: Upstream
     ) {
         self.number = number
         self.request = request
         self.user = user
+        self.conversation = conversation
         self.receiver = receiver
         self.upstream = upstream
-        events = ServerSentEventParser(eventBytes: upstream.settings.eventBytes)
+        events = ServerSentEventParser(
+            eventBytes: upstream.settings.eventBytes, skipping: upstream.settings.skippedTypes)
         rules = RetryRules(upstream.settings)
     }
 
@@ -78,20 +92,44 @@ package final class UpstreamCall {
 
     /// The reply is whole, whatever else the upstream may send. Nothing more is heard of this call.
     package func finish() {
-        guard case .streaming(let exchange) = stage else { return }
+        guard case .streaming(let exchange) = stage else {
+            guard case .collecting = stage else { return }
+            // It is being handed out whole, so its exchange is over.
+            upstream.attemptSucceeded()
+            return end(.completed, to: .over)
+        }
         upstream.attemptSucceeded()
         end(.completed, to: .draining(exchange))
         exchange.resumeReading()
         timer = upstream.loop.schedule(after: Self.drainTime) { self.endDraining() }
     }
 
+    /// The reply has ended; what may still come are its figures and the stream's own end, for which there is a while.
+    /// It begins again with each call.
+    package func conclude() {
+        guard case .streaming = stage else { return }
+        if let graceTimer { upstream.loop.cancel(graceTimer) }
+        graceTimer = upstream.loop.schedule(after: upstream.settings.grace) {
+            self.graceTimer = nil
+            guard case .streaming(let exchange) = self.stage else { return }
+            self.streamEnded(exchange, isOpen: true)
+        }
+    }
+
+    /// The last event was of no use: it does not count towards the bound of the reply.
+    @inline(__always)
+    package func discount(_ bytes: Int) { used -= bytes }
+
     /// The stream itself says that the reply failed: tried again where that may help and nothing was shown yet.
     /// Otherwise `failed` follows, later.
     package func reject(_ failure: UpstreamFailure) {
-        guard case .streaming(let exchange) = stage else { return }
-        stage = .waiting
-        exchange.cancel()
-        attemptFailed(failure, now: false)
+        switch stage {
+        case .streaming(let exchange), .collecting(let exchange):
+            stage = .waiting
+            exchange.cancel()
+            attemptFailed(failure, now: false)
+        case .waiting, .refused, .draining, .over: break
+        }
     }
 
     /// Ends it at once, without a word: its connection is closed, so that the upstream stops.
@@ -127,7 +165,10 @@ package final class UpstreamCall {
         hasEvents = false
         head = nil
         detail = []
-        events = ServerSentEventParser(eventBytes: upstream.settings.eventBytes)
+        isKnownForm = false
+        used = 0
+        events = ServerSentEventParser(
+            eventBytes: upstream.settings.eventBytes, skipping: upstream.settings.skippedTypes)
         let exchange = upstream.client.start(request, self)
         stage = .streaming(exchange)
         if isPaused { exchange.pauseReading() }
@@ -157,7 +198,8 @@ package final class UpstreamCall {
 
     private var exchange: HTTPExchange? {
         switch stage {
-        case .streaming(let exchange), .refused(let exchange), .draining(let exchange): exchange
+        case .streaming(let exchange), .collecting(let exchange), .refused(let exchange), .draining(let exchange):
+            exchange
         case .waiting, .over: nil
         }
     }
@@ -165,7 +207,8 @@ package final class UpstreamCall {
     /// - Parameter now: whether the consumer may be told at once, or is in the middle of a call of its own.
     private func attemptFailed(_ failure: UpstreamFailure, now: Bool) {
         stage = .waiting
-        upstream.attemptFailed(failure, probe: isProbe)
+        endGrace()
+        upstream.attemptFailed(failure, probe: isProbe, conversation: conversation)
         isProbe = false
         let pause = rules.pause(after: failure, isCommitted: isCommitted, random: upstream.randomFraction)
         guard let pause else {
@@ -186,9 +229,15 @@ package final class UpstreamCall {
         receiver = nil
         request = nil
         self.stage = stage
+        endGrace()
         if let timer { upstream.loop.cancel(timer) }
         timer = nil
         upstream.ended(self, ending)
+    }
+
+    private func endGrace() {
+        if let graceTimer { upstream.loop.cancel(graceTimer) }
+        graceTimer = nil
     }
 
     private func endDraining() {
@@ -215,23 +264,49 @@ extension UpstreamCall: HTTPClientReceiver {
             return
         }
         // Some servers name no type or a wrong one; JSON or a page for people is certainly no stream.
-        if let type = head.mediaType, type == "application/json" || type == "text/html" {
+        switch head.mediaType {
+        case "text/html":
             stage = .waiting
             exchange.cancel()
             attemptFailed(.notAStream, now: true)
+        case "application/json": collect(exchange)
+        default: break
         }
     }
 
+    private func collect(_ exchange: HTTPExchange) {
+        stage = .collecting(exchange)
+        isKnownForm = true
+        // Whatever comes of it, it is an answer.
+        if !hasEvents { firstEvent() }
+    }
+
+    /// Some servers name no type or a wrong one: what begins as JSON is no stream.
+    private func recognise(_ body: UnsafeRawBufferPointer, _ exchange: HTTPExchange) {
+        guard let first = body.first(where: { $0 > 0x20 }) else { return }
+        isKnownForm = true
+        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") { collect(exchange) }
+    }
+
     package func exchange(_ exchange: HTTPExchange, body: UnsafeRawBufferPointer) {
+        if !isKnownForm, case .streaming = stage { recognise(body, exchange) }
         switch stage {
         case .streaming:
+            let bound = upstream.settings.replyBytes
             let outcome = events.feed(body) { event in
                 if !hasEvents { firstEvent() }
+                used += event.data.count
                 receiver?.upstream(self, event: event)
-                if case .streaming = stage { return true }
-                return false
+                guard case .streaming = stage else { return false }
+                return used <= bound
             }
-            if outcome == .tooLarge, case .streaming = stage {
+            guard outcome != .more, case .streaming = stage else { return }
+            stage = .waiting
+            exchange.cancel()
+            attemptFailed(outcome == .tooLarge ? .eventTooLarge : .replyTooLarge, now: true)
+        case .collecting:
+            detail.append(contentsOf: body)
+            if detail.count > upstream.settings.eventBytes {
                 stage = .waiting
                 exchange.cancel()
                 attemptFailed(.eventTooLarge, now: true)
@@ -254,13 +329,13 @@ extension UpstreamCall: HTTPClientReceiver {
     package func exchangeEnded(_ exchange: HTTPExchange) {
         switch stage {
         case .streaming:
-            guard receiver?.upstreamEnded(self) ?? true else {
-                attemptFailed(.incomplete, now: true)
-                return
-            }
-            guard case .streaming = stage else { return }
-            upstream.attemptSucceeded()
-            end(.completed, to: .over)
+            streamEnded(exchange, isOpen: false)
+        case .collecting:
+            var document: [UInt8] = []
+            swap(&document, &detail)
+            document.withUnsafeBytes { receiver?.upstream(self, document: $0) }
+            guard case .collecting = stage else { return }
+            streamEnded(exchange, isOpen: false)
         case .refused:
             refused()
         case .draining:
@@ -273,11 +348,43 @@ extension UpstreamCall: HTTPClientReceiver {
 
     package func exchange(_ exchange: HTTPExchange, failed failure: HTTPClientFailure) {
         switch stage {
-        case .streaming: attemptFailed(UpstreamFailure(failure, hasAnswer: hasAnswer), now: true)
+        case .streaming, .collecting:
+            if follow(failure) { return }
+            attemptFailed(UpstreamFailure(failure, hasAnswer: hasAnswer), now: true)
         case .refused: refused()
         case .draining: exchangeEnded(exchange)
         case .waiting, .over: break
         }
+    }
+
+    /// Nothing more comes, or nothing more is waited for.
+    private func streamEnded(_ exchange: HTTPExchange, isOpen: Bool) {
+        let isWhole = receiver?.upstreamEnded(self) ?? true
+        switch stage {
+        case .streaming, .collecting: break
+        case .waiting, .refused, .draining, .over: return
+        }
+        if isWhole {
+            upstream.attemptSucceeded()
+            end(.completed, to: .over)
+        }
+        if isOpen { exchange.cancel() }
+        if !isWhole { attemptFailed(.incomplete, now: true) }
+    }
+
+    /// A redirect within the origin that asks for the same request again (RFC 9110 sections 15.4.8 and 15.4.9) is
+    /// followed, once.
+    private func follow(_ failure: HTTPClientFailure) -> Bool {
+        guard case .redirected(let status, let reference) = failure, status == 307 || status == 308, !isMoved,
+            let request, let target = request.url.redirected(to: reference), target != request.url
+        else { return false }
+        isMoved = true
+        upstream.moved(from: request.url, to: target)
+        self.request?.url = target
+        stage = .waiting
+        if isProbe { upstream.probeAbandoned() }
+        attempt()
+        return true
     }
 
     private func firstEvent() {

@@ -45,10 +45,15 @@ package struct UpstreamFailure: Error, Sendable, Equatable, CustomStringConverti
     }
     static let crowded = UpstreamFailure(
         .unavailable, "The assistant is busy; try again later.", countsAgainstUpstream: false)
-    static let eventTooLarge = UpstreamFailure(.error, "The assistant sent an event that is too large.")
-    static let notAStream = UpstreamFailure(.error, "The assistant did not answer with a stream.")
+    static let eventTooLarge = UpstreamFailure(
+        .error, "The assistant sent an event that is too large.", countsAgainstUpstream: false)
+    static let replyTooLarge = UpstreamFailure(
+        .truncated, "The assistant's answer is too long.", countsAgainstUpstream: false)
+    static let notAStream = UpstreamFailure(
+        .error, "The assistant did not answer with a stream.", countsAgainstUpstream: false)
     static let incomplete = UpstreamFailure(
-        .truncated, "The assistant's answer ended before it was complete.", isRetryable: true)
+        .truncated, "The assistant's answer ended before it was complete.", isRetryable: true,
+        countsAgainstUpstream: false)
 }
 
 // MARK: - From what happened
@@ -60,7 +65,7 @@ extension UpstreamFailure {
         case 429:
             self.init(
                 .unavailable, "The assistant is over its rate limit.", status: status, retryAfter: retryAfter,
-                detail: detail, isRetryable: true, countsAgainstUpstream: false)
+                detail: detail, isRetryable: true)
         case 502, 503:
             self.init(
                 .unavailable, "The assistant is not available at the moment (\(status)).", status: status,
@@ -68,15 +73,16 @@ extension UpstreamFailure {
         case 504, 408:
             self.init(
                 .timeout, "The assistant did not answer in time (\(status)).", status: status, retryAfter: retryAfter,
-                detail: detail, isRetryable: true)
+                detail: detail, isRetryable: true, countsAgainstUpstream: false)
         case 500...:
             // 501 and the like say that it will not do this, and will not the next time either.
             self.init(
                 .error, "The assistant failed (\(status)).", status: status, retryAfter: retryAfter, detail: detail,
-                isRetryable: status == 500 || status >= 520)
+                isRetryable: status == 500 || status >= 520, countsAgainstUpstream: false)
         case 401, 403:
             self.init(
-                .error, "The assistant refused the gateway's credentials (\(status)).", status: status, detail: detail)
+                .error, "The assistant refused the gateway's credentials (\(status)).", status: status, detail: detail,
+                countsAgainstUpstream: false)
         default:
             self.init(
                 .error, "The assistant refused the request (\(status)).", status: status, detail: detail,
@@ -97,21 +103,27 @@ extension UpstreamFailure {
         case .closed, .tooManyConnections:
             self.init(.unavailable, unavailable, countsAgainstUpstream: false)
         case .firstByteTimedOut:
-            self.init(.timeout, "The assistant did not answer in time.", isRetryable: true)
+            // It was connected and had begun: to ask again would throw away what it has done.
+            self.init(.timeout, "The assistant did not answer in time.", countsAgainstUpstream: false)
         case .idleTimedOut:
-            self.init(.timeout, "The assistant's answer stalled.", isRetryable: true)
+            self.init(.timeout, "The assistant's answer stalled.", countsAgainstUpstream: false)
         case .totalTimedOut:
-            self.init(.timeout, "The assistant's answer took too long.", isRetryable: false)
+            self.init(.timeout, "The assistant's answer took too long.", countsAgainstUpstream: false)
         case .truncated:
             self = .incomplete
-            isRetryable = true
+            countsAgainstUpstream = true
         case .bodyTooLarge:
             self.init(.truncated, "The assistant's answer is too long.", countsAgainstUpstream: false)
         case .malformed where hasAnswer:
             // A chunk that makes no sense in the middle: what came before it was understood.
-            self.init(.error, "The assistant's answer is malformed.", isRetryable: true)
-        case .malformed, .encoded, .headerTooLarge, .redirected:
-            self.init(.error, "The assistant's answer can't be used: \(failure).")
+            self.init(
+                .error, "The assistant's answer is malformed.", isRetryable: true, countsAgainstUpstream: false)
+        case .redirected(_, let target):
+            self.init(
+                .error, "The assistant's answer can't be used: \(failure).", detail: Array("to \(target)".utf8),
+                countsAgainstUpstream: false)
+        case .malformed, .encoded, .headerTooLarge:
+            self.init(.error, "The assistant's answer can't be used: \(failure).", countsAgainstUpstream: false)
         case .invalidRequest:
             self.init(.error, "The request to the assistant can't be sent.", countsAgainstUpstream: false)
         }

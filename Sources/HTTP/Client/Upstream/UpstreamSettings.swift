@@ -16,8 +16,14 @@ package struct UpstreamSettings: Sendable, Equatable {
     /// Requests that may wait for their turn, and how long.
     package var waiting = 1_000
     package var waitLimit: UInt64 = 10_000_000_000
-    /// The most bytes of one event.
+    /// The most bytes of one event, or of an answer that is no stream.
     package var eventBytes = 1 << 20
+    /// The most bytes of all events of an answer that are used.
+    package var replyBytes = 16 << 20
+    /// Values of an event's member `type` for which it is skipped, whatever its size.
+    package var skippedTypes: Set<String> = []
+    /// How long the stream may go on after its reply has ended, for what closes it.
+    package var grace: UInt64 = 2_000_000_000
 
     package init() {}
 
