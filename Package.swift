@@ -143,6 +143,11 @@ let package = Package(
             dependencies: [
                 "Store", "Chat", "EventLoop", "JSON", "Postgres", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "Chat", "JSON", "Store", "Strings", .product(name: "HeapModule", package: "swift-collections"),
+            ], swiftSettings: settings),
         .testTarget(name: "LoadTests", dependencies: ["parley-bench"], swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",

@@ -70,7 +70,8 @@ extension ChatThread {
             switch result {
             case .success(.accepted(let conversation, let position, let isRunning)):
                 turn.position = position
-                turn.needsPlace = newTurn.startsNow && !isRunning
+                turn.needsPlace = !isRunning
+                turn.isBehindAnothers = newTurn.startsNow && !isRunning
                 accepted(
                     turn, conversation, isNew: newTurn.isNewThread, startsNow: newTurn.startsNow && isRunning)
             case .success(.duplicate(let threadID, let messageID, let runID, let runEnded)):
@@ -102,7 +103,7 @@ extension ChatThread {
             environment.chatMetrics.acknowledged(after: environment.nowNanoseconds &- received)
         }
         // One that waits for another gateway's run has that before it.
-        let before = active == nil && turns.first?.needsPlace != true ? 0 : 1
+        let before = active == nil && turns.first?.isBehindAnothers != true ? 0 : 1
         let position = startsNow ? nil : (turns.firstIndex { $0 === turn } ?? 0) + before
         for (index, answer) in turn.answers.enumerated() {
             answer.send(

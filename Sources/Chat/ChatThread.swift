@@ -155,7 +155,7 @@ final class ChatThread {
     func adopt(_ turn: Turn, isRunning: Bool? = nil) {
         guard interruption == nil else { return }
         turn.isCommitted = true
-        turn.needsPlace = isRunning == false
+        turn.needsPlace = isRunning != true
         // Before those that wait for it: they would ask for its place for ever. Otherwise where it was stored, which was
         // before those that are not yet.
         let behind = turns.firstIndex { !$0.isCommitted || ($0.position ?? 0) > (turn.position ?? .max) }
@@ -235,6 +235,10 @@ final class ChatThread {
             switch result {
             case .success(.begun):
                 turn.needsPlace = false
+                // The other gateway's reply is stored by now, and was not shown here.
+                changes += 1
+                forgetHistory()
+                session.refresh(threadID: id)
             case .success(.gone), .failure(.fenced):
                 remove(turn)
                 session.refresh(threadID: id)

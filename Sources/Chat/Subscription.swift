@@ -3,12 +3,22 @@ struct Subscription {
     let client: any SessionClient
     /// Everything up to here was given to the client.
     var position: UInt64
+    /// Everything from here on was given to it on this socket.
+    let start: UInt64
     /// Events up to here were streamed before it subscribed, and are marked as a replay.
     var replayEnd: UInt64 = 0
     /// How often the log had let go of tool calls when the replay began: it may not happen in the middle of one.
     var drops = 0
     /// What it asked for and is not told the end of yet, in order.
     var catchUps: [CatchUp] = []
+
+    init(client: any SessionClient, position: UInt64, replayEnd: UInt64 = 0, drops: Int = 0) {
+        self.client = client
+        self.position = position
+        start = position
+        self.replayEnd = replayEnd
+        self.drops = drops
+    }
 
     /// An answer that is due when everything up to a position was given to the client, however slow it is.
     struct CatchUp {
@@ -66,13 +76,18 @@ extension ChatThread {
     }
 
     /// Gives a client that left off at a cursor exactly the rest, and then tells it so. A client that is subscribed on
-    /// this socket has it, or is about to.
+    /// this socket has it, or is about to; unless it left off before that subscription began: it has sent to the thread
+    /// meanwhile, and lacks what came between.
     ///
     /// - Returns: `false` when the cursor is not of this epoch or no longer held: a snapshot is due.
     func resume(_ client: any SessionClient, after cursor: String, id: String?) throws(ClientError) -> Bool {
         // A history that is on its way begins the thread anew: nothing goes before it.
         if readers.contains(where: { $0.answer.client === client }) { return false }
+        guard let dot = cursor.lastIndex(of: "."), cursor[..<dot] == environment.epoch,
+            let position = UInt64(cursor[cursor.index(after: dot)...])
+        else { return false }
         if let index = subscription(of: client) {
+            guard position >= subscriptions[index].start else { return false }
             guard subscriptions[index].catchUps.count < environment.limits.waitingAnswers else {
                 throw Self.tooManyRequests
             }
@@ -81,9 +96,6 @@ extension ChatThread {
             catchUp(client)
             return true
         }
-        guard let dot = cursor.lastIndex(of: "."), cursor[..<dot] == environment.epoch,
-            let position = UInt64(cursor[cursor.index(after: dot)...])
-        else { return false }
         if published != newest { publish() }
         guard canResume(after: position) else { return false }
         subscriptions.append(Subscription(client: client, position: position))

@@ -52,8 +52,11 @@ final class Turn {
     var isCommitted = false
     /// In the conversation, where it is known.
     var position: Int?
-    /// It was stored behind a run that another gateway has: the database says when its own may begin.
+    /// It is stored as waiting: its run begins with the end that makes it the active one, or when the database says that
+    /// none is, not even another gateway's.
     var needsPlace = false
+    /// That other gateway's run is known.
+    var isBehindAnothers = false
     /// It is being asked that.
     var asksForPlace = false
     /// It is not known whether it is stored: its sender has been told to send again, and it is offered until it is known.

@@ -34,28 +34,33 @@ extension PostgresChatStore {
     /// Finishes or takes over what dead processes left (Protocol.md, section 4), for all users: by one shard at the
     /// start and every few seconds, since another gateway is known to be dead only after a while.
     ///
+    /// It is asked once: an answer that gets lost has given this process runs of which it does not know, so the next call
+    /// gives all that it has.
+    ///
     /// - Parameter limit: conversations looked at; call again while the answer is not empty.
     package func recover(
         limit: Int = 500, completion: @escaping (Result<[RecoveredRun], StoreError>) -> Void
     ) {
+        let node = settings.node
         var parameters = Parameters()
-        parameters.append(text: settings.node)
+        parameters.append(text: node)
         parameters.append(int4: Int32(clamping: settings.staleAfter))
         parameters.append(int4: Int32(clamping: settings.steadyAfter))
         parameters.append(int4: Int32(clamping: limit))
-        // The function is for all users: the name is of none.
-        run("", Statements.recoverRuns, parameters, isWrite: true) { [self] outcome in
-            completion(
-                outcome.flatMap { rows in
-                    do throws(PostgresError) {
-                        var runs: [RecoveredRun] = []
-                        for row in 0..<rows.count { runs.append(try run(rows, row)) }
-                        return .success(runs)
-                    } catch {
-                        logger.error("an answer could not be read", metadata: ["cause": "\(error)"])
-                        return .failure(.rejected)
-                    }
-                })
+        parameters.append(bool: isRecoveryInDoubt)
+        pool.transaction({ $0.send(Statements.recoverRuns, parameters) }) { [self] outcome in
+            do throws(PostgresError) {
+                let answers = try outcome.get()
+                var runs: [RecoveredRun] = []
+                if let rows = answers.first { for row in 0..<rows.count { runs.append(try run(rows, row)) } }
+                isRecoveryInDoubt = false
+                completion(.success(runs))
+            } catch {
+                if error.kind != .pool { isRecoveryInDoubt = true }
+                logger.warning("what silent gateways left could not be taken over", metadata: ["cause": "\(error)"])
+                completion(.failure(error.isFence ? .fenced : error.kind == .pool ? BatchWriter.away : .unknown))
+                if error.isFence { fenced(node) }
+            }
         }
     }
 

@@ -17,6 +17,8 @@ package final class PostgresChatStore: ChatStore {
     private(set) var settings: StoreSettings
     let logger: Logger
     private let writer: BatchWriter
+    /// The answer to a recovery got lost.
+    var isRecoveryInDoubt = false
     /// Called when the database has refused a write because this process was fenced, with the name under which it was.
     package var onFenced: ((_ node: String) -> Void)?
     private var parameters = Parameters()
@@ -139,6 +141,7 @@ package final class PostgresChatStore: ChatStore {
 
     /// Goes on under a new name, after `fence`.
     package func rejoin(as node: String) {
+        isRecoveryInDoubt = false
         settings.node = node
         writer.rejoin(as: node)
     }

@@ -63,7 +63,7 @@ package enum Statements {
     static let beginRun = Statement("begin", "select parley.begin_run($1, $2, $3)", T.text, T.uuid, T.text)
 
     static let recoverRuns = Statement(
-        "recover", "select * from parley.recover_runs($1, $2, $3, $4)", T.text, T.int4, T.int4, T.int4)
+        "recover", "select * from parley.recover_runs($1, $2, $3, $4, $5)", T.text, T.int4, T.int4, T.int4, T.bool)
 
     static let performTool = Statement(
         "tool", "select * from parley.perform_tool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",

@@ -1,6 +1,8 @@
 extension SchemaFunctions {
     static let recoverRuns = """
-        create function parley.recover_runs(p_node text, p_stale int, p_steady int, p_limit int)
+        create function parley.recover_runs(
+            p_node text, p_stale int, p_steady int, p_limit int, p_again bool default false
+        )
         returns table (
             user_id text, conversation_id uuid, run_id uuid, message_id uuid, content text, "position" int,
             is_running bool, closed bool, content_key text
@@ -29,6 +31,16 @@ extension SchemaFunctions {
                 loop
                     perform parley.fence(v_node, p_stale);
                 end loop;
+            end if;
+
+            -- What an earlier call has given this gateway whose answer got lost: it knows which of these it has.
+            if p_again then
+                return query
+                select r.user_id, r.conversation_id, r.id, r.user_message_id, m.content, m.position, r.status = 'running',
+                    false, m.content_key
+                from parley.runs r join parley.messages m on m.id = r.user_message_id
+                where r.status in ('queued', 'running') and r.node = p_node
+                order by r.conversation_id, (r.status = 'queued'), m.position;
             end if;
 
             select array_agg(d.conversation_id) into v_conversations

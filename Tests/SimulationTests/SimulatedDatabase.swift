@@ -1,0 +1,230 @@
+import Chat
+import JSON
+import Strings
+
+/// What PostgreSQL does for gateways, as the functions of the schema promise it: each call is one transaction. What it
+/// would refuse, or what must never happen, it notes.
+final class SimulatedDatabase {
+    struct Run {
+        var threadID: Identifier
+        var userID: String
+        var message: Message
+        var status: RunStatus
+        var node: String
+        var checkpoint: [(id: Identifier, content: String)] = []
+        var hasEffects = false
+        var ends = 0
+    }
+
+    struct Node {
+        var beaten: UInt64
+        var steadySince: UInt64
+    }
+
+    struct Conversation {
+        var userID: String
+        var title: String?
+        var messages: [Message] = []
+        var updated: UInt64 = 0
+    }
+
+    private let scheduler: Scheduler
+    /// What is broken on purpose, to see that it is found.
+    let fault: Fault?
+    var conversations: [Identifier: Conversation] = [:]
+    var runs: [Identifier: Run] = [:]
+    var clientIDs: [String: Identifier] = [:]
+    var nodes: [String: Node] = [:]
+    var operations: [String: ToolOutcome] = [:]
+    var effects = 0
+    private(set) var violations: [String] = []
+
+    init(_ scheduler: Scheduler, fault: Fault?) {
+        self.scheduler = scheduler
+        self.fault = fault
+    }
+
+    func note(_ violation: String) { violations.append("\(scheduler.now): \(violation)") }
+
+    private func isMember(_ node: String) -> Bool { fault == .noFence || nodes[node] != nil }
+
+    // MARK: Membership
+
+    func enlist(_ node: String) {
+        nodes[node] = Node(beaten: scheduler.now, steadySince: scheduler.now)
+    }
+
+    func beat(_ node: String) -> (isMember: Bool, seesStale: Bool) {
+        let now = scheduler.now
+        guard let row = nodes[node] else {
+            // Without the fence a sign of life makes the row again.
+            if fault == .noFence { enlist(node) }
+            return (fault == .noFence, false)
+        }
+        let steady = now - row.beaten > 2_000 ? now : row.steadySince
+        nodes[node] = Node(beaten: now, steadySince: steady)
+        return (true, mayJudge(node) && nodes.contains { now - $0.value.beaten > 4_000 })
+    }
+
+    private func mayJudge(_ node: String) -> Bool {
+        if fault == .anybodyJudges { return true }
+        guard let row = nodes[node] else { return false }
+        return scheduler.now - row.steadySince >= 3_500 && scheduler.now - row.beaten <= 2_000
+    }
+
+    func recover(_ node: String, again: Bool) -> Result<
+        [(userID: String, threadID: Identifier, runID: Identifier, fate: RunStatus, message: Message)], StoreError
+    > {
+        guard isMember(node) else { return .failure(.fenced) }
+        let now = scheduler.now
+        if mayJudge(node) {
+            for (other, row) in nodes where now - row.beaten > 4_000 && other != node { nodes[other] = nil }
+        }
+        let orphans = runs.filter {
+            !$0.value.status.isTerminal && nodes[$0.value.node] == nil && $0.value.node != node
+        }
+        .sorted {
+            ($0.value.status == .queued ? 1 : 0, $0.value.message.position) < (
+                $1.value.status == .queued ? 1 : 0, $1.value.message.position
+            )
+        }
+        var recovered: [(userID: String, threadID: Identifier, runID: Identifier, fate: RunStatus, message: Message)] =
+            []
+        if again {
+            for (id, run) in runs.sorted(by: { $0.value.message.position < $1.value.message.position })
+            where run.node == node && !run.status.isTerminal {
+                recovered.append((run.userID, run.threadID, id, run.status, run.message))
+            }
+        }
+        for (id, run) in orphans {
+            var fate = RunStatus.interrupted
+            if run.hasEffects || run.checkpoint.contains(where: { !$0.content.isEmpty }) {
+                for text in run.checkpoint where !text.content.isEmpty {
+                    append(
+                        Message(id: text.id, role: .assistant, content: text.content, status: .interrupted),
+                        run.threadID)
+                }
+                runs[id]?.status = .interrupted
+                runs[id]?.ends += 1
+            } else {
+                fate = hasRunning(run.threadID, beside: id) ? .queued : .running
+                runs[id]?.status = fate
+            }
+            runs[id]?.node = node
+            recovered.append((run.userID, run.threadID, id, fate, run.message))
+        }
+        return .success(recovered)
+    }
+
+    // MARK: Writes
+
+    func accept(_ turn: NewTurn, _ node: String) -> Result<Acceptance, StoreError> {
+        guard isMember(node) else { return .failure(.fenced) }
+        if let run = runs[turn.runID] {
+            return .success(accepted(turn.threadID, run.message.position, run.status == .running))
+        }
+        if let key = turn.clientID, let id = clientIDs["\(turn.userID)/\(key)"], let run = runs[id] {
+            return .success(
+                .duplicate(
+                    threadID: run.threadID, messageID: run.message.id, runID: id, runEnded: run.status.isTerminal))
+        }
+        if turn.isNewThread, conversations[turn.threadID] == nil {
+            conversations[turn.threadID] = Conversation(userID: turn.userID, title: turn.title)
+        }
+        guard conversations[turn.threadID]?.userID == turn.userID else { return .success(.threadNotFound) }
+        let position = append(Message(id: turn.messageID, role: .user, content: turn.content), turn.threadID)
+        let starts = turn.startsNow && !hasRunning(turn.threadID, beside: turn.runID)
+        runs[turn.runID] = Run(
+            threadID: turn.threadID, userID: turn.userID,
+            message: Message(id: turn.messageID, role: .user, content: turn.content, position: position),
+            status: starts ? .running : .queued, node: node)
+        if let key = turn.clientID { clientIDs["\(turn.userID)/\(key)"] = turn.runID }
+        return .success(accepted(turn.threadID, position, fault == .alwaysBegins ? turn.startsNow : starts))
+    }
+
+    private func accepted(_ thread: Identifier, _ position: Int, _ isRunning: Bool) -> Acceptance {
+        .accepted(conversation(thread), position: position, isRunning: isRunning)
+    }
+
+    func conversation(_ id: Identifier) -> Chat.Conversation {
+        Chat.Conversation(
+            id: id, title: conversations[id]?.title, status: .active,
+            messageCount: conversations[id]?.messages.count ?? 0, createdAt: 0,
+            updatedAt: Int64(conversations[id]?.updated ?? 0))
+    }
+
+    func begin(_ id: Identifier, _ node: String) -> Result<Beginning, StoreError> {
+        guard isMember(node) else { return .failure(.fenced) }
+        guard let run = runs[id], run.node == node, !run.status.isTerminal else { return .success(.gone) }
+        if run.status == .running { return .success(.begun) }
+        if hasRunning(run.threadID, beside: id) { return .success(.waits) }
+        runs[id]?.status = .running
+        return .success(.begun)
+    }
+
+    func end(_ ending: RunEnding, _ node: String) -> Result<EndingOutcome, StoreError> {
+        guard isMember(node) else { return .failure(.fenced) }
+        guard let run = runs[ending.runID] else { return .success(.threadGone) }
+        if run.node != node, fault != .noFence { return .failure(.fenced) }
+        if run.status.isTerminal, run.node == node, fault != .noFence {
+            return .success(.stored(updatedAt: Int64(scheduler.now)))
+        }
+        for message in ending.messages { append(message, ending.threadID) }
+        runs[ending.runID]?.status = ending.status
+        runs[ending.runID]?.ends += 1
+        if let next = ending.nextRunID, runs[next]?.status == .queued, runs[next]?.node == node,
+            !hasRunning(ending.threadID, beside: next)
+        {
+            runs[next]?.status = .running
+        }
+        return .success(.stored(updatedAt: Int64(scheduler.now)))
+    }
+
+    func checkpoint(_ checkpoint: RunCheckpoint, _ node: String) -> Bool {
+        guard isMember(node) else { return false }
+        guard let run = runs[checkpoint.runID], !run.status.isTerminal, run.node == node else { return true }
+        runs[checkpoint.runID]?.checkpoint = checkpoint.messages
+        return true
+    }
+
+    func perform(_ operation: ToolOperation, _ node: String) -> Result<ToolOutcome, StoreError> {
+        guard isMember(node) else { return .failure(.fenced) }
+        let key = "\(operation.runID)/\(operation.ordinal)"
+        if let outcome = operations[key] { return .success(outcome) }
+        effects += 1
+        let outcome = ToolOutcome(status: .success, result: ["done": .integer(Int64(effects))])
+        operations[key] = outcome
+        runs[operation.runID]?.hasEffects = true
+        return .success(outcome)
+    }
+
+    @discardableResult
+    private func append(_ message: Message, _ thread: Identifier) -> Int {
+        var message = message
+        let position = (conversations[thread]?.messages.count ?? 0) + 1
+        if conversations[thread]?.messages.contains(where: { $0.id == message.id }) == true {
+            if fault == nil { note("message \(message.id) stored twice") }
+            return position
+        }
+        message.position = position
+        conversations[thread]?.messages.append(message)
+        conversations[thread]?.updated = scheduler.now
+        return position
+    }
+
+    private func hasRunning(_ thread: Identifier, beside id: Identifier) -> Bool {
+        runs.contains { $0.key != id && $0.value.threadID == thread && $0.value.status == .running }
+    }
+}
+
+/// What may be broken on purpose: the simulation has to find it.
+enum Fault: String, Sendable, CaseIterable {
+    /// Writes do not ask whether their gateway may write.
+    case noFence
+    /// Also who was silent itself takes others for dead.
+    case anybodyJudges
+    /// A message behind another gateway's run is told to begin.
+    case alwaysBegins
+    /// A gateway that can't say that it lives hands out events all the same.
+    case noLease
+}
