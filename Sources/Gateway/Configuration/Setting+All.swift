@@ -20,6 +20,9 @@ extension Setting {
         Setting("shards", .integer(1...256), .found("cores"), "event loops"),
         Setting("public.dir", .text, .value("public"), "directory of the widget and its page"),
         Setting(
+            "widget.libraries", .text, .value("/usr/share"),
+            "where Debian's packages put the widget's libraries, or none"),
+        Setting(
             "auth.jwt.secret", .text, .none, isSecret: true,
             "the key of HS256; this, AUTH_JWKS_URL or AUTH_JWKS_FILE is required"),
         Setting("auth.jwks.url", .text, .none, "where an identity provider's public keys are"),
