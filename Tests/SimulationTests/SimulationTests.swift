@@ -12,7 +12,7 @@ import Testing
     private static let parts = 8
 
     private static var seeds: (first: UInt64, count: UInt64) {
-        let text = ProcessInfo.processInfo.environment["PARLEY_SIMULATION"] ?? "1-10000"
+        let text = ProcessInfo.processInfo.environment["PARLEY_SIMULATION"] ?? "1-2000"
         let numbers = text.split(separator: "-").compactMap { UInt64($0) }
         return numbers.count == 2 ? (numbers[0], numbers[1]) : (1, 0)
     }
