@@ -322,7 +322,7 @@ import Testing
     @Test func reachesOldTasksByNumber() {
         var conversation = Conversation(FakeTasks((1...60).map { "task \($0)" }))
         #expect(conversation.say("delete 3").contains("Deleted #3"))
-        #expect(conversation.calls == [Self.all, "get_task {\"number\":3}", Self.delete(3)])
+        #expect(conversation.calls == [Self.all, "get_task {\"task_id\":3}", Self.delete(3)])
     }
 
     @Test func saysWhenThereAreMoreThanItShows() {

@@ -48,8 +48,10 @@ struct FakeTasks {
                 "tasks": .array(found.prefix(50).map(Self.json)), "total": .integer(Int64(found.count)),
             ])
         case .getTask, .updateTask, .completeTask, .deleteTask:
-            let id = arguments["task_id"]?.integer ?? arguments["number"].flatMap { $0.integer.map { $0 + 100 } }
-            guard let id, let index = entries.firstIndex(where: { $0.id == id }) else {
+            // Beyond the newest 50 a task is sought by the number that people say: the store has one id for both.
+            guard let id = arguments["task_id"]?.integer,
+                let index = entries.firstIndex(where: { $0.id == id }) ?? entries.firstIndex(where: { $0.number == id })
+            else {
                 return Self.failed("not_found", "no such task")
             }
             if call.name == .deleteTask { return Self.success(["deleted": Self.json(entries.remove(at: index))]) }

@@ -152,12 +152,12 @@ package struct TodoMachine {
         return Call(.addTask, arguments)
     }
 
-    /// A task that is not among the newest 50, by its number.
+    /// A task that is not among the newest 50, by its number, which is its key as long as tasks have no other.
     mutating func seek(_ number: Int64, then step: Step) -> Call {
         steps.append(step)
         waiting = .seek(number)
         sought.insert(number)
-        return Call(.getTask, ["number": .integer(number)])
+        return Call(.getTask, ["task_id": .integer(number)])
     }
 
     /// - Parameter task: the key.
