@@ -26,15 +26,15 @@ package struct StoreSettings: Sendable, Equatable {
     /// Bytes of checkpoints waiting to be stored; further ones are dropped, the next second brings another.
     package var pendingCheckpointBytes = 16 << 20
     /// Between two signs of life.
-    package var heartbeat: UInt64 = 1_000_000_000
+    package var heartbeat: UInt64 = 500_000_000
     /// How long the last sign of life that was stored lets this process hand out events and take turns, from when it
     /// was sent. Shorter than `staleAfter`, so that it has stopped before anybody may fence it.
     package var lease: UInt64 = 3_000_000_000
     /// Milliseconds without a sign of life after which another gateway is taken for dead.
-    package var staleAfter = 4_000
+    package var staleAfter = 3_500
     /// Milliseconds that this process must itself have beaten without a gap before it judges others: after an outage of
     /// the database all have had the time to beat.
-    package var steadyAfter = 3_500
+    package var steadyAfter = 3_000
     /// Bytes of a tool call's arguments that are kept in the log of operations.
     package var loggedArguments = 64 << 10
 

@@ -150,6 +150,9 @@ def test_by_touch(gateway, user, connect):
         assert page.driver.execute_script("return arguments[0].closest('[inert]') !== null", page.all("[data-testid=composer]")[0])
         menu = page.one("[data-testid=conversation-menu]")
         assert float(menu.value_of_css_property("opacity")) == 1, "there is nothing to be touched"
+        # A finger that comes down while the drawer is still moving misses it.
+        page.until(lambda: page.driver.execute_script(
+            "return arguments[0].getRootNode().getAnimations().length === 0", menu), "the drawer moves on")
         menu.click()
         page.one("[data-testid=conversation-archive]")
         page.screenshot("phone-menu")
