@@ -40,7 +40,8 @@ extension Setting {
         Setting(
             "agent.instructions", .text, .found("a short text about the tools"),
             "the system message of chat-completions"),
-        Setting("agent.compat", .text, .none, "what the server of chat-completions takes; not set: found out"),
+        Setting(
+            "agent.compat", .text, .found("found out"), "what the server of chat-completions takes"),
         Setting("agent.max.steps", .integer(1...64), .value("8"), "requests to the assistant in one turn"),
         Setting("agent.ca.file", .text, .none, "further authorities (PEM) that are believed for an https assistant"),
         Setting("agent.connect.timeout.seconds", .integer(1...300), .value("10"), "name, connection and TLS together"),
