@@ -162,7 +162,7 @@ def test_keys_come_change_and_go(fresh, user):
     assert "plain" in lines[0] and "k2 is no longer used" in lines[1]
     # Down and up again: what was archived is live, nothing is lost.
     assert status(fresh, sealed) == [("archived", True)]
-    parley(fresh, "migrate", "down", steps)
+    parley(fresh, "migrate", "down", steps, "--yes")
     assert fresh.rows("select status from conversations where id = %s", sealed) == [("dormant",)]
     parley(fresh, "migrate", "up")
     with running(fresh, "plain_again", **settings) as gateway:

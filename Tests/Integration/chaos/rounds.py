@@ -114,9 +114,9 @@ async def _runs_end(world, round, clients):
         if round.ready_at and now > round.ready_at + READY_LIMIT:
             at_work = set().union(*(client.unfinished for client in clients))
             for run, thread, user, status in unfinished:
-                if run in left and run not in at_work:
+                if run in left and run not in at_work and not await world.call(rows.is_taken_over, world.database, run):
                     round.violations.append((f"run {run} claims to be {status} {READY_LIMIT} s after the restart and"
-                                             " no socket was told of it", user, thread))
+                                             " no living gateway has it", user, thread))
             left = set()
         if now > deadline:
             for run, thread, user, status in unfinished:

@@ -38,6 +38,12 @@ def unfinished(database, users):
     return found
 
 
+def is_taken_over(database, run):
+    """Whether a gateway that beats has the run: its sockets may have come before it was taken over."""
+    return database.value("select exists (select from runs r join nodes n on n.id = r.node"
+                          " where r.id = %s and n.heartbeat_at > now() - interval '2 s')", run)
+
+
 def left_behind(database):
     """What a killed gateway left: asked when none of its connections is there any more."""
     database.wait("select count(*) from pg_stat_activity where datname = current_database()"
