@@ -126,14 +126,27 @@ extension [UInt8] {
             messageFields: message.role, content: message.content, toolCalls: message.toolCalls,
             toolCallID: message.toolCallID)
         let badRun = message.run.flatMap { $0.hasEndedBadly ? $0 : nil }
-        if message.status != .complete || badRun != nil { append(metadataOf: message.status, badRun) }
+        if message.createdAt > 0 || message.status != .complete || badRun != nil { append(metadataOf: message, badRun) }
         append("}")
     }
 
-    private mutating func append(metadataOf status: MessageStatus, _ run: MessageRun?) {
+    /// Stored ones tell when and where; the message that opens a run is not read back for that.
+    private mutating func append(metadataOf message: Message, _ run: MessageRun?) {
         append(#","metadata":{"parley":{"status":""#)
-        append(contentsOf: status.rawValue.utf8)
+        append(contentsOf: message.status.rawValue.utf8)
         append(#"""#)
+        if message.createdAt > 0 {
+            append(#","createdAt":"#)
+            append(jsonString: Timestamp.rfc3339(microseconds: message.createdAt))
+            append(#","position":"#)
+            append(decimal: message.position)
+            append(#","runId":"#)
+            if let id = message.runID ?? message.run?.id {
+                append(jsonString: id.description)
+            } else {
+                append("null")
+            }
+        }
         if let run {
             append(#","run":{"status":""#)
             append(contentsOf: run.status.rawValue.utf8)

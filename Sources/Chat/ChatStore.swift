@@ -84,11 +84,14 @@ package struct Conversation: Sendable, Equatable {
     package var updatedAt: Int64
     /// The message that was just accepted woke it: it was dormant or archived before.
     package var wasAsleep: Bool
+    /// JSON text of an object; `nil` where it was not asked for.
+    package var metadata: String?
 
     package init(
         id: Identifier, title: String?, status: ConversationStatus, messageCount: Int, createdAt: Int64,
-        updatedAt: Int64, wasAsleep: Bool = false
+        updatedAt: Int64, wasAsleep: Bool = false, metadata: String? = nil
     ) {
+        self.metadata = metadata
         self.id = id
         self.title = title
         self.status = status

@@ -51,12 +51,17 @@ package struct Message: Sendable, Equatable {
     package var toolCallID: String?
     package var status: MessageStatus
     package var position: Int
-    /// Of a stored message of a user's; `nil` for the others.
+    /// The run that it belongs to, where that is stored with it.
+    package var runID: Identifier?
+    /// Of a stored message of a user's the newest run that answers it; `nil` for the others.
     package var run: MessageRun?
+    /// Microseconds since 1970, UTC; 0 where it was not read from the database.
+    package var createdAt: Int64
 
     package init(
         id: Identifier, role: Role, content: String, toolCalls: [ToolCall] = [], toolCallID: String? = nil,
-        status: MessageStatus = .complete, position: Int = 0, run: MessageRun? = nil
+        status: MessageStatus = .complete, position: Int = 0, run: MessageRun? = nil, runID: Identifier? = nil,
+        createdAt: Int64 = 0
     ) {
         self.id = id
         self.role = role
@@ -66,5 +71,7 @@ package struct Message: Sendable, Equatable {
         self.status = status
         self.position = position
         self.run = run
+        self.runID = runID
+        self.createdAt = createdAt
     }
 }

@@ -170,7 +170,9 @@ extension PostgresChatStore {
 }
 
 extension Rows {
-    func conversation(_ row: Int, _ contents: ContentCipher) throws(PostgresError) -> Conversation {
+    func conversation(
+        _ row: Int, _ contents: ContentCipher, hasMetadata: Bool = true
+    ) throws(PostgresError) -> Conversation {
         guard let status = ConversationStatus(rawValue: try text(row, 2)) else {
             throw PostgresError(kind: .usage, message: "unknown status of a conversation")
         }
@@ -178,7 +180,8 @@ extension Rows {
         let title = contents.open(title: try optionalText(row, 1), key: try optionalText(row, 6), thread: id)
         return Conversation(
             id: id, title: title, status: status,
-            messageCount: Int(try int4(row, 3)), createdAt: try timestamp(row, 4), updatedAt: try timestamp(row, 5))
+            messageCount: Int(try int4(row, 3)), createdAt: try timestamp(row, 4), updatedAt: try timestamp(row, 5),
+            metadata: hasMetadata ? try jsonb(row, 7) : nil)
     }
 
     func page(
@@ -210,7 +213,8 @@ extension Rows {
             content: try contents.open(try text(row, 2), key: key, .content, thread: thread, id: id),
             toolCalls: toolCalls,
             toolCallID: try optionalText(row, 4), status: status, position: Int(try int4(row, 6)),
-            run: try messageRun(row))
+            run: try messageRun(row), runID: try isNull(row, 11) ? nil : try identifier(row, 11),
+            createdAt: try timestamp(row, 12))
     }
 
     private func messageRun(_ row: Int) throws(PostgresError) -> MessageRun? {

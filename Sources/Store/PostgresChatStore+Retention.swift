@@ -44,7 +44,8 @@ extension PostgresChatStore {
             for row in 0..<rows.count {
                 moved.append(
                     RetainedConversation(
-                        userID: try rows.text(row, 7), conversation: try rows.conversation(row, settings.contents)))
+                        userID: try rows.text(row, 7),
+                        conversation: try rows.conversation(row, settings.contents, hasMetadata: false)))
             }
             return .moved(count: moved.count, moved)
         }

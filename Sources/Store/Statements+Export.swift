@@ -19,7 +19,7 @@ extension Statements {
 
     private static func conversations(_ table: String, _ status: String, _ condition: String) -> String {
         """
-        (select jsonb_build_object('type', 'conversation', 'id', c.id, 'status', \(status), 'metadata', c.metadata,
+        (select jsonb_build_object('type', 'conversation', 'id', c.id, 'user_id', c.user_id, 'status', \(status), 'metadata', c.metadata,
             'message_count', c.message_count - c.messages_deleted, 'created_at', \(utc("c.created_at")),
             'updated_at', \(utc("c.updated_at"))), c.id, c.title, c.title_key
         from parley.\(table) c
@@ -41,10 +41,11 @@ extension Statements {
     /// text without opening it.
     private static func messages(_ table: String) -> String {
         """
-        select jsonb_strip_nulls(jsonb_build_object('type', 'message', 'id', m.id,
-                'conversation_id', m.conversation_id, 'position', m.position, 'role', m.role, 'status', m.status,
+        select jsonb_build_object('type', 'message', 'id', m.id, 'conversation_id', m.conversation_id,
+                'user_id', m.user_id,
+                'sender', case m.role when 'user' then 'user' else 'assistant' end, 'position', m.position, 'role', m.role, 'status', m.status,
                 'tool_call_id', m.tool_call_id, 'run_id', m.run_id, 'client_id', m.client_id,
-                'created_at', \(utc("m.created_at")))),
+                'created_at', \(utc("m.created_at"))),
             m.id, m.position, m.content, m.content_key, m.conversation_id, m.tool_calls
         from (
             select p.*, sum(octet_length(p.content) + coalesce(pg_column_size(p.tool_calls), 0))
@@ -117,7 +118,7 @@ extension Statements {
     static let exportTasks = Statement(
         "export_tasks",
         """
-        select jsonb_build_object('type', 'task', 'id', t.id, 'title', t.title, 'description', t.description,
+        select jsonb_build_object('type', 'task', 'id', t.id, 'user_id', t.user_id, 'title', t.title, 'description', t.description,
             'is_completed', t.is_completed, 'ai_generated', t.ai_generated,
             'last_interaction_id', t.last_interaction_id, 'created_at', \(utc("t.created_at")), 'updated_at', \(utc("t.updated_at"))), t.id
         from parley.tasks t where t.user_id = $1 and t.id > $2 order by t.id limit $3

@@ -85,10 +85,12 @@ package enum Statements {
 
     /// What `Rows.conversation` reads.
     static let conversationColumns = """
-        c.id, c.title, c.status, c.message_count - c.messages_deleted, c.created_at, c.updated_at, c.title_key
+        c.id, c.title, c.status, c.message_count - c.messages_deleted, c.created_at, c.updated_at, c.title_key,
+        c.metadata
         """
     static let archivedConversationColumns = """
-        c.id, c.title, 'archived', c.message_count - c.messages_deleted, c.created_at, c.updated_at, c.title_key
+        c.id, c.title, 'archived', c.message_count - c.messages_deleted, c.created_at, c.updated_at, c.title_key,
+        c.metadata
         """
 
     static let conversation = Statement(
@@ -113,7 +115,7 @@ package enum Statements {
     /// What `Rows.page` reads. A user's message has its run beside it.
     private static let messageColumns = """
         m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key,
-            r.id, r.status, r.error ->> 'code'
+            r.id, r.status, r.error ->> 'code', m.run_id, m.created_at
         """
 
     /// One row without a message tells an empty conversation from none at all.

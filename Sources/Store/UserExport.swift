@@ -158,12 +158,14 @@ package final class UserExport {
             line.append(",\"content\":")
             line.append(
                 jsonString: try contents.open(try rows.text(row, 3), key: key, .content, thread: thread, id: id))
+            line.append(",\"tool_calls\":")
             if var calls = try rows.optionalJSONB(row, 6) {
                 if key != nil, let sealed = StoredJSON.toolCalls(parsing: calls).first {
                     calls = try contents.open(sealed.arguments, key: key, .toolCalls, thread: thread, id: id)
                 }
-                line.append(",\"tool_calls\":")
                 line.append(contentsOf: calls.utf8)
+            } else {
+                line.append("null")
             }
             line.append("}")
         }

@@ -89,7 +89,7 @@ def test_the_same_tasks_as_the_assistants(api, tasks, connect, user):
     [task] = api("GET", tasks)["data"]
     assert task["title"] == "milk" and task["ai_generated"]
     [operation] = api("GET", f"/api/conversations/{turn.thread}/operations")["data"]
-    assert (operation["type"], operation["status"], operation["ordinal"]) == ("add", "success", 1)
+    assert (operation["operation_type"], operation["status"], operation["ordinal"]) == ("add", "success", 1)
     assert operation["result"]["task"]["id"] == task["id"] and operation["finished_at"]
 
 
@@ -101,6 +101,7 @@ def test_pages_of_operations(gateway, api, connect, user):
     whole = api("GET", f"/api/conversations/{thread}/operations")["data"]
     assert len(whole) >= 5
     pages = api.pages(f"/api/conversations/{thread}/operations?limit=2")
-    assert [item["id"] for page in pages for item in page] == [item["id"] for item in whole]
+    assert [item["operation_id"] for page in pages for item in page] == \
+        [item["operation_id"] for item in whole]
     other = Api(gateway, f"{user}-other")
     assert other.refusal("GET", f"/api/conversations/{thread}/operations", status=404) == "thread_not_found"

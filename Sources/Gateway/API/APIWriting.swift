@@ -12,6 +12,9 @@ extension [UInt8] {
         append(jsonString: Timestamp.rfc3339(microseconds: microseconds))
     }
 
+    /// The JSON text of an object, or null.
+    mutating func append(json text: String?) { append(contentsOf: (text ?? "null").utf8) }
+
     /// `{"data":[…],"next":…}`
     static func page<Item>(
         of items: [Item], next: String?, _ write: (inout [UInt8], Item) -> Void

@@ -71,7 +71,7 @@ enum Conversations {
             call.answer(result) { page in
                 .read(
                     .page(of: page.conversations, next: page.next.map { "\($0.updatedAt)_\($0.id)" }) {
-                        $0.append(conversation: $1)
+                        $0.append(conversation: $1, userID: call.userID)
                     })
             }
         }
@@ -84,9 +84,11 @@ enum Conversations {
             userID: call.userID, id: id, title: fields.title.value, metadata: fields.metadata.value
         ) { result in
             call.answer(result) { conversation throws(APIFailure) in
-                guard let conversation else { throw APIFailure(.internal, "The conversation could not be made.") }
+                guard var conversation else { throw APIFailure(.internal, "The conversation could not be made.") }
                 call.announce(conversation)
-                return .done(.of(conversation), status: .created, location: "/api/conversations/\(id)")
+                conversation.metadata = fields.metadata.value?.description ?? "{}"
+                return .done(
+                    .of(conversation, userID: call.userID), status: .created, location: "/api/conversations/\(id)")
             }
         }
     }
@@ -100,15 +102,27 @@ enum Conversations {
         let change = try ConversationFields(try call.object()).change()
         expect(call, id) {
             call.store.changeConversation(userID: call.userID, threadID: id, change) { result in
-                call.answer(result) { outcome throws(APIFailure) in
+                call.proceed(result) { outcome throws(APIFailure) in
                     switch outcome {
                     case .changed(let conversation, _):
                         call.announce(conversation)
-                        return .done(.of(conversation))
+                        show(call, conversation)
                     case .notFound: throw .noConversation
                     case .busy: throw APIFailure(.busy, "A turn is under way in this conversation.")
                     }
                 }
+            }
+        }
+    }
+
+    /// A conversation that was just changed, with its metadata.
+    private static func show(_ call: APICall, _ conversation: Conversation) {
+        call.store.metadata(userID: call.userID, threadID: conversation.id) { result in
+            call.answer(result) { metadata throws(APIFailure) in
+                guard let metadata else { throw .noConversation }
+                var conversation = conversation
+                conversation.metadata = metadata.description
+                return .done(.of(conversation, userID: call.userID))
             }
         }
     }
@@ -155,17 +169,12 @@ enum Conversations {
         store.conversation(userID: call.userID, threadID: id) { result in
             call.proceed(result) { conversation throws(APIFailure) in
                 guard let conversation else { throw .noConversation }
-                store.metadata(userID: call.userID, threadID: id) { result in
-                    call.proceed(result) { metadata throws(APIFailure) in
-                        guard let metadata else { throw .noConversation }
-                        store.newestMessages(
-                            userID: call.userID, threadID: id, limit: RequestQuery.defaultLimit
-                        ) { result in
-                            call.proceed(result) { page throws(APIFailure) in
-                                guard let page else { throw .noConversation }
-                                body(.of(conversation, metadata, page))
-                            }
-                        }
+                store.newestMessages(
+                    userID: call.userID, threadID: id, limit: RequestQuery.defaultLimit
+                ) { result in
+                    call.proceed(result) { page throws(APIFailure) in
+                        guard let page else { throw .noConversation }
+                        body(.of(conversation, page, userID: call.userID))
                     }
                 }
             }
@@ -270,20 +279,18 @@ extension JSON {
 }
 
 extension [UInt8] {
-    static func of(_ conversation: Conversation) -> [UInt8] {
+    static func of(_ conversation: Conversation, userID: String) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.append(conversation: conversation)
+        bytes.append(conversation: conversation, userID: userID)
         return bytes
     }
 
-    fileprivate static func of(_ conversation: Conversation, _ metadata: JSON, _ page: MessagePage) -> [UInt8] {
+    fileprivate static func of(_ conversation: Conversation, _ page: MessagePage, userID: String) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append("{")
-        bytes.append(fieldsOf: conversation)
-        bytes.append(#","metadata":"#)
-        bytes.append(json: metadata)
+        bytes.append(fieldsOf: conversation, userID: userID)
         bytes.append(#","messages":"#)
-        bytes.append(list: page.messages) { $0.append(storedMessage: $1) }
+        bytes.append(list: page.messages) { $0.append(storedMessage: $1, of: conversation.id, userID: userID) }
         bytes.append(#","has_more":"#)
         page.hasMore ? bytes.append("true") : bytes.append("false")
         bytes.append("}")
@@ -291,20 +298,24 @@ extension [UInt8] {
     }
 
     /// A conversation as the HTTP API shows it.
-    mutating func append(conversation: Conversation) {
+    mutating func append(conversation: Conversation, userID: String) {
         append("{")
-        append(fieldsOf: conversation)
+        append(fieldsOf: conversation, userID: userID)
         append("}")
     }
 
-    mutating func append(fieldsOf conversation: Conversation) {
+    mutating func append(fieldsOf conversation: Conversation, userID: String) {
         append(#""id":""#)
         conversation.id.append(to: &self)
-        append(#"","title":"#)
+        append(#"","user_id":"#)
+        append(jsonString: userID)
+        append(#","title":"#)
         append(optional: conversation.title)
         append(#","status":""#)
         append(contentsOf: conversation.status.rawValue.utf8)
-        append(#"","message_count":"#)
+        append(#"","metadata":"#)
+        append(json: conversation.metadata)
+        append(#","message_count":"#)
         append(decimal: conversation.messageCount)
         append(#","created_at":"#)
         append(time: conversation.createdAt)

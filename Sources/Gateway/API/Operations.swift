@@ -44,19 +44,19 @@ enum Operations {
 
 extension [UInt8] {
     fileprivate mutating func append(operation: StoredOperation, of conversation: Identifier) {
-        append(#"{"id":""#)
+        append(#"{"operation_id":""#)
         operation.id.append(to: &self)
         append(#"","conversation_id":""#)
         conversation.append(to: &self)
-        append(#"","message_id":"#)
+        append(#"","user_message_id":"#)
         append(optional: operation.messageID?.description)
         append(#","run_id":""#)
         operation.runID.append(to: &self)
         append(#"","ordinal":"#)
         append(decimal: operation.ordinal)
-        append(#","type":"#)
+        append(#","operation_type":"#)
         append(jsonString: operation.type)
-        append(#","parameters":"#)
+        append(#","input_params":"#)
         append(contentsOf: operation.parameters.utf8)
         append(#","result":"#)
         append(contentsOf: (operation.result ?? "null").utf8)

@@ -67,11 +67,16 @@ enum APISchemas {
                 ], required: ["code", "message"])
         ], required: ["error"])
 
+    private static let userID = text(1, 255)
+
     private static let conversationProperties: JSONObject = [
-        "id": id, "title": nullableText, "status": choice("active", "dormant", "archived"),
+        "id": id, "user_id": userID, "title": nullableText, "status": choice("active", "dormant", "archived"),
+        "metadata": metadata,
         "message_count": ["type": "integer", "minimum": 0], "created_at": time, "updated_at": time,
     ]
-    private static let conversationFields = ["id", "title", "status", "message_count", "created_at", "updated_at"]
+    private static let conversationFields = [
+        "id", "user_id", "title", "status", "metadata", "message_count", "created_at", "updated_at",
+    ]
 
     private static let conversation = object(.object(conversationProperties), required: conversationFields)
 
@@ -81,13 +86,12 @@ enum APISchemas {
 
     private static let conversationDetail: JSON = {
         var properties = conversationProperties
-        properties["metadata"] = metadata
         properties["messages"] = [
             "type": "array", "items": reference("Message"), "description": "The newest 50, oldest first.",
         ]
         properties["has_more"] = ["type": "boolean", "description": "There are older messages."]
         return object(
-            .object(properties), required: conversationFields + ["metadata", "messages", "has_more"])
+            .object(properties), required: conversationFields + ["messages", "has_more"])
     }()
 
     private static let newConversation = object(
@@ -101,17 +105,30 @@ enum APISchemas {
 
     private static let message = object(
         [
-            "id": id, "position": ["type": "integer", "minimum": 1],
-            "role": choice("user", "assistant", "tool"),
+            "id": id, "conversation_id": id, "user_id": userID, "run_id": optional(id),
+            "position": ["type": "integer", "minimum": 1], "role": choice("user", "assistant", "tool"),
+            "sender": choice("user", "assistant"), "created_at": time,
             "status": choice("complete", "cancelled", "interrupted", "failed"), "content": ["type": "string"],
             "tool_calls": [
-                "type": "array",
-                "items": object(
-                    ["id": ["type": "string"], "tool": ["type": "string"], "arguments": ["type": "string"]],
-                    required: ["id", "tool", "arguments"]),
+                "type": ["object", "null"],
+                "properties": [
+                    "tools": [
+                        "type": "array",
+                        "items": object(
+                            [
+                                "id": ["type": "string"], "tool": ["type": "string"],
+                                "parameters": ["type": ["object", "string"]],
+                            ], required: ["id", "tool", "parameters"]),
+                    ]
+                ],
+                "required": ["tools"],
             ],
             "tool_call_id": nullableText, "run": messageRun,
-        ], required: ["id", "position", "role", "status", "content", "tool_calls", "tool_call_id", "run"])
+        ],
+        required: [
+            "id", "conversation_id", "user_id", "run_id", "run", "position", "role", "sender", "status", "content",
+            "tool_calls", "tool_call_id", "created_at",
+        ])
 
     private static let messageRun: JSON = optional(
         object(
@@ -171,14 +188,16 @@ enum APISchemas {
 
     private static let operation = object(
         [
-            "id": id, "conversation_id": id, "message_id": optional(id), "run_id": id,
+            "operation_id": id, "conversation_id": id, "user_message_id": optional(id), "run_id": id,
             "ordinal": ["type": "integer", "minimum": 1],
-            "type": choice("add", "list", "get", "update", "delete", "complete"), "parameters": JSON.object([:]),
+            "operation_type": choice("add", "list", "get", "update", "delete", "complete"),
+            "input_params": JSON.object([:]),
             "result": JSON.object([:]), "status": choice("pending", "success", "failed"), "created_at": time,
             "finished_at": optional(time),
         ],
         required: [
-            "id", "conversation_id", "message_id", "run_id", "ordinal", "type", "parameters", "result", "status",
+            "operation_id", "conversation_id", "user_message_id", "run_id", "ordinal", "operation_type",
+            "input_params", "result", "status",
             "created_at", "finished_at",
         ])
 
