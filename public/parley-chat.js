@@ -263,6 +263,7 @@ class ParleyChat extends HTMLElement {
         this.#share = share({ url: this.#url, userId, provideToken });
         const { client } = this.#share;
         this.#client = client;
+        client.locale = this.#tag;
         this.#unlisten = new AbortController();
         const { signal } = this.#unlisten;
         const on = (name, handler) => client.addEventListener(name, (event) => handler(event.detail), { signal });
@@ -560,10 +561,14 @@ class ParleyChat extends HTMLElement {
     // MARK: rendering
 
     // The page's language around the element, else the person's.
+    get #tag() {
+        return this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language || "en";
+    }
+
     #speak() {
         if (!this.#isAttached) return;
-        const tag = this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language;
-        this.#texts.use(tag || "en");
+        this.#texts.use(this.#tag);
+        if (this.#client) this.#client.locale = this.#tag;
         this.#greet();
     }
 

@@ -9,7 +9,7 @@ import { Connection } from "./parley-connection.js";
 import { Outbox } from "./parley-outbox.js";
 import { Thread } from "./parley-thread.js";
 import {
-    DEFAULT_CONTENT_LIMIT, backoffDelay, newId, sendErrorPolicy,
+    DEFAULT_CONTENT_LIMIT, backoffDelay, newId, senderMetadata, sendErrorPolicy,
 } from "./parley-protocol.js";
 
 const KEPT_THREADS = 12;
@@ -20,6 +20,8 @@ export class ParleyClient extends EventTarget {
     contentLimit = DEFAULT_CONTENT_LIMIT;
     /** Ids of the followed conversations in which a run is under way. */
     running = new Set();
+    /** The language the person reads, a BCP 47 tag, told with what is sent; null: the browser's. */
+    locale = null;
 
     #connection;
     #outbox;
@@ -222,7 +224,7 @@ export class ParleyClient extends EventTarget {
             return;
         }
         for (const entry of this.#outbox.sendable((id) => this.#isCatchingUp(id))) {
-            const operation = { op: "send", id: entry.id, content: entry.content };
+            const operation = { op: "send", id: entry.id, content: entry.content, metadata: senderMetadata(this.locale) };
             if (entry.threadId) operation.threadId = entry.threadId;
             if (!this.#connection.send(operation)) break;
             entry.status = "sent";

@@ -79,6 +79,15 @@ export function newId() {
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/**
+ * What a message tells of whoever sends it: the time zone (IANA), by which "tomorrow at nine" is understood, and the
+ * language (BCP 47). Read with each message: a laptop travels.
+ */
+export function senderMetadata(locale = null) {
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    return { ...timeZone ? { timeZone } : {}, locale: locale || globalThis.navigator?.language || "en" };
+}
+
 /** The length that the server counts: Unicode code points, not UTF-16 units. */
 export function codePointCount(text) {
     let count = text.length;

@@ -157,6 +157,26 @@ def test_each_line_has_its_own_direction(page, connect):
     assert all(right < 2 < left for left, right in edges[1:]), edges
 
 
+_FRAMES = """
+window.sent = [];
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) { window.sent.push(JSON.parse(data)); return send.call(this, data); };
+"""
+
+
+def test_a_message_tells_where_its_sender_is(page):
+    page.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Pacific/Chatham"})
+    try:
+        page.driver.execute_script(_FRAMES)
+        page.say("!text hello")
+        page.one(ANSWER)
+        [send] = [frame for frame in page.driver.execute_script("return window.sent") if frame["op"] == "send"]
+        # The page is in English, whatever the browser is in.
+        assert send["metadata"] == {"timeZone": "Pacific/Chatham", "locale": "en"}
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
+
+
 # --- two widgets in one page
 
 _IN = """
