@@ -69,6 +69,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
+        .target(name: "TodoAssistant", dependencies: ["Chat", "JSON"], swiftSettings: settings),
         .target(
             name: "Store",
             dependencies: [
@@ -80,8 +81,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "Store", "JSON", "Strings",
-                "COpenSSL",
+                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "TodoAssistant", "Store", "JSON",
+                "Strings", "COpenSSL",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -137,6 +138,9 @@ let package = Package(
         .testTarget(name: "ChatTests", dependencies: ["Chat", "JSON", "Strings"], swiftSettings: settings),
         .testTarget(
             name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP", "JSON", "Strings"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TodoAssistantTests", dependencies: ["TodoAssistant", "Agents", "Chat", "EventLoop", "JSON"],
             swiftSettings: settings),
         .testTarget(
             name: "StoreTests",

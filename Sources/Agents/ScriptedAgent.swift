@@ -71,8 +71,9 @@ package final class ScriptedAgent: Agent {
     private func stream<Pieces: IteratorProtocol<String>>(
         _ pieces: Pieces, _ run: any AgentRun, pace: UInt64
     ) -> any AgentWork {
-        let pacer = WordPacer(loop: loop, pace: pace)
-        pacer.stream(pieces, to: run) { run.finish(nil) }
+        let pacer = WordPacer(clock: loop, pace: pace)
+        var pieces = pieces
+        pacer.stream({ pieces.next() }, to: run) { run.finish(nil) }
         return ScriptedWork(pacer: pacer)
     }
 }

@@ -6,6 +6,7 @@ import Logging
 import Postgres
 import Store
 import Strings
+import TodoAssistant
 import WebSocket
 
 /// Everything of one core: its loop with sockets, sessions, assistant and database connections. A user belongs to one
@@ -85,7 +86,7 @@ package final class Shard: SessionEnvironment {
         case .chatCompletions, .agui:
             guard let url = configuration.agentURL else {
                 // The reader of the configuration requires one.
-                agent = TodoAgent(loop: loop, pace: 0)
+                agent = TodoAgent(clock: loop, pace: 0)
                 break
             }
             var upstreamSettings = configuration.upstream.upstream.share(of: configuration.shards)
@@ -94,7 +95,7 @@ package final class Shard: SessionEnvironment {
             agent = Self.upstreamAgent(configuration, at: url, upstream, logger)
             upstreamFigures = { [weak upstream] in upstream?.figures ?? UpstreamFigures() }
         case .todo:
-            agent = TodoAgent(loop: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
+            agent = TodoAgent(clock: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
         case .scripted:
             agent = ScriptedAgent(
                 loop: loop, tokens: configuration.scriptedTokens,

@@ -1,4 +1,4 @@
-import Agents
+import TodoAssistant
 import Chat
 import Testing
 

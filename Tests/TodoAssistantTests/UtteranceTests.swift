@@ -1,4 +1,4 @@
-import Agents
+import TodoAssistant
 import Testing
 
 @Suite struct UtteranceTests {

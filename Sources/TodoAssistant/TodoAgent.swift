@@ -1,22 +1,21 @@
 package import Chat
-package import EventLoop
 
 /// The assistant that needs no model: it keeps the user's to-do list by ``TodoMachine`` and streams its answers word by
 /// word. One for a shard; on the shard's loop.
 package final class TodoAgent: Agent {
     /// Enough to know what "it" is and what was asked last, behind a turn of many calls too.
     package let historyWanted = 120
-    private let loop: EventLoop
+    private let clock: any AgentClock
     private let pace: UInt64
 
     /// - Parameter pace: nanoseconds between words; 0: all words at once, each still a piece of its own.
-    package init(loop: EventLoop, pace: UInt64) {
-        self.loop = loop
+    package init(clock: any AgentClock, pace: UInt64) {
+        self.clock = clock
         self.pace = pace
     }
 
     package func start(_ input: AgentInput, _ run: any AgentRun) -> any AgentWork {
-        let turn = TodoTurn(input, run, WordPacer(loop: loop, pace: pace))
+        let turn = TodoTurn(input, run, WordPacer(clock: clock, pace: pace))
         turn.begin()
         return turn
     }
@@ -50,7 +49,8 @@ private final class TodoTurn: AgentWork {
         case .call(let calls): perform(calls[...], [])
         case .say(let text):
             guard let run else { return }
-            pacer.stream(WordChunks(text), to: run) { [self] in act(machine.next(.said)) }
+            var words = WordChunks(text)
+            pacer.stream({ words.next() }, to: run) { [self] in act(machine.next(.said)) }
         case .done:
             run?.finish(nil)
             run = nil

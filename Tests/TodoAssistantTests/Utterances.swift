@@ -1,4 +1,4 @@
-import Agents
+import TodoAssistant
 
 /// What people type, and what it is understood as.
 enum Utterances {

@@ -1,4 +1,4 @@
-import Agents
+import Chat
 import Testing
 
 @Suite struct WordChunksTests {

@@ -1,4 +1,4 @@
-import Agents
+import TodoAssistant
 import Testing
 
 /// A message may hold anything: it is read in bounded time and never traps.

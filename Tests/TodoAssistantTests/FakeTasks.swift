@@ -1,5 +1,5 @@
 import JSON
-import Agents
+import TodoAssistant
 import Chat
 
 /// The six tools on a list in memory, as Tool.swift describes their results.

@@ -1,4 +1,4 @@
-import Agents
+import TodoAssistant
 
 extension Utterances {
     /// What changes tasks: done, not done, names, notes, deleting.

@@ -3,6 +3,7 @@ import Agents
 import Chat
 import EventLoop
 import Testing
+import TodoAssistant
 
 /// Keeps what an assistant did; tools answer at once or when told.
 private final class FakeRun: AgentRun {
@@ -42,7 +43,7 @@ private final class FakeRun: AgentRun {
 
     @Test func callsThenAnswersWordByWord() throws {
         let run = FakeRun()
-        let agent = TodoAgent(loop: try EventLoop(label: "test"), pace: 0)
+        let agent = TodoAgent(clock: try EventLoop(label: "test"), pace: 0)
         _ = agent.start(input("add eggs"), run)
         #expect(
             run.events == [
@@ -54,7 +55,7 @@ private final class FakeRun: AgentRun {
     @Test func makesOneCallAfterTheOther() throws {
         let run = FakeRun()
         run.holdsTools = true
-        _ = TodoAgent(loop: try EventLoop(label: "test"), pace: 0).start(input("add eggs and bread"), run)
+        _ = TodoAgent(clock: try EventLoop(label: "test"), pace: 0).start(input("add eggs and bread"), run)
         #expect(run.events.filter { $0.hasPrefix("perform") }.count == 1)
         run.held.removeFirst()()
         #expect(
@@ -68,7 +69,7 @@ private final class FakeRun: AgentRun {
     @Test func saysNothingAfterACancel() throws {
         let run = FakeRun()
         run.holdsTools = true
-        let work = TodoAgent(loop: try EventLoop(label: "test"), pace: 0).start(input("add eggs"), run)
+        let work = TodoAgent(clock: try EventLoop(label: "test"), pace: 0).start(input("add eggs"), run)
         work.cancel()
         work.cancel()
         let events = run.events
@@ -143,7 +144,7 @@ private final class FakeRun: AgentRun {
         let count = await withCheckedContinuation { continuation in
             loop.execute {
                 let run = FakeRun()
-                let work = TodoAgent(loop: loop, pace: 1_000_000).start(Self.greeting, run)
+                let work = TodoAgent(clock: loop, pace: 1_000_000).start(Self.greeting, run)
                 work.cancel()
                 // Later on the same loop than any word would have come.
                 _ = loop.schedule(after: 5_000_000) { continuation.resume(returning: run.events.count) }

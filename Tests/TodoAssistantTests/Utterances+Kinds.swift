@@ -1,4 +1,4 @@
-import Agents
+import TodoAssistant
 
 extension Utterances {
     /// A time is never a title; what is not offered is said; nobody's language is stored as a task.
