@@ -3,80 +3,65 @@
 //   <script type="module" src="/parley-chat.js"></script>
 //   <parley-chat token="…"></parley-chat>
 //
-// Attributes: `src` (address of the gateway's WebSocket; default /ws of the page's origin), `token`, `heading`,
-// `placeholder`.
-// Properties: `token`, and `tokenProvider`, an async function (reason) => token | null, asked whenever a token is
-// needed (reasons: connect, expired, refused, expiring). Events (they bubble): `parley-state` (detail: the connection's
-// state) and `parley-token-needed` (no provider gave a usable token). Slot `account`: below the conversation list.
+// Attributes: `src` (address of the gateway; default: where its modules came from), `token`, `heading`, `placeholder`,
+// `greeting`, `suggestions`, `lang`, `theme`, `sidebar`.
+// Properties: `token`, `texts`, and `tokenProvider`, an async function (reason) => token | null, asked whenever a token
+// is needed (reasons: connect, expired, refused, expiring). Events (they bubble): `parley-state` (detail: the
+// connection's state), `parley-token-needed` (no provider gave a usable token), and those of parley-events.js. Slot
+// `account`: below the conversation list.
 
+import { Account, socketURL } from "./parley-account.js";
 import { Announcer } from "./parley-announcer.js";
 import { Api } from "./parley-api.js";
+import { Banner } from "./parley-banner.js";
 import { Composer } from "./parley-composer.js";
+import { ConnectionLabel } from "./parley-connection-label.js";
 import { Drafts } from "./parley-drafts.js";
 import { Lists } from "./parley-lists.js";
 import { Sidebar } from "./parley-sidebar.js";
 import { Texts, errorText, reasonText, runErrorText } from "./parley-texts.js";
 import { Transcript, noticeText } from "./parley-transcript.js";
-import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
-import { isExpired, newId, tokenClaims } from "./parley-protocol.js";
-import { Days } from "./parley-days.js";
+import { Welcome } from "./parley-welcome.js";
+import { adoptProperties, button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
+import { newId } from "./parley-protocol.js";
 import { spokenText } from "./parley-message-text.js";
-import { lastView, ofTab, releaseInstance, takeInstance } from "./parley-storage.js";
+import { lastView, ofTab, releaseInstance, storageName, takeInstance } from "./parley-storage.js";
 import { pageEvents } from "./parley-events.js";
-import { share } from "./parley-shared.js";
+import { rowsOf } from "./parley-rows.js";
 import { styles } from "./parley-styles.js";
-
-const MOST_SUGGESTIONS = 8;
-const EXAMPLES = ["example.1", "example.2", "example.3"];
-const STATE_TEXT = { connecting: "connecting", online: "online", "signed-out": "signed-out.state" };
 
 class ParleyChat extends HTMLElement {
     static observedAttributes = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions"];
 
-    #client = null;
-    #share = null; // of the client, which other widgets of the page may use, too
-    #unlisten = null;
+    #account = new Account();
     #instance = ""; // tells the widgets of a page apart
     #drafts = null;
     #texts = new Texts();
-    #isAsking = false; // the provider, for the token that tells who the user is
-    #asked = null; // what it answered: {token} or {error}
-    #restarts = 0;
     #lists = null;
     #api = null;
     #earlierOf = null; // the conversation whose earlier messages are being fetched
-    #provider = null;
-    #fixedToken = null;
-    #userId = null;
+    #owner = null; // whose storage it is: the user at this gateway
     #view = { threadId: null, draftId: null };
-    #isAttached = false;
     #wasOnline = false;
+    #refused = new Set(); // ids of unsent messages whose refusal was told
     #isDirty = false;
     #clock = 0;
-    #problem = null;
 
     #transcript;
     #sidebar;
     #composer;
-    #shell;
-    #title = h("h2", { class: "heading", dir: "auto" });
-    #connection = h("div", { class: "connection", "data-testid": "connection-state", "data-state": "signed-out" });
-    #connectionText = h("span", {});
-    #retryButton = button({ class: "link", hidden: true, onclick: () => this.#client?.retryNow() });
-    #bannerText = h("span", {});
-    #bannerAction = button({ class: "link", hidden: true });
     #banner;
-    #empty;
-    #greeting = h("h3", { dir: "auto" });
-    #greetingMore = h("p", {});
-    #examples = h("div", { class: "examples" });
-    #signedOut;
-    #menuButton;
+    #connection;
+    #welcome;
+    #shell;
     #main;
+    #menuButton;
+    #title = h("h2", { class: "heading", dir: "auto" });
     #announcer = new Announcer();
 
     constructor() {
         super();
+        const texts = this.#texts;
         this.#transcript = new Transcript({
             say: (text) => this.#announcer.say(text),
             earlier: () => this.#showEarlier(),
@@ -86,7 +71,7 @@ class ParleyChat extends HTMLElement {
             moveOn: (id) => this.#moveOn(id),
             withdraw: (runId) => this.#client?.cancel(this.#view.threadId, runId),
             askAgain: (questionId) => this.#askAgain(questionId),
-        }, this.#texts);
+        }, texts);
         this.#sidebar = new Sidebar({
             create: () => this.newConversation(),
             open: (id) => this.openConversation(id),
@@ -96,14 +81,19 @@ class ParleyChat extends HTMLElement {
             rename: (id, title) => this.#change(id, { title }, "rename.failed"),
             archive: (id) => this.#archive(id),
             remove: (id) => this.#remove(id),
-        }, this.#texts);
+        }, texts);
         this.#composer = new Composer({
             send: (text) => this.#send(text),
             stop: () => this.#client?.cancel(this.#view.threadId),
             changed: (text) => this.#drafts?.save(this.#view, text),
-        }, this.#texts);
+        }, texts);
+        this.#banner = new Banner(texts);
+        this.#connection = new ConnectionLabel(texts, () => this.#client?.retryNow());
+        this.#welcome = new Welcome(texts, (text) => this.#suggested(text));
         this.#build();
-        this.#texts.addEventListener("change", () => this.#retold());
+        texts.addEventListener("change", () => this.#retold());
+        this.#account.addEventListener("begin", ({ detail }) => this.#begun(detail));
+        this.#account.addEventListener("end", ({ detail }) => this.#ended(detail));
     }
 
     #build() {
@@ -113,28 +103,15 @@ class ParleyChat extends HTMLElement {
             onclick: () => this.#showDrawer(!this.#shell.hasAttribute("data-drawer")),
         }, icon("menu"));
         texts.bind(this.#menuButton, "conversations", "aria-label");
-        texts.bind(this.#retryButton, "retry-now");
-        const dismiss = button({ class: "close", onclick: () => this.#showProblem(null) }, icon("cross"));
-        texts.bind(dismiss, "dismiss", "aria-label");
-        this.#banner = h("div", { class: "banner", role: "alert", hidden: true, "data-testid": "error-banner" },
-            icon("alert"), this.#bannerText, this.#bannerAction, dismiss);
-        this.#empty = h("div", { class: "empty", "data-testid": "empty-state" },
-            h("div", { class: "emblem" }, icon("bubble")),
-            this.#greeting, this.#greetingMore, this.#examples);
-        this.#signedOut = h("div", { class: "signed-out" },
-            h("slot", { name: "signed-out" },
-                texts.bind(h("h3", {}), "signed-out"),
-                texts.bind(h("p", {}), "signed-out.more")));
-        this.#connection.append(h("span", { class: "dot" }), this.#connectionText, this.#retryButton);
         const closeOnEscape = (event) => {
             if (event.key === "Escape" && !isComposing(event)) this.#showDrawer(false);
         };
         const main = texts.bind(h("section", { class: "main", part: "main" }), "chat", "aria-label");
         this.#main = main;
         main.append(
-            h("header", {}, this.#menuButton, h("div", { class: "where" }, this.#title, this.#connection)),
-            this.#banner,
-            h("div", { class: "stage" }, this.#transcript.element, this.#empty, this.#signedOut),
+            h("header", {}, this.#menuButton, h("div", { class: "where" }, this.#title, this.#connection.element)),
+            this.#banner.element,
+            h("div", { class: "stage" }, this.#transcript.element, this.#welcome.element, this.#welcome.signedOut),
             this.#composer.element);
         this.#shell = h("div", { class: "shell", onkeydown: closeOnEscape },
             this.#sidebar.element,
@@ -150,58 +127,47 @@ class ParleyChat extends HTMLElement {
     // MARK: the element
 
     connectedCallback() {
-        this.#isAttached = true;
         this.#instance = takeInstance(this.id);
         document.addEventListener("visibilitychange", this.#looked);
         this.#speak();
-        // Properties that were set before the element was defined hide the accessors until they are set again.
-        for (const name of ["token", "tokenProvider", "texts"]) {
-            if (!Object.hasOwn(this, name)) continue;
-            const value = this[name];
-            delete this[name];
-            this[name] = value;
-        }
-        this.#fixedToken ??= this.getAttribute("token");
+        adoptProperties(this, ["token", "tokenProvider", "texts"]);
+        this.#account.token ??= this.getAttribute("token");
         this.#composer.placeholder = this.getAttribute("placeholder") ?? this.#texts.get("message");
-        this.#restart();
+        this.#account.attach(socketURL(this.getAttribute("src")));
+        this.#changed();
     }
 
     disconnectedCallback() {
-        this.#isAttached = false;
         document.removeEventListener("visibilitychange", this.#looked);
-        this.#stop();
+        this.#account.detach();
         releaseInstance(this.#instance);
     }
 
     attributeChangedCallback(name, _, value) {
         if (name === "token") this.token = value;
         else if (name === "placeholder") this.#composer.placeholder = value ?? this.#texts.get("message");
-        else if (name === "src" && this.#client) this.#restart();
+        else if (name === "src" && this.#account.isAttached) this.#account.attach(socketURL(value));
         else if (name === "lang") this.#speak();
         else if (name === "greeting" || name === "suggestions") this.#greet();
         else this.#changed();
     }
 
     get token() {
-        return this.#client?.token ?? this.#fixedToken;
+        return this.#account.token;
     }
 
-    /** A new token of the same user goes to the open connection; one of another user begins anew. */
     set token(value) {
-        this.#fixedToken = value || null;
-        if (!this.#isAttached) return;
-        const isSameUser = value && tokenClaims(value).sub === this.#userId;
-        if (isSameUser && this.connectionState.name !== "signed-out") this.#client.offerToken(value);
-        else this.#restart();
+        this.#account.token = value;
+        this.#changed();
     }
 
     get tokenProvider() {
-        return this.#provider;
+        return this.#account.provider;
     }
 
     set tokenProvider(provider) {
-        this.#provider = typeof provider === "function" ? provider : null;
-        if (this.#isAttached && (!this.#client || this.#client.state.name === "signed-out")) this.#restart();
+        this.#account.provider = provider;
+        this.#changed();
     }
 
     /** Texts in place of the widget's own, by the names in texts/en.js. */
@@ -210,16 +176,20 @@ class ParleyChat extends HTMLElement {
     }
 
     get connectionState() {
-        const name = this.#isAsking ? "connecting" : "signed-out";
-        return this.#client?.state ?? { name, reason: this.#isAsking ? null : "missing", retryAt: null };
+        return this.#account.state;
     }
 
     get threadId() {
         return this.#view.threadId;
     }
 
+    get #client() {
+        return this.#account.client;
+    }
+
+    /** A conversation that has not begun, with what was typed for one already. */
     newConversation() {
-        this.#show({ threadId: null, draftId: newId() });
+        this.#show({ threadId: null, draftId: this.#drafts?.begun((id) => this.#client?.hasUnacknowledged(id)) ?? newId() });
         this.#composer.focus();
     }
 
@@ -234,43 +204,14 @@ class ParleyChat extends HTMLElement {
 
     // MARK: client
 
-    #restart() {
-        this.#stop();
-        if (this.#fixedToken) return this.#begin(tokenClaims(this.#fixedToken).sub ?? null);
-        if (!this.#provider) return this.#changed();
-        // Who the user is decides which client is shared. What the provider answers is used for the connection.
-        const restart = this.#restarts;
-        this.#isAsking = true;
-        this.#changed();
-        this.#ask("connect").then((asked) => {
-            if (restart !== this.#restarts) return;
-            this.#isAsking = false;
-            this.#asked = asked;
-            this.#begin(asked.token ? tokenClaims(asked.token).sub ?? null : null);
-        });
-    }
-
-    async #ask(reason) {
-        try {
-            return { token: await this.#provider(reason) };
-        } catch (error) {
-            return { error };
-        }
-    }
-
-    #begin(userId) {
-        const provideToken = (reason) => this.#provideToken(reason);
-        this.#share = share({ url: this.#url, userId, provideToken });
-        const { client } = this.#share;
-        this.#client = client;
+    #begun({ client, userId, signal }) {
         client.locale = this.#tag;
-        this.#unlisten = new AbortController();
-        const { signal } = this.#unlisten;
         const on = (name, handler) => client.addEventListener(name, (event) => handler(event.detail), { signal });
         on("state", () => this.#stateChanged());
         on("ready", (frame) => this.#ready(frame));
         on("change", (detail) => this.#threadChanged(detail));
-        on("outbox", () => this.#changed());
+        on("caughtup", (detail) => this.#caughtUp(detail));
+        on("outbox", () => this.#outboxChanged());
         on("running", ({ threadId }) => this.#runningChanged(threadId));
         on("settled", (detail) => this.#settled(detail));
         on("thread", (frame) => this.#lists?.note(frame));
@@ -279,63 +220,40 @@ class ParleyChat extends HTMLElement {
         on("expiring", (detail) => this.#fire("parley-token-needed", detail));
         this.#clock = setInterval(() => this.#tick(), 1000);
         this.#becomeUser(userId);
-        this.#share.start();
         // Another widget has brought it up already.
         if (client.isOnline) this.#ready({ userId: client.userId });
         this.#changed();
     }
 
-    #stop() {
-        this.#restarts++;
+    #ended({ client }) {
         clearInterval(this.#clock);
-        this.#unlisten?.abort();
-        this.#client?.open(null, this);
-        this.#share?.release();
-        this.#share = null;
-        this.#client = null;
-        this.#isAsking = false;
-        this.#asked = null;
+        client.open(null, this);
         this.#lists = null;
         this.#api = null;
         this.#earlierOf = null;
         // What this user typed is stored; the next one must not find it.
-        if (this.#userId) this.#composer.text = "";
-        this.#userId = null;
+        if (this.#owner) this.#composer.text = "";
+        this.#owner = null;
         this.#drafts = null;
-        this.#problem = null;
+        this.#refused.clear();
+        this.#banner.show(null);
         this.#view = { threadId: null, draftId: null };
-    }
-
-    get #url() {
-        // Without an address of its own the widget talks to the gateway that its modules came from.
-        const source = this.getAttribute("src");
-        const url = source ? new URL(source, location.href) : new URL("/ws", import.meta.url);
-        return url.href.replace(/^http/, "ws");
-    }
-
-    async #provideToken(reason) {
-        if (!this.#provider) return this.#fixedToken;
-        // A token that was set is good for the first connection; the provider is asked when it isn't any more.
-        if (reason === "connect" && this.#fixedToken && !isExpired(this.#fixedToken)) return this.#fixedToken;
-        const { token, error } = this.#asked ?? await this.#ask(reason);
-        this.#asked = null;
-        if (error) throw error;
-        if (token) this.#fixedToken = token;
-        return token;
     }
 
     // What was on the screen can be shown before the connection stands: the history then fills in.
     #becomeUser(userId) {
-        if (!userId || userId === this.#userId) return;
-        this.#userId = userId;
+        const { url } = this.#account;
+        const owner = userId && storageName(userId, url);
+        if (!owner || owner === this.#owner) return;
+        this.#owner = owner;
         const getToken = () => this.#client?.token;
-        const lists = new Lists({ url: this.#url, userId, getToken });
+        const lists = new Lists({ url, userId, owner, getToken });
         lists.addEventListener("change", () => { if (lists === this.#lists) this.#changed(); });
         lists.addEventListener("unread", ({ detail }) => this.#fire("parley-unread", detail));
         this.#lists = lists;
-        this.#api = new Api({ url: this.#url, getToken });
-        const { threadId, draftId } = lastView.load(userId, this.#instance);
-        this.#drafts = new Drafts({ storage: ofTab, userId, instance: this.#instance });
+        this.#api = new Api({ url, getToken });
+        const { threadId, draftId } = lastView.load(owner, this.#instance);
+        this.#drafts = new Drafts({ storage: ofTab, owner, instance: this.#instance });
         const typed = this.#composer.text;
         this.#show({ threadId, draftId: draftId ?? newId() });
         // What was typed before it was known by whom.
@@ -346,7 +264,7 @@ class ParleyChat extends HTMLElement {
         this.#becomeUser(frame.userId);
         this.#composer.limit = this.#client.contentLimit;
         this.#lists?.refresh();
-        if (!this.#problem?.isSticky) this.#showProblem(null);
+        if (!this.#banner.problem?.isSticky) this.#banner.show(null);
         this.#changed();
     }
 
@@ -354,7 +272,7 @@ class ParleyChat extends HTMLElement {
         const { state } = this.#client;
         if (state.name === "offline" && state.isFinal) {
             const action = { label: this.#texts.get("reconnect"), run: () => this.#client?.retryNow() };
-            this.#showProblem({ text: reasonText(this.#texts, state.reason), action });
+            this.#banner.show({ text: reasonText(this.#texts, state.reason), action });
         }
         if (this.#wasOnline !== (state.name === "online") && state.name !== "connecting") {
             this.#wasOnline = state.name === "online";
@@ -366,7 +284,8 @@ class ParleyChat extends HTMLElement {
 
     #show(view) {
         this.#view = view.threadId ? { threadId: view.threadId, draftId: null } : view;
-        if (this.#userId) lastView.save(this.#userId, this.#instance, this.#view);
+        if (!view.threadId) this.#drafts?.begin(view.draftId);
+        if (this.#owner) lastView.save(this.#owner, this.#instance, this.#view);
         this.#composer.text = this.#drafts?.load(this.#view) ?? "";
         this.#showDrawer(false);
         this.#client?.open(this.#view.threadId, this);
@@ -399,10 +318,28 @@ class ParleyChat extends HTMLElement {
         } else if (event.type === "RUN_FINISHED") {
             const items = this.#client.thread(threadId)?.items.filter((item) => item.runId === runId) ?? [];
             const notice = items.find((item) => item.kind === "notice");
+            if (notice?.tone === "error") return this.#announcer.say(noticeText(this.#texts, notice));
             const answers = items.filter((item) => item.role === "assistant").map((item) => item.text);
             if (event.outcome?.type !== "cancelled") this.#announcer.say(spokenText(answers.join("\n\n"), this.#texts));
             else this.#announcer.say(notice ? noticeText(this.#texts, notice) : `${this.#texts.get("stopped")}.`);
         }
+    }
+
+    // A turn went on while the connection was lost, and is over: how it ended was not heard.
+    #caughtUp({ threadId, runId }) {
+        if (threadId === this.#view.threadId) this.#announce(threadId, { type: "RUN_FINISHED", runId });
+    }
+
+    // What was refused stands where it was written, which nobody hears.
+    #outboxChanged() {
+        for (const entry of this.#client.unacknowledged(this.#view)) {
+            if (entry.status !== "failed") this.#refused.delete(entry.id);
+            else if (!this.#refused.has(entry.id)) {
+                this.#refused.add(entry.id);
+                this.#announcer.say(errorText(this.#texts, entry.errorCode, entry.errorMessage));
+            }
+        }
+        this.#changed();
     }
 
     #runningChanged(threadId) {
@@ -430,6 +367,7 @@ class ParleyChat extends HTMLElement {
 
     #settled({ draftId, threadId, content }) {
         this.#lists?.touch(threadId, { fallbackTitle: content });
+        this.#drafts?.settle(draftId);
         if (draftId !== this.#view.draftId) return;
         // What is being typed by now goes with the conversation.
         const typed = this.#composer.text;
@@ -441,15 +379,15 @@ class ParleyChat extends HTMLElement {
 
     #gone(threadId) {
         this.#lists?.remove(threadId);
-        lastView.forget(this.#userId, this.#instance, threadId);
+        lastView.forget(this.#owner, this.#instance, threadId);
         this.#drafts?.save({ threadId }, "");
         if (threadId !== this.#view.threadId) return;
         this.#show({ threadId: null, draftId: newId() });
-        this.#showProblem({ code: "thread_not_found", text: this.#texts.get("gone"), isSticky: true });
+        this.#banner.show({ code: "thread_not_found", text: this.#texts.get("gone"), isSticky: true });
     }
 
     #serverProblem({ code, message, retryAt }) {
-        this.#showProblem({ code, text: errorText(this.#texts, code, message), retryAt });
+        this.#banner.show({ code, text: errorText(this.#texts, code, message), retryAt });
         this.#fire("parley-error", { code, message });
     }
 
@@ -458,17 +396,24 @@ class ParleyChat extends HTMLElement {
     #send(text) {
         if (!this.#client || this.#client.state.name === "signed-out") return false;
         if (!this.#client.send({ ...this.#view, content: text })) {
-            this.#showProblem({ text: this.#texts.get("outbox.full") });
+            this.#banner.show({ text: this.#texts.get("outbox.full") });
             return false;
         }
-        if (!this.#problem?.retryAt) this.#showProblem(null);
+        if (!this.#banner.problem?.retryAt) this.#banner.show(null);
         if (this.#view.threadId) this.#lists?.touch(this.#view.threadId, { fallbackTitle: text });
         this.#transcript.scrollToEnd();
         return true;
     }
 
+    // However often it is pressed before it is gone.
+    #suggested(text) {
+        if (this.#view.threadId || this.#client?.hasUnacknowledged(this.#view.draftId)) return;
+        if (this.#send(text)) this.#composer.focus();
+    }
+
     #edit(entryId) {
-        const content = this.#client?.discard(entryId) ?? "";
+        const content = this.#client?.discard(entryId);
+        if (!content) return;
         this.#type(this.#composer.text ? `${content}\n${this.#composer.text}` : content);
         this.#composer.focus();
     }
@@ -476,8 +421,9 @@ class ParleyChat extends HTMLElement {
     // The conversation can't take it: the message begins a new one.
     #moveOn(entryId) {
         const content = this.#client?.discard(entryId);
+        if (!content) return;
         this.newConversation();
-        if (content) this.#send(content);
+        this.#send(content);
     }
 
     async #showEarlier() {
@@ -491,7 +437,7 @@ class ParleyChat extends HTMLElement {
         if (client !== this.#client) return;
         this.#earlierOf = null;
         this.#changed();
-        if (!page) return this.#showProblem({ text: this.#texts.get("earlier.failed") });
+        if (!page) return this.#banner.show({ text: this.#texts.get("earlier.failed") });
         // A snapshot that came meanwhile has begun anew.
         if (thread.oldestId !== oldest) return;
         thread.prepend(page.data, page.next !== null);
@@ -501,7 +447,7 @@ class ParleyChat extends HTMLElement {
     // What was done is heard of by the server's notice, as in every other tab.
     async #change(threadId, change, problem) {
         const isDone = await this.#api?.change(threadId, change);
-        if (!isDone) this.#showProblem({ text: this.#texts.get(problem) });
+        if (!isDone) this.#banner.show({ text: this.#texts.get(problem) });
         return isDone;
     }
 
@@ -510,37 +456,20 @@ class ParleyChat extends HTMLElement {
         if (!isDone) return;
         const restore = () => this.#change(threadId, { status: "active" }, "restore.failed");
         const action = { label: this.#texts.get("undo"), run: restore };
-        this.#showProblem({ text: this.#texts.get("archive.done"), action });
+        this.#banner.show({ text: this.#texts.get("archive.done"), action });
         if (threadId === this.#view.threadId) this.newConversation();
     }
 
     async #remove(threadId) {
         if (threadId === this.#view.threadId) this.newConversation();
         if (await this.#api?.remove(threadId)) this.#lists?.remove(threadId);
-        else this.#showProblem({ text: this.#texts.get("delete.failed") });
+        else this.#banner.show({ text: this.#texts.get("delete.failed") });
     }
 
     #askAgain(questionId) {
         if (!this.#client?.askAgain(this.#view.threadId, questionId)) return;
         this.#transcript.scrollToEnd();
         this.#changed();
-    }
-
-    #showProblem(problem) {
-        this.#problem = problem;
-        this.#banner.hidden = problem === null;
-        if (!problem) return;
-        const { action } = problem;
-        this.#bannerAction.hidden = !action;
-        if (action) {
-            setText(this.#bannerAction, action.label);
-            this.#bannerAction.onclick = () => {
-                this.#showProblem(null);
-                action.run();
-            };
-        }
-        setAttribute(this.#banner, "data-code", problem.code);
-        this.#tick();
     }
 
     // Over the chat, where there is no room beside it: then what is behind it can't be reached.
@@ -566,23 +495,14 @@ class ParleyChat extends HTMLElement {
     }
 
     #speak() {
-        if (!this.#isAttached) return;
+        if (!this.isConnected) return;
         this.#texts.use(this.#tag);
         if (this.#client) this.#client.locale = this.#tag;
         this.#greet();
     }
 
-    // What stands in a conversation that has not begun: the page's words, or those for the to-do assistant.
     #greet() {
-        const own = this.getAttribute("greeting");
-        setText(this.#greeting, own ?? this.#texts.get("greeting"));
-        setText(this.#greetingMore, own === null ? this.#texts.get("greeting.more") : "");
-        const suggestions = this.getAttribute("suggestions")?.split("|").map((text) => text.trim()).filter(Boolean)
-            ?? EXAMPLES.map((name) => this.#texts.get(name));
-        this.#examples.replaceChildren(...suggestions.slice(0, MOST_SUGGESTIONS).map((text) => button({
-            "data-testid": "example", dir: "auto",
-            onclick: () => { if (this.#send(text)) this.#composer.focus(); },
-        }, text)));
+        this.#welcome.update({ greeting: this.getAttribute("greeting"), suggestions: this.getAttribute("suggestions") });
     }
 
     // Another language, or texts of the page's own.
@@ -608,70 +528,38 @@ class ParleyChat extends HTMLElement {
 
     #render() {
         const state = this.connectionState;
-        const thread = this.#client?.thread(this.#view.threadId);
-        const rows = this.#rows(thread, state.name === "online");
+        const { threadId } = this.#view;
+        const thread = this.#client?.thread(threadId);
         const isSignedOut = state.name === "signed-out";
-        this.#signedOut.hidden = !isSignedOut || rows.length > 0;
-        this.#empty.hidden = isSignedOut || rows.length > 0;
+        const view = {
+            ...this.#view, isComing: !isSignedOut, isOnline: state.name === "online",
+            isLoadingEarlier: thread !== undefined && this.#earlierOf === thread.id,
+        };
+        const rows = rowsOf(thread, view, this.#client, this.#texts);
+        this.#welcome.signedOut.hidden = !isSignedOut || rows.length > 0;
+        this.#welcome.element.hidden = isSignedOut || rows.length > 0;
         this.#transcript.render(rows);
         const heading = this.getAttribute("heading") ?? this.#texts.get("heading");
-        setText(this.#title, this.#lists?.titleOf(this.#view.threadId) || heading);
+        setText(this.#title, this.#lists?.titleOf(threadId) || heading);
         this.#composer.render({
             isEnabled: !isSignedOut,
             run: !thread?.run ? "none" : thread.stopping === thread.run.id ? "stopping" : "running",
         });
         this.#sidebar.render({
             items: this.#lists?.shown.items ?? [],
-            currentId: this.#view.threadId,
+            currentId: threadId,
             running: this.#client?.running ?? new Set(),
             unread: this.#lists?.unread ?? new Set(),
             hasMore: this.#lists?.shown.hasMore ?? false,
             isArchive: this.#lists?.isArchive ?? false,
         });
-        setAttribute(this.#connection, "data-state", state.name);
         this.#tick();
-    }
-
-    #rows(thread, isOnline) {
-        const rows = [];
-        if (this.#view.threadId && !thread?.isLoaded) {
-            const isEmpty = (thread?.items.length ?? 0) === 0;
-            const isComing = this.connectionState.name !== "signed-out";
-            if (isEmpty && isComing) rows.push({ kind: "loading", key: "loading", version: 0 });
-        }
-        if (thread?.hasMore) rows.push({ kind: "more", key: "more", isLoading: this.#earlierOf === thread.id });
-        const days = new Days(thread?.items ?? [], this.#texts);
-        for (const item of thread?.items ?? []) {
-            const day = days.before(item);
-            if (day) rows.push(day);
-            rows.push(item.kind === "notice" ? this.#noticeRow(thread, item) : item);
-            if (thread.run && isWorkingAfter(thread, item)) rows.push({ kind: "typing", key: "typing", version: 0 });
-        }
-        for (const entry of this.#client?.unacknowledged(this.#view) ?? []) {
-            rows.push({ kind: "pending", key: entry.id, entry, isOnline });
-        }
-        return rows;
-    }
-
-    #noticeRow(thread, item) {
-        return { ...item, version: undefined, isAskedAgain: this.#client.isAskedAgain(thread.id, item.questionId) };
     }
 
     // What changes with the seconds: the countdowns.
     #tick() {
-        const { name, reason, retryAt } = this.connectionState;
-        const texts = this.#texts;
-        let text = reasonText(texts, reason) ?? texts.get(STATE_TEXT[name] ?? "offline.state");
-        if (name === "signed-out" || name === "connecting") text = texts.get(STATE_TEXT[name]);
-        if (name === "offline" && retryAt) text = countdown(texts, "retrying", retryAt, { reason: text });
-        setText(this.#connectionText, text);
-        this.#retryButton.hidden = name !== "offline" || (retryAt !== null && retryAt - performance.now() < 1500);
-        if (!this.#problem) return;
-        if (this.#problem.retryAt && this.#problem.retryAt <= performance.now()) return this.#showProblem(null);
-        const problem = this.#problem.text;
-        setText(this.#bannerText, this.#problem.retryAt
-            ? countdown(texts, "again", this.#problem.retryAt, { problem })
-            : problem);
+        this.#connection.update(this.connectionState);
+        this.#banner.tick();
     }
 }
 
@@ -680,19 +568,6 @@ function keptFromThePage(event) {
     const isTyping = event.composedPath()[0].matches?.("textarea, input");
     const isModified = event.ctrlKey || event.metaKey || event.altKey;
     if (isTyping && !isModified && event.key?.length === 1) event.stopPropagation();
-}
-
-/** Whether the three dots belong after this item: the run is at work and nothing of it moves on the screen. */
-function isWorkingAfter({ run, items }, item) {
-    const isOwn = (each) => each.runId === run.id || each.id === run.userMessageId;
-    if (!isOwn(item) || item !== items.findLast(isOwn)) return false;
-    if (item.kind === "tool") return item.status !== "running";
-    return item.role === "user";
-}
-
-function countdown(texts, name, time, values) {
-    const seconds = Math.ceil((time - performance.now()) / 1000);
-    return seconds > 0 ? texts.get(`${name}.in`, { ...values, seconds }) : texts.get(`${name}.now`, values);
 }
 
 customElements.define("parley-chat", ParleyChat);

@@ -2,12 +2,13 @@
 // it holds is what the server holds, without a gap and without a repeat.
 //
 // Events: `state` (connection), `ready`, `change` (detail: {threadId}), `outbox`, `settled` (a draft became a thread;
-// detail: {draftId, threadId, content}), `thread` (a notice of the server), `gone` (detail: {threadId}), `problem`
+// detail: {draftId, threadId, content}), `caughtup` (a run ended while nobody heard; detail: {threadId, runId}), `thread` (a notice of the server), `gone` (detail: {threadId}), `problem`
 // (detail: {code, message, retryAt}), `expiring` (a token is needed).
 
 import { Connection } from "./parley-connection.js";
 import { Outbox } from "./parley-outbox.js";
 import { Thread } from "./parley-thread.js";
+import { storageName } from "./parley-storage.js";
 import {
     DEFAULT_CONTENT_LIMIT, backoffDelay, newId, senderMetadata, sendErrorPolicy,
 } from "./parley-protocol.js";
@@ -23,6 +24,7 @@ export class ParleyClient extends EventTarget {
     /** The language the person reads, a BCP 47 tag, told with what is sent; null: the browser's. */
     locale = null;
 
+    #url;
     #connection;
     #outbox;
     #threads = new Map(); // by id, least recently opened first
@@ -35,6 +37,7 @@ export class ParleyClient extends EventTarget {
 
     constructor({ url, provideToken, storage }) {
         super();
+        this.#url = url;
         this.#outbox = new Outbox(storage);
         this.#connection = new Connection({ url, provideToken });
         this.#connection.addEventListener("state", () => this.#emit("state"));
@@ -64,7 +67,7 @@ export class ParleyClient extends EventTarget {
 
     /** Loads what the user left unsent in this tab, then connects. */
     start(userId) {
-        if (userId) this.#outbox.load(userId);
+        if (userId) this.#outbox.load(storageName(userId, this.#url));
         this.#connection.start();
     }
 
@@ -260,7 +263,7 @@ export class ParleyClient extends EventTarget {
     #ready(frame) {
         const limit = frame.limits?.maxContentLength ?? frame.limits?.contentLength;
         if (Number.isInteger(limit) && limit > 0) this.contentLimit = limit;
-        if (frame.userId) this.#outbox.load(frame.userId);
+        if (frame.userId) this.#outbox.load(storageName(frame.userId, this.#url));
         this.running.clear();
         this.#heldUntil = 0;
         this.#emit("ready", frame);
@@ -323,8 +326,12 @@ export class ParleyClient extends EventTarget {
         this.#operations.delete(frame.id);
         const thread = this.#threads.get(frame.threadId);
         if (!thread) return;
+        const lost = thread.lostRun;
         thread.applySubscribed(frame);
         this.#setRunning(thread.id, thread.run !== null);
+        if (lost && lost !== thread.run?.id && frame.mode === "snapshot") {
+            this.#emit("caughtup", { threadId: thread.id, runId: lost });
+        }
         if (thread.stopping) this.cancel(thread.id, thread.stopping);
         this.#changed(thread.id);
         this.#flush();

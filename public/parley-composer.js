@@ -61,8 +61,9 @@ export class Composer {
         return this.#input.value;
     }
 
+    // The same text again would move the caret, and end what an input method is composing.
     set text(value) {
-        this.#input.value = value;
+        if (value !== this.#input.value) this.#input.value = value;
         this.#changed();
     }
 

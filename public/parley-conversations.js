@@ -16,12 +16,14 @@ export class ConversationList extends EventTarget {
     #userId;
     #getToken;
     #storage;
+    #key;
     #next = null;
     #status;
 
     /** `status`: archived, or null for those that are not. `storage`: where the newest are remembered; null: nowhere. */
-    constructor({ url, userId, getToken, storage, status = null }) {
+    constructor({ url, userId, owner, getToken, storage, status = null }) {
         super();
+        this.#key = `parley.conversations.${owner}`;
         this.#status = status;
         this.#origin = httpOrigin(url);
         this.#userId = userId;
@@ -113,10 +115,6 @@ export class ConversationList extends EventTarget {
         } catch {
             return [];
         }
-    }
-
-    get #key() {
-        return `parley.conversations.${this.#userId}`;
     }
 
     #changed() {

@@ -30,6 +30,16 @@ export function setText(element, text) {
     if (element.textContent !== text) element.textContent = text;
 }
 
+/** Properties that were set before an element was defined hide its accessors until they are set again. */
+export function adoptProperties(element, names) {
+    for (const name of names) {
+        if (!Object.hasOwn(element, name)) continue;
+        const value = element[name];
+        delete element[name];
+        element[name] = value;
+    }
+}
+
 /** Whether a key belongs to an input method that is composing (229: browsers that end the composition first). */
 export function isComposing(event) {
     return event.isComposing || event.keyCode === 229;

@@ -8,9 +8,25 @@ export class Drafts {
     #prefix;
 
     /** `instance` tells the widgets of a page apart. */
-    constructor({ storage, userId, instance }) {
+    constructor({ storage, owner, instance }) {
         this.#storage = storage;
-        this.#prefix = `parley.draft.${JSON.stringify([userId, instance])}.`;
+        this.#prefix = `parley.draft.${JSON.stringify([owner, instance])}.`;
+    }
+
+    /** A conversation that has not begun is on the screen. */
+    begin(draftId) {
+        this.#storage.setItem(`${this.#prefix}begun`, draftId);
+    }
+
+    /** The one that was begun last, for as long as nothing of it is sent; else null. */
+    begun(isSent) {
+        const draftId = this.#storage.getItem(`${this.#prefix}begun`);
+        return draftId && !isSent(draftId) ? draftId : null;
+    }
+
+    /** It has become one that the server knows. */
+    settle(draftId) {
+        if (this.#storage.getItem(`${this.#prefix}begun`) === draftId) this.#storage.removeItem(`${this.#prefix}begun`);
     }
 
     load(view) {

@@ -8,11 +8,11 @@
 // `chat`, the <parley-chat> in it. Methods: show(), hide().
 
 import "./parley-chat.js";
-import { button, h, icon, isComposing, setAttribute } from "./parley-dom.js";
+import { adoptProperties, button, h, icon, isComposing, setAttribute } from "./parley-dom.js";
 import { launcherStyles, styles } from "./parley-styles.js";
 import { Texts } from "./parley-texts.js";
 
-const HANDED_ON = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "theme"];
+const HANDED_ON = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "theme", "sidebar"];
 const PHONE = "(max-width: 30rem), (max-height: 28rem)";
 
 class ParleyLauncher extends HTMLElement {
@@ -53,12 +53,7 @@ class ParleyLauncher extends HTMLElement {
     }
 
     connectedCallback() {
-        for (const name of ["token", "tokenProvider", "texts"]) {
-            if (!Object.hasOwn(this, name)) continue;
-            const value = this[name];
-            delete this[name];
-            this[name] = value;
-        }
+        adoptProperties(this, ["token", "tokenProvider", "texts"]);
         const tag = this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language;
         this.#texts.use(tag || "en");
         if (!this.#chat.lang) this.#chat.lang = tag;

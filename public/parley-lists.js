@@ -10,11 +10,11 @@ export class Lists extends EventTarget {
     #current;
     #archive = null;
 
-    /** `settings`: {url, userId, getToken}. */
+    /** `settings`: {url, userId, owner, getToken}; `owner`: whose storage it is. */
     constructor(settings) {
         super();
         this.#settings = settings;
-        this.unread = unreadOf.load(settings.userId);
+        this.unread = unreadOf.load(settings.owner);
         this.#current = this.#listen(new ConversationList({ ...settings, storage: ofBrowser }));
     }
 
@@ -63,13 +63,13 @@ export class Lists extends EventTarget {
     }
 
     mark(threadId, isUnread) {
-        const { userId } = this.#settings;
+        const { owner } = this.#settings;
         if (this.unread.has(threadId) === isUnread) return;
         // Another widget or tab may have seen, or not, what this one does not know of.
-        this.unread = unreadOf.load(userId);
+        this.unread = unreadOf.load(owner);
         if (isUnread) this.unread.add(threadId);
         else this.unread.delete(threadId);
-        unreadOf.save(userId, this.unread);
+        unreadOf.save(owner, this.unread);
         this.#emit("unread", { count: this.unread.size });
     }
 

@@ -23,9 +23,9 @@ export class Outbox {
         this.#storage = storage;
     }
 
-    /** Takes up what this user left behind in this tab. Called once the user is known. */
-    load(userId) {
-        const key = `parley.outbox.${userId}`;
+    /** Takes up what this user left behind in this tab. Called once it is known whose storage it is. */
+    load(owner) {
+        const key = `parley.outbox.${owner}`;
         if (key === this.#key) return;
         this.#key = key;
         const usable = this.#stored().filter((entry) => !owners.has(entry.id) && typeof entry.content === "string");

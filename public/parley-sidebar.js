@@ -19,6 +19,7 @@ export class Sidebar {
     #archiveButton;
     #archiveLabel = h("span", {});
     #isArchive = false;
+    #isRenaming = false;
     #rows = new Map(); // by thread id → {element, button, title, time, name}
     #menu = new Menu();
     #question = new Question();
@@ -76,7 +77,8 @@ export class Sidebar {
             setAttribute(row.button, "data-running", isRunning);
             setAttribute(row.button, "data-unread", isUnread);
             if (row.element === next) next = next.nextSibling;
-            else this.#list.insertBefore(row.element, next);
+            // A field that is moved loses the focus, and what is being composed in it: then the order has to wait.
+            else if (!this.#isRenaming || !row.element.isConnected) this.#list.insertBefore(row.element, next);
         }
         this.#empty.hidden = items.length > 0;
         setText(this.#empty, texts.get(isArchive ? "archived.none" : "no-conversations"));
@@ -141,10 +143,12 @@ export class Sidebar {
 
     #rename(id, row) {
         let isOpen = true;
+        this.#isRenaming = true;
         const close = (isKept) => {
             // Its removal takes the focus from it, which is heard as a blur.
             if (!isOpen) return;
             isOpen = false;
+            this.#isRenaming = false;
             field.replaceWith(row.button);
             const title = field.value.trim();
             if (isKept && title && title !== row.name) this.#actions.rename(id, title);

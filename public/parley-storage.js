@@ -1,54 +1,79 @@
-// Storage that may be forbidden by the browser's settings: then nothing is remembered, and all else works.
+// Storage that may be forbidden by the browser's settings, or full: then nothing outlives the page, and all else works.
 
+// What it can't take, because it is full or forbidden, lives as long as the page.
 function guarded(open) {
-    const attempt = (act) => {
-        try {
-            return act(open()) ?? null;
-        } catch {
-            return null;
-        }
-    };
+    const held = new Map();
     return {
-        getItem: (key) => attempt((storage) => storage.getItem(key)),
-        setItem: (key, value) => attempt((storage) => storage.setItem(key, value)),
-        removeItem: (key) => attempt((storage) => storage.removeItem(key)),
+        getItem(key) {
+            if (held.has(key)) return held.get(key);
+            try {
+                return open().getItem(key);
+            } catch {
+                return null;
+            }
+        },
+        setItem(key, value) {
+            try {
+                open().setItem(key, value);
+                held.delete(key);
+            } catch {
+                if (held.size >= HELD_KEYS && !held.has(key)) held.delete(held.keys().next().value);
+                held.set(key, String(value));
+            }
+        },
+        removeItem(key) {
+            held.delete(key);
+            try {
+                open().removeItem(key);
+            } catch {
+                // Then there is nothing in it, either.
+            }
+        },
     };
 }
+
+const HELD_KEYS = 200;
 
 const ofTab = guarded(() => sessionStorage);
 const ofBrowser = guarded(() => localStorage);
 
 export { ofBrowser, ofTab };
 
+/** Whose storage it is: a user's at one gateway. The page's own gateway goes without saying. */
+export function storageName(userId, url) {
+    const { host } = new URL(url);
+    return host === globalThis.location?.host ? userId : `${userId} @${host}`;
+}
+
 /** The conversation that a user looks at: in this tab and widget, or else where the user was last in this browser. */
 export const lastView = {
-    load(userId, instance) {
+    load(owner, instance) {
         try {
-            const view = JSON.parse(ofTab.getItem(viewKey(userId, instance)));
+            const view = JSON.parse(ofTab.getItem(viewKey(owner, instance)));
             if (view) return { threadId: view.threadId ?? null, draftId: view.draftId ?? null };
         } catch {
             // Damaged: as if there were none.
         }
-        return { threadId: ofBrowser.getItem(threadKey(userId, instance)), draftId: null };
+        return { threadId: ofBrowser.getItem(threadKey(owner, instance)), draftId: null };
     },
 
-    save(userId, instance, view) {
-        ofTab.setItem(viewKey(userId, instance), JSON.stringify(view));
-        if (view.threadId) ofBrowser.setItem(threadKey(userId, instance), view.threadId);
+    save(owner, instance, view) {
+        ofTab.setItem(viewKey(owner, instance), JSON.stringify(view));
+        if (view.threadId) ofBrowser.setItem(threadKey(owner, instance), view.threadId);
     },
 
-    forget(userId, instance, threadId) {
-        const key = threadKey(userId, instance);
+    forget(owner, instance, threadId) {
+        const key = threadKey(owner, instance);
         if (ofBrowser.getItem(key) === threadId) ofBrowser.removeItem(key);
     },
 };
 
-function viewKey(userId, instance) {
-    return `parley.view.${userId}${suffix(instance)}`;
+function viewKey(owner, instance) {
+    return `parley.view.${owner}${suffix(instance)}`;
 }
 
-function threadKey(userId, instance) {
-    return `parley.thread.${userId}${suffix(instance)}`;
+function threadKey(owner, instance) {
+    return `parley.thread.${owner}${suffix(instance)}`;
 }
 
 // A page's only widget has no name to be told apart by.
@@ -73,17 +98,17 @@ export function releaseInstance(name) {
 
 /** The conversations of a user in which something came that was not seen yet, in all tabs of this browser. */
 export const unreadOf = {
-    load(userId) {
+    load(owner) {
         try {
-            const ids = JSON.parse(ofBrowser.getItem(`parley.unread.${userId}`));
+            const ids = JSON.parse(ofBrowser.getItem(`parley.unread.${owner}`));
             return new Set(Array.isArray(ids) ? ids : []);
         } catch {
             return new Set();
         }
     },
 
-    save(userId, ids) {
-        const key = `parley.unread.${userId}`;
+    save(owner, ids) {
+        const key = `parley.unread.${owner}`;
         if (ids.size > 0) ofBrowser.setItem(key, JSON.stringify([...ids].slice(-UNREAD_KEPT)));
         else ofBrowser.removeItem(key);
     },

@@ -258,9 +258,9 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .tool dl { display: grid; gap: .15rem; }
 .tool dl > div { display: flex; gap: .6rem; }
 .tool dt { min-width: 7rem; color: var(--faint); }
-.tool dd { min-width: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+.tool dd { min-width: 0; white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
 .tool pre { margin: 0; padding: .6rem .75rem; max-height: 16rem; overflow: auto; border-radius: .5rem; background: var(--sunken); font: .8125rem/1.5 ui-monospace, "SF Mono", Consolas, "Liberation Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-.tool-error { color: var(--bad); overflow-wrap: anywhere; }
+.tool-error { color: var(--bad); white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
 .checklist { max-height: 20rem; overflow-y: auto; scrollbar-width: thin; }
 .checklist li { display: flex; align-items: flex-start; gap: .6rem; padding-block: .3rem; }
 .checklist li + li { border-block-start: 1px solid var(--line); }
@@ -269,7 +269,7 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 [data-completed=true] .tick { color: var(--on-accent); background: var(--accent); border-color: var(--accent); }
 .task-title { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 [data-completed=true] .task-title { color: var(--faint); text-decoration: line-through; }
-.task-description { display: block; font-size: .8125rem; color: var(--faint); }
+.task-description { display: block; white-space: pre-wrap; unicode-bidi: plaintext; font-size: .8125rem; color: var(--faint); }
 .task-id { font-size: .8125rem; color: var(--faint); font-variant-numeric: tabular-nums; }
 
 /* Beginnings */

@@ -3,14 +3,13 @@
 //   <script type="module" src="/parley-tasks.js"></script>
 //   <parley-tasks token="…"></parley-tasks>
 //
-// Attributes: `src`, `token`, `lang`, `theme`, as of <parley-chat>. Properties: `token`, `texts`. A page's other widgets
-// of the same user share their connection with it.
+// Attributes: `src`, `token`, `lang`, `theme`, as of <parley-chat>. Properties: `token`, `tokenProvider`, `texts`. A
+// page's other widgets of the same user share their connection with it.
 
+import { Account, socketURL } from "./parley-account.js";
 import { Api } from "./parley-api.js";
 import { Announcer } from "./parley-announcer.js";
-import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
-import { tokenClaims } from "./parley-protocol.js";
-import { share } from "./parley-shared.js";
+import { adoptProperties, button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 import { styles, taskStyles } from "./parley-styles.js";
 import { Texts } from "./parley-texts.js";
 
@@ -21,10 +20,8 @@ class ParleyTasks extends HTMLElement {
 
     #texts = new Texts();
     #announcer = new Announcer();
-    #token = null;
+    #account = new Account();
     #userId = null;
-    #share = null;
-    #unlisten = null;
     #api = null;
     #tasks = [];
     #showsDone = false;
@@ -34,6 +31,7 @@ class ParleyTasks extends HTMLElement {
     #empty = h("p", { class: "faint" });
     #field = h("input", { class: "task-field", maxlength: TITLE_LENGTH, dir: "auto", autocomplete: "off", "data-testid": "task-field" });
     #toggle;
+    #isComposing = false; // the key that would add it was the input method's
 
     constructor() {
         super();
@@ -49,12 +47,16 @@ class ParleyTasks extends HTMLElement {
             this.#add();
         } }, this.#field, add);
         const title = texts.bind(h("h2", { class: "heading" }), "tasks");
+        const judge = (event) => { this.#isComposing = event.type === "keydown" && event.key === "Enter" && isComposing(event); };
+        for (const name of ["keydown", "keyup"]) this.#field.addEventListener(name, judge);
         texts.bind(this.#field, "tasks.add", "aria-label");
         texts.bind(this.#field, "tasks.add", "placeholder");
         texts.bind(add, "tasks.add", "aria-label");
         texts.bind(this.#empty, "tasks.none");
         texts.bind(this.#toggle, "tasks.show-done");
         texts.addEventListener("change", () => this.#render());
+        this.#account.addEventListener("begin", ({ detail }) => this.#begun(detail));
+        this.#account.addEventListener("end", () => this.#ended());
         const root = this.attachShadow({ mode: "open" });
         root.adoptedStyleSheets = [styles, taskStyles];
         root.append(h("section", { class: "task-panel frame" },
@@ -62,35 +64,39 @@ class ParleyTasks extends HTMLElement {
     }
 
     connectedCallback() {
-        for (const name of ["token", "texts"]) {
-            if (!Object.hasOwn(this, name)) continue;
-            const value = this[name];
-            delete this[name];
-            this[name] = value;
-        }
+        adoptProperties(this, ["token", "tokenProvider", "texts"]);
+        this.#account.token ??= this.getAttribute("token");
         this.#speak();
         document.addEventListener("visibilitychange", this.#looked);
-        this.#restart();
+        this.#account.attach(socketURL(this.getAttribute("src")));
+        this.#render();
     }
 
     disconnectedCallback() {
         document.removeEventListener("visibilitychange", this.#looked);
-        this.#stop();
+        this.#account.detach();
     }
 
     attributeChangedCallback(name, _, value) {
         if (name === "token") this.token = value;
         else if (name === "lang") this.#speak();
-        else if (this.isConnected) this.#restart();
+        else if (this.#account.isAttached) this.#account.attach(socketURL(value));
     }
 
     get token() {
-        return this.#share?.client.token ?? this.#token;
+        return this.#account.token;
     }
 
     set token(value) {
-        this.#token = value || null;
-        if (this.isConnected) this.#restart();
+        this.#account.token = value;
+    }
+
+    get tokenProvider() {
+        return this.#account.provider;
+    }
+
+    set tokenProvider(provider) {
+        this.#account.provider = provider;
     }
 
     set texts(texts) {
@@ -104,37 +110,30 @@ class ParleyTasks extends HTMLElement {
 
     #looked = () => { if (document.visibilityState === "visible") this.#refresh(); };
 
-    #restart() {
-        this.#stop();
-        if (!this.#token) return this.#render();
-        const url = new URL(this.getAttribute("src") ?? new URL("/ws", import.meta.url), location.href).href.replace(/^http/, "ws");
-        this.#userId = tokenClaims(this.#token).sub ?? null;
-        this.#share = share({ url, userId: this.#userId, provideToken: async () => this.#token });
-        this.#unlisten = new AbortController();
-        const { signal } = this.#unlisten;
-        const { client } = this.#share;
-        client.addEventListener("ready", () => this.#refresh(), { signal });
+    #begun({ client, userId, signal }) {
+        this.#userId = userId;
+        const on = (name, handler) => client.addEventListener(name, (event) => handler(event.detail), { signal });
+        on("ready", ({ userId: known }) => {
+            this.#userId = known ?? this.#userId;
+            this.#refresh();
+        });
         // A tool has done something, here or in another tab.
-        client.addEventListener("change", ({ detail }) => {
-            if (detail.event?.type === "TOOL_CALL_RESULT") this.#refresh();
-        }, { signal });
-        client.addEventListener("thread", () => this.#refresh(), { signal });
-        this.#api = new Api({ url, getToken: () => this.token });
-        this.#share.start();
+        on("change", ({ event }) => { if (event?.type === "TOOL_CALL_RESULT") this.#refresh(); });
+        on("thread", () => this.#refresh());
+        this.#api = new Api({ url: this.#account.url, getToken: () => this.token });
         if (client.isOnline) this.#refresh();
     }
 
-    #stop() {
+    #ended() {
         this.#turn++;
-        this.#unlisten?.abort();
-        this.#share?.release();
-        this.#share = null;
+        this.#userId = null;
         this.#tasks = [];
+        this.#render();
     }
 
     // Only the newest answer counts, whatever order they come in.
     async #refresh() {
-        const userId = this.#userId ?? this.#share?.client.userId;
+        const userId = this.#userId;
         if (!userId) return;
         const turn = ++this.#turn;
         const tasks = await this.#api.tasks(userId, this.#showsDone);
@@ -143,12 +142,16 @@ class ParleyTasks extends HTMLElement {
         this.#render();
     }
 
+    // The field is empty at once, so that pressed twice it is added once; what was not taken comes back.
     async #add() {
         const title = this.#field.value.trim();
-        const userId = this.#userId ?? this.#share?.client.userId;
-        if (!title || !userId) return;
-        if (await this.#api.addTask(userId, title)) this.#field.value = "";
-        else this.#announcer.say(this.#texts.get("tasks.failed"));
+        const userId = this.#userId;
+        if (!title || !userId || this.#isComposing) return;
+        this.#field.value = "";
+        if (!await this.#api.addTask(userId, title)) {
+            this.#field.value ||= title;
+            this.#announcer.say(this.#texts.get("tasks.failed"));
+        }
         this.#refresh();
     }
 

@@ -22,6 +22,8 @@ export class Thread {
     isLoaded = false;
     /** none (this socket does not follow the thread), pending (catching up), live. */
     sync = "none";
+    /** The run that was under way when the events were lost, until it is known again what runs. */
+    lostRun = null;
 
     #oldestId = null;
     #cursor = null;
@@ -63,6 +65,7 @@ export class Thread {
         const keys = new Map(this.items.map((item) => [item.id, item.key]));
         this.items = itemsOf(frame.messages ?? [], keys);
         this.#explain();
+        this.lostRun ??= this.run?.id ?? null;
         this.run = null;
         this.#oldestId = frame.messages?.[0]?.id ?? null;
         this.hasMore = frame.hasMore === true;
@@ -92,6 +95,7 @@ export class Thread {
 
     applySubscribed(frame) {
         this.sync = "live";
+        this.lostRun = null;
         this.isLoaded = true;
         if (frame.cursor && (!this.#cursor || isAfter(frame.cursor, this.#cursor))) this.#cursor = frame.cursor;
         this.#isResumable = true;
@@ -183,6 +187,7 @@ export class Thread {
         if (this.run && this.run.id !== runId) this.#closeItems(this.run.id, "complete");
         this.items = this.items.filter((item) => item.runId !== runId || item.role === "user");
         this.run = { id: runId, userMessageId: sent?.id ?? null };
+        this.lostRun = null;
         if (!sent) return;
         const known = this.find(sent.id);
         if (known) {
