@@ -1,4 +1,4 @@
-package import Chat
+import Chat
 package import EventLoop
 
 extension EventLoop: AgentClock {
