@@ -9,21 +9,27 @@ import Strings
 package final class AGUIAgent: Agent {
     package let historyWanted = Int.max
     private let maximumSteps: Int
+    private let showsReasoning: Bool
     private let transport: any AgentTransport
     private let report: (String) -> Void
     fileprivate let memory = ConversationMemory()
 
     /// - Parameters:
     ///   - maximumSteps: upstream runs of one turn at most.
+    ///   - showsReasoning: what the upstream thinks is shown.
     ///   - report: takes one line for the operator about a turn that failed.
-    package init(maximumSteps: Int, _ transport: any AgentTransport, report: @escaping (String) -> Void) {
+    package init(
+        maximumSteps: Int, showsReasoning: Bool = false, _ transport: any AgentTransport,
+        report: @escaping (String) -> Void
+    ) {
         self.maximumSteps = max(1, maximumSteps)
+        self.showsReasoning = showsReasoning
         self.transport = transport
         self.report = report
     }
 
     package func start(_ input: AgentInput, _ run: any AgentRun) -> any AgentWork {
-        let turn = AGUITurn(input, run, maximumSteps, transport, memory, report)
+        let turn = AGUITurn(input, run, maximumSteps, showsReasoning, transport, memory, report)
         turn.step()
         return turn
     }
@@ -31,6 +37,7 @@ package final class AGUIAgent: Agent {
 
 private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private let maximumSteps: Int
+    private let showsReasoning: Bool
     private var request: AGUIRequest
     private var reader = AGUIReader()
     /// Calls of earlier runs that have no result yet.
@@ -46,10 +53,11 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private var hasShown = false
 
     init(
-        _ input: AgentInput, _ run: any AgentRun, _ maximumSteps: Int, _ transport: any AgentTransport,
-        _ memory: ConversationMemory, _ report: @escaping (String) -> Void
+        _ input: AgentInput, _ run: any AgentRun, _ maximumSteps: Int, _ showsReasoning: Bool,
+        _ transport: any AgentTransport, _ memory: ConversationMemory, _ report: @escaping (String) -> Void
     ) {
         self.maximumSteps = maximumSteps
+        self.showsReasoning = showsReasoning
         self.memory = memory
         let known = memory[input.threadID]
         transcript = Transcript(input.history, input.message, refused: known.refused)
@@ -103,7 +111,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
         // The name of an event says nothing here: AG-UI has its type inside.
         actions.removeAll(keepingCapacity: true)
         do throws(AgentFailure) {
-            let event = try AGUIEvent(data)
+            let event = try AGUIEvent(data, readsThoughts: showsReasoning)
             if case .other = event { stream?.discount(data.count) }
             try reader.take(event, into: &actions)
         } catch {
@@ -146,6 +154,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
             switch action {
             case .text(let text): run?.text(text)
             case .endText: run?.endText()
+            case .thought(let text): run?.reasoning(text)
             case .callStart(let id, let name): run?.toolCallStart(id: id, name: name)
             case .callArguments(let id, let delta): run?.toolCallArguments(id: id, delta: delta)
             case .callEnd(let id): run?.toolCallEnd(id: id)

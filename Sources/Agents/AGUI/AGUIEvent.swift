@@ -21,6 +21,8 @@ package enum AGUIEvent: Sendable, Equatable {
     case stateSnapshot(JSON)
     case stateDelta([JSON])
     case messages([AGUIMessage])
+    /// Of what the agent thinks; read only where it is shown.
+    case thought(String)
     /// Known and of no use here, or of a type that a later version may have added. `isContent`: it ends what a chunk
     /// has begun.
     case other(isContent: Bool)
@@ -45,10 +47,16 @@ package enum AGUIEvent: Sendable, Equatable {
     }
 
     /// The data of one server-sent event.
-    package init(_ data: UnsafeRawBufferPointer) throws(AgentFailure) {
+    ///
+    /// - Parameter readsThoughts: what the agent thinks is of use.
+    package init(_ data: UnsafeRawBufferPointer, readsThoughts: Bool = false) throws(AgentFailure) {
         // What is not used is not read, whatever its size, depth and characters.
         var scanner = EventTypeScanner()
         if case .found(let type) = scanner.feed(data), !Self.usedTypes.contains(type) {
+            if readsThoughts, Self.thoughtTypes.contains(type) {
+                self = Self.thought(data)
+                return
+            }
             self = .other(isContent: !Self.skippedTypes.contains(type))
             return
         }
@@ -117,6 +125,18 @@ package enum AGUIEvent: Sendable, Equatable {
         "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_CHUNK", "REASONING_MESSAGE_END",
         "REASONING_END",
     ])
+
+    /// Those that hold a piece of a thought; the second form is that of versions before 1.0.
+    private static let thoughtTypes: Set<String> = [
+        "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_CHUNK", "THINKING_TEXT_MESSAGE_CONTENT",
+    ]
+
+    /// What can't be read of a thought is left out of it: the answer does not depend on it.
+    private static func thought(_ data: UnsafeRawBufferPointer) -> AGUIEvent {
+        let json = (try? JSON(parsing: data)) ?? (try? JSON(withHalves: data))
+        guard let delta = json?["delta"]?.string, !delta.isEmpty else { return .other(isContent: true) }
+        return .thought(delta)
+    }
 
     private static let usedTypes: Set<String> = [
         "RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END",

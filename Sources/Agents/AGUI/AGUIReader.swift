@@ -11,6 +11,7 @@ package struct AGUIReader: Sendable {
     package enum Action: Sendable, Equatable {
         case text(String)
         case endText
+        case thought(String)
         case callStart(id: String, name: String)
         case callArguments(id: String, delta: String)
         case callEnd(id: String)
@@ -67,6 +68,7 @@ package struct AGUIReader: Sendable {
     private var snapshot: [AGUIMessage] = []
     private var heldBytes = 0
     private var items = 0
+    private var thoughtJoiner = HalfCharacter.Joiner()
     /// Something was shown: text or a call.
     package private(set) var hasShown = false
     /// Texts that earlier runs of the turn have shown.
@@ -166,6 +168,9 @@ package struct AGUIReader: Sendable {
         case .stateDelta(let patch):
             if let patched = JSONPatch.apply(patch, to: state ?? .object([:])) { keep(state: patched) }
         case .messages(let messages): snapshot = messages
+        case .thought(let delta):
+            let joined = thoughtJoiner.join(delta)
+            if !joined.isEmpty { actions.append(.thought(joined)) }
         case .runFinished(let id, let outcome, let counted):
             guard id.isExactly(runID) else { throw Self.disorder("RUN_FINISHED of another run") }
             try closeAll(into: &actions)

@@ -76,14 +76,18 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
         form = RequestForm(agent.profile.dialect, budget: known.budget)
         ids = CallIDs(seed: input.runID.low)
         for message in input.history { for call in message.toolCalls { ids.use(call.id) } }
-        assembler = ChatCompletionsAssembler(ids: ids)
+        assembler = ChatCompletionsAssembler(ids: ids, expectsThought: agent.profile.expectsThought)
         super.init(input, run, agent.transport, agent.report)
     }
 
     private var mayCall: Bool { steps < agent.settings.maximumSteps && !repeated.isOver }
 
+    private func freshAssembler() -> ChatCompletionsAssembler {
+        ChatCompletionsAssembler(ids: ids, expectsThought: agent.profile.expectsThought)
+    }
+
     func step() {
-        assembler = ChatCompletionsAssembler(ids: ids)
+        assembler = freshAssembler()
         form.begin()
         ask(self) { request.body(mayCall: mayCall, form.dialect, form.fit) }
     }
@@ -111,7 +115,7 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
     }
 
     func restarts() {
-        assembler = ChatCompletionsAssembler(ids: ids)
+        assembler = freshAssembler()
     }
 
     func ended() -> Bool {
@@ -199,6 +203,7 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
         actions.removeAll(keepingCapacity: true)
         let ending = assembler.end(into: &actions)
         count(assembler.usage)
+        if assembler.hasText { agent.profile.saw(assembler.thoughtForm) }
         show(actions)
         guard run != nil else { return }
         switch ending {
@@ -263,7 +268,7 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
 
     private func changeForm(after failure: AgentFailure) -> Bool {
         guard form.change(after: failure, request, agent.profile) else { return false }
-        assembler = ChatCompletionsAssembler(ids: ids)
+        assembler = freshAssembler()
         askAgain(self) { request.body(mayCall: mayCall, form.dialect, form.fit) }
         return true
     }

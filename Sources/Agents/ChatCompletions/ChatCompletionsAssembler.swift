@@ -59,7 +59,7 @@ package struct ChatCompletionsAssembler: Sendable {
     private var isIdle = false
     private var joiner = HalfCharacter.Joiner()
     private var reconciler = TextReconciler()
-    private var filter = TextFilter()
+    private var filter: TextFilter
     private var thoughts: [UInt8] = []
     private var thoughtMember: String?
     private var thoughtDetails: [JSON] = []
@@ -68,10 +68,16 @@ package struct ChatCompletionsAssembler: Sendable {
     /// Elements of `reasoning_details` that are kept, to be given back.
     private static let detailLimit = 1_024
 
-    /// - Parameter ids: those that the run has used so far.
-    package init(ids: CallIDs) {
+    /// - Parameters:
+    ///   - ids: those that the run has used so far.
+    ///   - expectsThought: the text is held back at its beginning, until it is known to be the answer.
+    package init(ids: CallIDs, expectsThought: Bool = false) {
         self.ids = ids
+        filter = TextFilter(expectsThought: expectsThought)
     }
+
+    /// In which form thoughts stood in the text.
+    var thoughtForm: TextFilter.ThoughtForm { filter.form }
 
     /// The text so far.
     package var text: String { String(decoding: utf8, as: UTF8.self) }

@@ -8,6 +8,7 @@ import Chat
 /// | --- | --- |
 /// | `<think>` at the very beginning | thoughts, to `</think>` |
 /// | `</think>` on a line of its own, or at the end of one, and no opening tag | all before it was thought: the template gave the opening |
+/// | the same where it is expected (`expectsThought`) | held back until the tag comes, or the end |
 /// | `<tool_call>{…}</tool_call>`, the end may be missing | a call, if it is an object with a name |
 /// | `{"name": …}</tool_call>` at the very beginning | the same, without its opening |
 ///
@@ -23,13 +24,24 @@ struct TextFilter: Sendable {
 
     /// Bytes of a call that are held back; with more it is text.
     static let heldLimit = 64 << 10
+    /// Bytes of what may be a thought that are held back; with more it is text.
+    static let thoughtLimit = 256 << 10
     /// Tags of one reply that are looked at; a text with more of them talks of tags.
     static let tagLimit = 64
+
+    /// In which form a reply had thoughts in its text.
+    enum ThoughtForm: Sendable {
+        case none, tagged
+        /// With a closing tag alone.
+        case bare
+    }
 
     private enum State {
         /// Nothing but white space has come.
         case start
         case text
+        /// What may be a thought whose opening tag the template gave.
+        case waiting
         case thought(end: [UInt8])
         /// Between the tags.
         case call
@@ -42,17 +54,25 @@ struct TextFilter: Sendable {
     private var state = State.start
     private var held: [UInt8] = []
     private var hadThought = false
+    private(set) var form = ThoughtForm.none
+    private let expectsThought: Bool
     private var tags = 0
-    /// Bytes of a call in which its closing tag is not.
+    /// Bytes of a call, or of what may be a thought, in which its closing tag is not.
     private var searched = 0
     /// The last byte of text that was given; at the beginning a line begins too.
     private var last: UInt8 = 0x0A
 
     private static let openings = ["<think>", "<thinking>", "<thought>"].map { Array($0.utf8) }
     private static let closings = ["</think>", "</thinking>", "</thought>"].map { Array($0.utf8) }
+    private static let longestClosing = closings.map(\.count).max() ?? 0
     private static let callOpening = Array("<tool_call>".utf8)
     private static let callClosing = Array("</tool_call>".utf8)
     private static let fence = Array("```".utf8)
+
+    /// - Parameter expectsThought: replies of this model are known to begin with a thought, perhaps without a tag.
+    init(expectsThought: Bool = false) {
+        self.expectsThought = expectsThought
+    }
 
     /// Whether text goes through as it is, unless there is a `<` in it.
     var isIdle: Bool {
@@ -76,7 +96,7 @@ struct TextFilter: Sendable {
         while advance(behind: text, isEnd: true, into: &pieces) {}
         switch state {
         case .thought: give(thought: held.count, into: &pieces)
-        case .start, .text, .call, .bareCall: give(text: held.count, into: &pieces)
+        case .start, .text, .waiting, .call, .bareCall: give(text: held.count, into: &pieces)
         case .behind: held = []
         }
     }
@@ -86,6 +106,7 @@ struct TextFilter: Sendable {
         guard !held.isEmpty else { return false }
         switch state {
         case .start, .behind: return begin(isEnd: isEnd)
+        case .waiting: return wait(isEnd: isEnd, into: &pieces)
         case .thought(let end): return takeThought(to: end, into: &pieces)
         case .call: return takeCall(opening: Self.callOpening.count, isEnd: isEnd, into: &pieces)
         case .bareCall:
@@ -106,6 +127,7 @@ struct TextFilter: Sendable {
             for (opening, closing) in zip(Self.openings, Self.closings) {
                 if rest.starts(with: opening) {
                     held.removeFirst(first + opening.count)
+                    form = .tagged
                     state = .thought(end: closing)
                     return true
                 }
@@ -117,6 +139,7 @@ struct TextFilter: Sendable {
                 if rest.starts(with: closing) {
                     held.removeFirst(first + closing.count)
                     hadThought = true
+                    form = .bare
                     state = .behind
                     return true
                 }
@@ -128,9 +151,33 @@ struct TextFilter: Sendable {
         if held.first(where: { $0 > 0x20 }) == UInt8(ascii: "{"), Self.mayBeCall(held), !isEnd {
             searched = 0
             state = .bareCall
+        } else if case .start = state, expectsThought {
+            searched = 0
+            state = .waiting
         } else {
             state = .text
         }
+        return true
+    }
+
+    /// All that comes is kept until a closing tag says that it was thought.
+    private mutating func wait(isEnd: Bool, into pieces: inout [Piece]) -> Bool {
+        let places = Self.closings.compactMap { tag in
+            Self.place(of: tag, in: held[searched...]).map { (place: $0, tag: tag) }
+        }
+        if let (place, tag) = places.min(by: { $0.place < $1.place }) {
+            give(thought: place, into: &pieces)
+            held.removeFirst(tag.count)
+            hadThought = true
+            form = .bare
+            state = .behind
+            return true
+        }
+        guard isEnd || held.count > Self.thoughtLimit else {
+            searched = max(0, held.count - Self.longestClosing)
+            return false
+        }
+        state = .text
         return true
     }
 
@@ -180,6 +227,7 @@ struct TextFilter: Sendable {
             if isClosing {
                 held.removeFirst(closing.count)
                 hadThought = true
+                form = .bare
                 pieces.append(.textWasThought)
                 last = 0x0A
                 state = .behind

@@ -16,6 +16,7 @@ package struct ChatDialect: Sendable, Equatable {
         case callIDs = "call_ids"
         case schemas
         case stream
+        case thoughts
     }
 
     package enum SystemRole: String, Sendable, CaseIterable {
@@ -57,6 +58,9 @@ package struct ChatDialect: Sendable, Equatable {
     /// The schemas of the tools have no bounds of lengths and no `additionalProperties`.
     package var hasPlainSchemas = false
     package var stream = true
+    /// Replies begin with a thought whose opening tag the server's template has given: they are held back to its end. It is
+    /// found out otherwise, by the first reply that shows it.
+    package var hasBareThoughts = false
     /// What the operator has set: it is not found out.
     package private(set) var settled: Set<Feature> = []
 
@@ -97,6 +101,7 @@ package struct ChatDialect: Sendable, Equatable {
         case .callIDs: return put(flag("short", "own"), \.hasShortIDs)
         case .schemas: return put(flag("plain", "full"), \.hasPlainSchemas)
         case .stream: return put(flag(), \.stream)
+        case .thoughts: return put(flag("bare", "tagged"), \.hasBareThoughts)
         }
     }
 
@@ -121,6 +126,7 @@ package struct ChatDialect: Sendable, Equatable {
         case .callIDs: hasShortIDs ? "short" : "own"
         case .schemas: hasPlainSchemas ? "plain" : "full"
         case .stream: word(stream)
+        case .thoughts: hasBareThoughts ? "bare" : "tagged"
         }
     }
 
@@ -162,6 +168,8 @@ package struct ChatDialect: Sendable, Equatable {
         case .stream:
             next.stream = false
             next.streamOptions = false
+        // Nothing that a server refuses.
+        case .thoughts: return nil
         }
         return next == self ? nil : next
     }
@@ -175,6 +183,6 @@ package struct DialectError: Error, CustomStringConvertible {
         "\"\(word)\" is none of stream_options=on|off, tools=on|off, tool_choice=on|off, parallel_tool_calls=on|off, "
             + "system=system|developer|user, name=on|off, alternation=free|strict, "
             + "empty_content=empty|null|absent|space, reasoning=echo|always|off, call_ids=own|short, "
-            + "schemas=full|plain, stream=on|off"
+            + "schemas=full|plain, stream=on|off, thoughts=tagged|bare"
     }
 }

@@ -8,6 +8,8 @@ package final class UpstreamProfile: Sendable {
         var dialect: ChatDialect
         /// A refusal that named nothing was answered by leaving out what is optional, in vain: not tried again.
         var isBlindTried = false
+        /// Replies that may yet begin with a thought whose opening tag is missing.
+        var expectedThoughts = 0
     }
 
     private let state: Mutex<State>
@@ -31,6 +33,27 @@ package final class UpstreamProfile: Sendable {
             let new = next.differences(from: state.dialect)
             state.dialect = next
             return new.isEmpty ? nil : new
+        }
+    }
+
+    /// Replies without a thought after which none is expected any more, where the tag was missing, and where it was there:
+    /// a template that gives the opening tag gives it always.
+    private static let patience = (bare: 4, tagged: 1)
+
+    /// Whether a reply is held back at its beginning, since it may be a thought whose opening tag is missing: models that
+    /// think between tags are asked by templates that give the opening themselves.
+    package var expectsThought: Bool {
+        state.withLock { $0.dialect.hasBareThoughts || $0.expectedThoughts > 0 }
+    }
+
+    /// In which form a reply with text had thoughts in it.
+    func saw(_ form: TextFilter.ThoughtForm) {
+        state.withLock { state in
+            switch form {
+            case .bare: state.expectedThoughts = Self.patience.bare
+            case .tagged: state.expectedThoughts = max(state.expectedThoughts, Self.patience.tagged)
+            case .none: state.expectedThoughts = max(state.expectedThoughts - 1, 0)
+            }
         }
     }
 

@@ -101,6 +101,11 @@ final class Run: AgentRun {
         thread?.publish()
     }
 
+    func reasoning(_ delta: String) {
+        guard machine.reasoning(delta, newID: environment.makeIdentifier) else { return }
+        thread?.publishText(of: self)
+    }
+
     func toolCallStart(id: String, name: String) {
         let outcome = machine.toolCallStart(id: id, name: name, newID: environment.makeIdentifier)
         thread?.publish()

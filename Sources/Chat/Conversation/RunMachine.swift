@@ -58,6 +58,8 @@ package struct RunMachine: Sendable {
     /// Messages whose text was no part of the answer.
     private var dropped: Set<Identifier> = []
     private var operations = 0
+    /// Code points of what was thought, as far as it is shown.
+    private var thoughtPoints = 0
     private var callBytes = 0
     private var resultBytes = 0
     /// Its end was refused: only text is left to be stored.
@@ -209,6 +211,21 @@ package struct RunMachine: Sendable {
             end += 1
         }
         return UnsafeBufferPointer(rebasing: utf8[..<end])
+    }
+
+    /// What the model thinks, which is shown and not stored: as much of it as a reply may have, the rest is left out.
+    ///
+    /// - Returns: whether something was added.
+    package mutating func reasoning(_ delta: String, newID: () -> Identifier) -> Bool {
+        guard state == .running, !delta.isEmpty, thoughtPoints < replyLength else { return false }
+        let points = delta.unicodeScalars.count
+        var shown = Self.storable(
+            points <= replyLength - thoughtPoints
+                ? delta : String(String.UnicodeScalarView(delta.unicodeScalars.prefix(replyLength - thoughtPoints))))
+        thoughtPoints += points
+        let thought = log.openThought ?? newID()
+        shown.withUTF8 { log.append(thought: $0, to: thought) }
+        return true
     }
 
     package mutating func endText() {

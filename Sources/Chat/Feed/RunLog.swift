@@ -17,11 +17,13 @@ package struct RunLog: Sendable {
         case event(ChatEvent)
         /// Part of a message's text, to its end as it is now.
         case text(Identifier, UnsafeBufferPointer<UInt8>)
+        /// The same of what the model thinks.
+        case thought(Identifier, UnsafeBufferPointer<UInt8>)
     }
 
     private enum Content: Sendable {
         case event(ChatEvent)
-        case text(Identifier, [UInt8])
+        case text(Identifier, [UInt8], isThought: Bool)
     }
 
     private struct Entry: Sendable {
@@ -35,6 +37,8 @@ package struct RunLog: Sendable {
     private var openText: [UInt8] = []
     private var openMessage: Identifier?
     private var openStart: UInt64 = 0
+    /// The thought that is growing, in the place of a message. Whatever else is added ends it.
+    package private(set) var openThought: Identifier?
     /// Bytes of the text, and of the tool calls' arguments and results.
     private var textBytes = 0
     private var callBytes = 0
@@ -61,16 +65,37 @@ package struct RunLog: Sendable {
 
     package mutating func append(_ event: ChatEvent) {
         closeText()
+        closeThought()
+        add(event)
+        callBytes += event.callBytes
+    }
+
+    private mutating func add(_ event: ChatEvent) {
         entries.append(Entry(start: end, content: .event(event)))
         end += 1
-        callBytes += event.callBytes
     }
 
     /// Adds to the text of `message`, which the last `textStart` has opened.
     package mutating func append(text utf8: UnsafeBufferPointer<UInt8>, to message: Identifier) {
         if openMessage != message {
             closeText()
+            closeThought()
             openMessage = message
+            openStart = end
+        }
+        openText.append(contentsOf: utf8)
+        textBytes += utf8.count
+        end += UInt64(utf8.count)
+    }
+
+    /// Adds to what the model thinks; `thought` is new unless it is the one that is open.
+    package mutating func append(thought utf8: UnsafeBufferPointer<UInt8>, to thought: Identifier) {
+        if openThought != thought {
+            closeText()
+            closeThought()
+            add(.reasoningStart(thought))
+            add(.reasoningMessageStart(thought))
+            openThought = thought
             openStart = end
         }
         openText.append(contentsOf: utf8)
@@ -101,9 +126,11 @@ package struct RunLog: Sendable {
     /// Whether what is still held behind `position` can be given to a client that is shown the run from its start.
     package func canReplay(after position: UInt64) -> Bool {
         guard position >= start, position <= end else { return false }
-        if openMessage != nil, position >= openStart { return Self.isBoundary(Int(position - openStart), in: openText) }
+        if openMessage ?? openThought != nil, position >= openStart {
+            return Self.isBoundary(Int(position - openStart), in: openText)
+        }
         guard let entry = entries.last(where: { $0.start <= position }) else { return true }
-        guard case .text(_, let bytes) = entry.content else { return true }
+        guard case .text(_, let bytes, _) = entry.content else { return true }
         return Self.isBoundary(Int(position - entry.start), in: bytes)
     }
 
@@ -113,10 +140,12 @@ package struct RunLog: Sendable {
         var index = entries.count
         while index > 0, entries[index - 1].start >= position { index -= 1 }
         // The entry before may be a text that goes on behind the position.
-        if index > 0, case .text(let message, let bytes) = entries[index - 1].content {
+        if index > 0, case .text(let message, let bytes, let isThought) = entries[index - 1].content {
             let entry = entries[index - 1]
             let offset = Int(position - entry.start)
-            if offset < bytes.count, !emit(message, bytes, from: offset, end: entry.start + UInt64(bytes.count), body) {
+            if offset < bytes.count,
+                !emit(message, isThought, bytes, from: offset, end: entry.start + UInt64(bytes.count), body)
+            {
                 return
             }
         }
@@ -125,14 +154,14 @@ package struct RunLog: Sendable {
             switch entry.content {
             case .event(let event):
                 if !body(.event(event), entry.start + 1) { return }
-            case .text(let message, let bytes):
-                if !emit(message, bytes, from: 0, end: entry.start + UInt64(bytes.count), body) { return }
+            case .text(let message, let bytes, let isThought):
+                if !emit(message, isThought, bytes, from: 0, end: entry.start + UInt64(bytes.count), body) { return }
             }
             index += 1
         }
-        if let openMessage, position < end {
+        if let open = openMessage ?? openThought, position < end {
             let offset = position > openStart ? Int(position - openStart) : 0
-            _ = emit(openMessage, openText, from: offset, end: end, body)
+            _ = emit(open, openMessage == nil, openText, from: offset, end: end, body)
         }
     }
 
@@ -154,7 +183,9 @@ package struct RunLog: Sendable {
         // A message has several parts where calls or results came between its deltas.
         var text = ""
         for entry in entries {
-            if case .text(message, let bytes) = entry.content { text += String(decoding: bytes, as: UTF8.self) }
+            if case .text(message, let bytes, isThought: false) = entry.content {
+                text += String(decoding: bytes, as: UTF8.self)
+            }
         }
         if message == openMessage { text += String(decoding: openText, as: UTF8.self) }
         return text
@@ -184,15 +215,27 @@ package struct RunLog: Sendable {
         guard let message = openMessage else { return }
         var bytes: [UInt8] = []
         swap(&bytes, &openText)
-        entries.append(Entry(start: openStart, content: .text(message, bytes)))
+        entries.append(Entry(start: openStart, content: .text(message, bytes, isThought: false)))
         openMessage = nil
     }
 
+    private mutating func closeThought() {
+        guard let thought = openThought else { return }
+        var bytes: [UInt8] = []
+        swap(&bytes, &openText)
+        entries.append(Entry(start: openStart, content: .text(thought, bytes, isThought: true)))
+        openThought = nil
+        add(.reasoningMessageEnd(thought))
+        add(.reasoningEnd(thought))
+    }
+
     private func emit(
-        _ message: Identifier, _ bytes: [UInt8], from offset: Int, end: UInt64, _ body: (Item, UInt64) -> Bool
+        _ message: Identifier, _ isThought: Bool, _ bytes: [UInt8], from offset: Int, end: UInt64,
+        _ body: (Item, UInt64) -> Bool
     ) -> Bool {
         bytes.withUnsafeBufferPointer { bytes in
-            body(.text(message, UnsafeBufferPointer(rebasing: bytes[offset...])), end)
+            let rest = UnsafeBufferPointer(rebasing: bytes[offset...])
+            return body(isThought ? .thought(message, rest) : .text(message, rest), end)
         }
     }
 

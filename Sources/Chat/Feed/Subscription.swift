@@ -426,7 +426,9 @@ extension ChatThread {
             scratch.removeAll(keepingCapacity: true)
             scratch.append(event: event, at: place)
             return scratch.withUnsafeBytes { body($0, end) }
-        case .text(let message, let bytes):
+        case .text(let message, let bytes), .thought(let message, let bytes):
+            var isThought = false
+            if case .thought = item { isThought = true }
             var offset = 0
             while offset < bytes.count {
                 var stop = min(offset + environment.limits.mergedDelta, bytes.count)
@@ -435,7 +437,8 @@ extension ChatThread {
                 place.isReplay = place.position <= replayEnd
                 scratch.removeAll(keepingCapacity: true)
                 scratch.append(
-                    textDelta: UnsafeBufferPointer(rebasing: bytes[offset..<stop]), of: message, at: place)
+                    textDelta: UnsafeBufferPointer(rebasing: bytes[offset..<stop]), isThought: isThought, of: message,
+                    at: place)
                 guard scratch.withUnsafeBytes({ body($0, place.position) }) else { return false }
                 offset = stop
             }

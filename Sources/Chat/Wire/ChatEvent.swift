@@ -8,6 +8,10 @@ package enum ChatEvent: Sendable, Equatable {
     indirect case runStarted(runID: Identifier, message: Message)
     case textStart(Identifier)
     case textEnd(Identifier)
+    case reasoningStart(Identifier)
+    case reasoningMessageStart(Identifier)
+    case reasoningMessageEnd(Identifier)
+    case reasoningEnd(Identifier)
     case toolCallStart(id: String, name: String, parent: Identifier)
     case toolCallArguments(id: String, delta: String)
     case toolCallEnd(id: String)
@@ -62,6 +66,12 @@ extension [UInt8] {
             append(#"{"type":"TEXT_MESSAGE_END","messageId":""#)
             message.append(to: &self)
             append(#"""#)
+        case .reasoningStart(let thought): append(#"{"type":"REASONING_START""#, thought)
+        case .reasoningMessageStart(let thought):
+            append(#"{"type":"REASONING_MESSAGE_START""#, thought)
+            append(#","role":"reasoning""#)
+        case .reasoningMessageEnd(let thought): append(#"{"type":"REASONING_MESSAGE_END""#, thought)
+        case .reasoningEnd(let thought): append(#"{"type":"REASONING_END""#, thought)
         case .toolCallStart(let id, let name, let parent):
             append(#"{"type":"TOOL_CALL_START","toolCallId":"#)
             append(jsonString: id)
@@ -106,15 +116,29 @@ extension [UInt8] {
     }
 
     /// Appends a text delta; `utf8` is a whole number of characters.
+    ///
+    /// - Parameter isThought: it is of what the model thinks.
     package mutating func append(
-        textDelta utf8: UnsafeBufferPointer<UInt8>, of message: Identifier, at place: EventPlace
+        textDelta utf8: UnsafeBufferPointer<UInt8>, isThought: Bool = false, of message: Identifier,
+        at place: EventPlace
     ) {
-        append(#"{"type":"TEXT_MESSAGE_CONTENT","messageId":""#)
+        append(
+            isThought
+                ? #"{"type":"REASONING_MESSAGE_CONTENT","messageId":""#
+                : #"{"type":"TEXT_MESSAGE_CONTENT","messageId":""#)
         message.append(to: &self)
         append(#"","delta":""#)
         append(jsonEscaped: utf8)
         append(#"""#)
         append(place: place)
+    }
+
+    /// The beginning of an event, and whose it is.
+    private mutating func append(_ beginning: StaticString, _ message: Identifier) {
+        append(beginning)
+        append(#","messageId":""#)
+        message.append(to: &self)
+        append(#"""#)
     }
 
     /// Appends an AG-UI Message object.

@@ -170,6 +170,12 @@ extension GatewayConfiguration {
         agentModel = source.text("agent.model") ?? agentModel
         agentInstructions = source.text("agent.instructions") ?? agentInstructions
         agentSteps = try source.integer("agent.max.steps") ?? agentSteps
+        if let word = source.text("agent.reasoning") {
+            guard ["show", "hide"].contains(word) else {
+                throw ConfigurationError("AGENT_REASONING: \"\(word)\" is neither show nor hide")
+            }
+            showsReasoning = word == "show"
+        }
         if let text = source.text("agent.compat") {
             do throws(DialectError) {
                 agentProfile = UpstreamProfile(try ChatDialect(text))

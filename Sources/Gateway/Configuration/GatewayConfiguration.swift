@@ -70,6 +70,8 @@ package struct GatewayConfiguration: Sendable {
     package var agentModel = ""
     package var agentInstructions = ChatCompletionsAgent.Settings.standardInstructions
     package var agentSteps = 8
+    /// What the assistant thinks is streamed; it is never stored.
+    package var showsReasoning = false
     /// What is known of the assistant's server, for all shards: `AGENT_COMPAT`, and what is found out.
     package var agentProfile = UpstreamProfile()
     package var tokenPaceMilliseconds = 0

@@ -42,6 +42,8 @@ extension Setting {
             "the system message of chat-completions"),
         Setting(
             "agent.compat", .text, .found("found out"), "what the server of chat-completions takes"),
+        Setting(
+            "agent.reasoning", .text, .value("hide"), "show: what the assistant thinks is streamed, and not stored"),
         Setting("agent.max.steps", .integer(1...64), .value("8"), "requests to the assistant in one turn"),
         Setting("agent.ca.file", .text, .none, "further authorities (PEM) that are believed for an https assistant"),
         Setting("agent.connect.timeout.seconds", .integer(1...300), .value("10"), "name, connection and TLS together"),

@@ -120,10 +120,15 @@ package final class Shard: SessionEnvironment {
         let isAGUI = configuration.agent == .agui
         let transport = HTTPAgentTransport(
             upstream, isAGUI ? url : url.appending(path: "/chat/completions"), key: configuration.agentKey)
-        if isAGUI { return AGUIAgent(maximumSteps: configuration.agentSteps, transport, report: report) }
-        let settings = ChatCompletionsAgent.Settings(
+        if isAGUI {
+            return AGUIAgent(
+                maximumSteps: configuration.agentSteps, showsReasoning: configuration.showsReasoning, transport,
+                report: report)
+        }
+        var settings = ChatCompletionsAgent.Settings(
             model: configuration.agentModel, instructions: configuration.agentInstructions,
             maximumSteps: configuration.agentSteps)
+        settings.showsReasoning = configuration.showsReasoning
         return ChatCompletionsAgent(settings, transport, profile: configuration.agentProfile, report: report)
     }
 

@@ -20,6 +20,7 @@ private func read(
             switch action {
             case .text(let text): shown.append("text \(text)")
             case .endText: shown.append("endText")
+            case .thought(let text): shown.append("thought \(text)")
             case .callStart(let id, let name): shown.append("start \(id) \(name)")
             case .callArguments(let id, let delta): shown.append("arguments \(id) \(delta)")
             case .callEnd(let id): shown.append("end \(id)")

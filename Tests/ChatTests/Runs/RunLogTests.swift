@@ -27,6 +27,7 @@ struct RunLogTests {
             switch item {
             case .event(let event): items.append(("\(event)".prefix { $0 != "(" } + "", end))
             case .text(_, let bytes): items.append((String(decoding: bytes, as: UTF8.self), end))
+            case .thought(_, let bytes): items.append(("thought: " + String(decoding: bytes, as: UTF8.self), end))
             }
             return true
         }
@@ -43,6 +44,33 @@ struct RunLogTests {
         #expect(all.map(\.1) == [101, 102, 108, 109, 113, 114, 115, 119])
         #expect(log.text(of: Self.message) == "aé漢😀")
         #expect(log.text(of: Self.other) == "open")
+    }
+
+    @Test("a thought is merged like text, ends with whatever follows it, and is no part of the text around it")
+    func thoughts() {
+        var log = RunLog(runID: Self.message, start: 0)
+        func add(_ thought: String) {
+            var thought = thought
+            thought.withUTF8 { log.append(thought: $0, to: Self.other) }
+        }
+        log.append(.textStart(Self.message))
+        log.append(text: "a", to: Self.message)
+        add("é1")
+        add("2")
+        #expect(log.openThought == Self.other)
+        #expect(
+            rest(log, after: 0).map(\.0) == [
+                "textStart", "a", "reasoningStart", "reasoningMessageStart", "thought: é12",
+            ])
+        #expect(log.canResume(after: 6) && !log.canResume(after: 5), "5 is inside é")
+        #expect(rest(log, after: 7).map(\.0) == ["thought: 2"])
+        log.append(text: "b", to: Self.message)
+        #expect(log.openThought == nil)
+        #expect(rest(log, after: 7).map(\.0) == ["thought: 2", "reasoningMessageEnd", "reasoningEnd", "b"])
+        #expect(log.text(of: Self.message) == "ab")
+        for position in 0...log.end where log.canResume(after: position) {
+            #expect(rest(log, after: position).last?.1 == (position == log.end ? nil : log.end))
+        }
     }
 
     @Test("over its bound it lets answered calls go, keeps the text, and says from where on it is complete")

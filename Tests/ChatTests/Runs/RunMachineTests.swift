@@ -127,6 +127,7 @@ struct RunMachineTests {
                 case .event(.runError(let code, _)): events.append("error \(code.rawValue)")
                 case .event(let event): events.append(String("\(event)".prefix { $0 != "(" }))
                 case .text(_, let bytes): events.append(String(decoding: bytes, as: UTF8.self))
+                case .thought(_, let bytes): events.append("(\(String(decoding: bytes, as: UTF8.self)))")
                 }
                 return true
             }

@@ -52,7 +52,10 @@ class Thread:
         self.outcomes = {}
         """run id → "success", "cancelled", or the code of a RUN_ERROR"""
         self.cursor = None
+        self.thoughts = {}
+        """id → what was thought"""
         self._open_messages, self._open_calls = set(), set()
+        self._spans, self._open_thoughts = set(), set()
         self._known = set()
         """Messages whose text has been begun since the last snapshot."""
 
@@ -60,6 +63,7 @@ class Thread:
         """A snapshot: what came before is replaced, and the rules count from there. What has ended has ended."""
         self.run, self.cursor = None, None
         self._open_messages, self._open_calls, self._known = set(), set(), set()
+        self._spans, self._open_thoughts = set(), set()
 
     def caught_up(self, cursor):
         """`subscribed`: everything up to there has come, and what follows has a later cursor."""
@@ -105,6 +109,28 @@ class Thread:
     def _text_message_end(self, event):
         self._open_messages.remove(event["messageId"])
 
+    def _reasoning_start(self, event):
+        assert event["messageId"] not in self._spans, "reasoning begun twice"
+        self._spans.add(event["messageId"])
+
+    def _reasoning_message_start(self, event):
+        assert event["messageId"] in self._spans and event["messageId"] not in self._open_thoughts
+        assert event["role"] == "reasoning"
+        self._open_thoughts.add(event["messageId"])
+        self.thoughts[event["messageId"]] = ""
+
+    def _reasoning_message_content(self, event):
+        assert event["messageId"] in self._open_thoughts, "a thought that is not open"
+        assert event["delta"], "empty delta"
+        self.thoughts[event["messageId"]] += event["delta"]
+
+    def _reasoning_message_end(self, event):
+        self._open_thoughts.remove(event["messageId"])
+
+    def _reasoning_end(self, event):
+        assert event["messageId"] not in self._open_thoughts, "reasoning ended with an open message"
+        self._spans.remove(event["messageId"])
+
     def _tool_call_start(self, event):
         call = event["toolCallId"]
         assert call not in self._open_calls, "call opened twice"
@@ -126,7 +152,7 @@ class Thread:
 
     def _run_finished(self, event):
         assert event["runId"] == self.run, "another run finished"
-        assert not self._open_messages | self._open_calls, "finished with open items"
+        assert not self._open_messages | self._open_calls | self._spans, "finished with open items"
         self.outcomes[self.run] = event["outcome"]["type"]
         self.run = None
 
