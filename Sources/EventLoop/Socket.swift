@@ -139,6 +139,14 @@ package final class Socket: ReadinessHandler, TickParticipant {
         bytes.withUnsafeBytes { write($0) }
     }
 
+    /// Closes when the peer has acknowledged nothing of what was sent for so long (TCP_USER_TIMEOUT): for a peer that is
+    /// not asked otherwise whether it is there.
+    package func giveUpUnacknowledged(after nanoseconds: UInt64) {
+        var milliseconds = UInt32(clamping: nanoseconds / 1_000_000)
+        setsockopt(
+            descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, socklen_t(MemoryLayout<UInt32>.size))
+    }
+
     package func pauseReading() {
         flags.insert(.paused)
         updateInterest()

@@ -65,6 +65,14 @@ package final class HTTPResponder {
         use()?.upgrade(exchange, response)
     }
 
+    /// Writes the head of a body that ends with the connection, and gives that up: for a stream that outlives the request,
+    /// on a loop of its owner's choice.
+    ///
+    /// - Returns: nil when there was nobody to answer.
+    package func surrenderStream(_ response: HTTPResponse) -> HTTPUpgrade? {
+        use()?.upgrade(exchange, response, isStream: true)
+    }
+
     private func use() -> HTTPServerConnection? {
         defer { connection = nil }
         return connection

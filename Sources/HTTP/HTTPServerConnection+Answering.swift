@@ -123,10 +123,11 @@ extension HTTPServerConnection {
 
     // MARK: Upgrade
 
-    func upgrade(_ number: UInt64, _ response: HTTPResponse?) -> HTTPUpgrade? {
+    /// - Parameter isStream: a body follows, which the new owner writes, up to the connection's end.
+    func upgrade(_ number: UInt64, _ response: HTTPResponse?, isStream: Bool = false) -> HTTPUpgrade? {
         guard isAwaitingAnswer(number), transport.isOpen else { return nil }
         if let response {
-            guard writeHead(response, framing: .none, close: false) else { return nil }
+            guard writeHead(response, framing: isStream ? .untilClose : .none, close: isStream) else { return nil }
         }
         let leftover = takeLeftover()
         let address = transport.peerAddress

@@ -1,6 +1,7 @@
 """Fixtures: a cluster for the whole run, a database and a gateway for each file, a user for each test.
 
-A file says how its gateway is set up with a dict SETTINGS (environment names) and DEV = True for the dev mode.
+A file says how its gateway is set up with a dict SETTINGS (environment names) and DEV = True for the dev mode, and that
+it holds over each of several transports with TRANSPORTS.
 """
 
 import os
@@ -69,13 +70,25 @@ def user():
     return f"user-{uuid.uuid4().hex[:12]}"
 
 
+def pytest_generate_tests(metafunc):
+    transports = getattr(metafunc.module, "TRANSPORTS", None)
+    if transports and "transport" in metafunc.fixturenames:
+        metafunc.parametrize("transport", transports, indirect=True)
+
+
 @pytest.fixture
-def connect(gateway, user):
+def transport(request):
+    """What carries the sockets of a test: a module with TRANSPORTS is tried over each."""
+    return getattr(request, "param", "socket")
+
+
+@pytest.fixture
+def connect(gateway, user, transport):
     """`connect()` opens a socket of the test's user; it is closed after the test."""
     sockets = []
 
     def connect(name=None, **options):
-        sockets.append(gateway.connect(name or user, **options))
+        sockets.append(gateway.connect(name or user, **{"transport": transport, **options}))
         return sockets[-1]
 
     yield connect

@@ -5,6 +5,7 @@ import pytest
 from kit.database import Database, Gate
 from kit.gateway import Gateway
 
+TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 2000, "SCRIPTED_PACE_MS": 20}
 
 

@@ -5,6 +5,7 @@ import pytest
 from kit.database import Gate
 from kit.http import Api
 
+TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "scripted"}
 
 LONG = "!tokens 30000 0"

@@ -7,6 +7,7 @@ from kit.gateway import Gateway
 WORDS = [f"word{n:04} " for n in range(300)]
 TEXT = "".join(WORDS).rstrip()
 
+TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_PACE_MS": 3, "COALESCE_MS": 50}
 
 

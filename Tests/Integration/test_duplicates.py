@@ -1,5 +1,6 @@
 """The sender's idempotency key: the same `id` again stores nothing and starts nothing."""
 
+TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 30, "SCRIPTED_PACE_MS": 10}
 
 

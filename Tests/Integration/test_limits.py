@@ -9,9 +9,10 @@ SETTINGS = {"MAX_SOCKETS_PER_USER": 3, "MAX_MESSAGES_PER_CONVERSATION": 4, "MAX_
             "MAX_MESSAGE_BYTES": 4096, "KEEP_ALIVE_SECONDS": 1}
 
 
-def test_too_many_sockets_of_a_user(connect, gateway, user):
-    sockets = [connect() for _ in range(3)]
-    fourth = ChatSocket(gateway, gateway.token(user), ready=False)
+@pytest.mark.parametrize("kind", ["socket", "events"])
+def test_too_many_sockets_of_a_user(connect, gateway, user, kind):
+    sockets = [connect(transport=kind), connect(transport="events"), connect()]
+    fourth = ChatSocket(gateway, gateway.token(user), ready=False, transport=kind)
     assert fourth.closed() == 4429
     assert connect(f"{user}-other").ready
     sockets.pop().close()
@@ -53,12 +54,15 @@ def test_too_many_bad_frames(chat):
 def test_a_token_that_ends(gateway, user):
     """25 s of grace after its end, in which `auth` would help."""
     chat = ChatSocket(gateway, gateway.token(user, ttl=1))
+    stream = ChatSocket(gateway, gateway.token(user, ttl=1), transport="events")
     renewed = ChatSocket(gateway, gateway.token(user, ttl=1))
-    assert "expiresAt" in chat.until({"op": "authExpiring"})
+    for ending in (chat, stream):
+        assert "expiresAt" in ending.until({"op": "authExpiring"})
     renewed.until({"op": "authExpiring"})
     renewed.post(op="auth", token=gateway.token(user))
     renewed.until({"op": "authenticated"})
     assert chat.closed(timeout=40) == 4401
+    assert stream.closed() == 4401
     assert renewed.so_far() == []
     renewed.close()
 

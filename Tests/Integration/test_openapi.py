@@ -51,6 +51,7 @@ def people(gateway):
 def configuration(document, people):
     """Which values the ids in the paths take, most of the time: everybody's."""
     known = {
+        "events": [str(uuid.uuid4())],
         "conversations": [id for person in people.values() for id in person.conversations],
         "messages": [id for person in people.values() for id in person.messages],
         "tasks": [id for person in people.values() for id in person.tasks],
@@ -65,7 +66,7 @@ def configuration(document, people):
             if method == "parameters" or "{" not in path:
                 continue
             name = "user_id" if "{user_id}" in path else "id"
-            which = "users" if name == "user_id" else path.split("/")[2]
+            which = "users" if name == "user_id" else next(kind for kind in path.split("/") if kind in known)
             if operation["operationId"] == "deleteUser":
                 # It would end the test.
                 which = "strangers"
@@ -93,7 +94,7 @@ def test_the_description_is_true(gateway, people, name, tmp_path):
     run = subprocess.run(
         [pathlib.Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run",
          f"{gateway.url}/openapi.json", "-H", f"Authorization: Bearer {people[name].api.token}", "--checks", CHECKS,
-         "--max-time", str(SECONDS), "--seed", "1", "--max-examples", "15",
+         "--exclude-operation-id", "openStream", "--max-time", str(SECONDS), "--seed", "1", "--max-examples", "15",
          "--request-timeout", "10", "--report-har-path", report, "--warnings", "off", "--no-color", "--no-shrink"],
         cwd=tmp_path, env={**os.environ, "NO_PROXY": "*", "HOME": str(tmp_path)}, capture_output=True, text=True,
         timeout=SECONDS * 5)

@@ -2,6 +2,7 @@
 
 import pytest
 
+TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 1000, "SCRIPTED_PACE_MS": 20}
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from kit import agui
 
+TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 80, "SCRIPTED_PACE_MS": 15}
 
 

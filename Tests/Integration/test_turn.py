@@ -4,6 +4,8 @@ import json
 import re
 import time
 
+TRANSPORTS = ("socket", "events")
+
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 

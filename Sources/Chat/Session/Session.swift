@@ -47,13 +47,19 @@ package final class Session {
 
     // MARK: Clients
 
-    /// - Parameter expiresAt: when the client's token ends, microseconds since 1970.
-    package func attach(_ client: any SessionClient, expiresAt: Int64) {
+    /// - Parameters:
+    ///   - expiresAt: when the client's token ends, microseconds since 1970.
+    ///   - stream: where the client is an event stream.
+    package func attach(_ client: any SessionClient, expiresAt: Int64, stream: ServerFrame.Stream? = nil) {
         clients.append(client)
-        client.send(
-            ServerFrame.ready(
-                sessionID: id, userID: userID, epoch: environment.epoch, expiresAt: expiresAt,
-                limits: environment.limits, runs: unfinishedRuns))
+        client.send(ready(expiresAt: expiresAt, stream: stream))
+    }
+
+    /// The first frame of every socket; a stream that goes on begins with it again.
+    package func ready(expiresAt: Int64, stream: ServerFrame.Stream?) -> [UInt8] {
+        ServerFrame.ready(
+            sessionID: id, userID: userID, epoch: environment.epoch, expiresAt: expiresAt,
+            limits: environment.limits, runs: unfinishedRuns, stream: stream)
     }
 
     package func detach(_ client: any SessionClient) {

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 
 /// What a client may ask for over a socket (Protocol.md section 2), checked field by field.
 package enum ClientCommand: Sendable, Equatable {
@@ -42,6 +42,11 @@ extension ClientCommand {
         } catch {
             throw CommandError(id: nil, .invalidJSON, "The frame is not valid JSON: \(error).")
         }
+        try self.init(value: value, limits: limits)
+    }
+
+    /// Reads a frame that was parsed already.
+    package init(value: JSON, limits: ChatLimits) throws(CommandError) {
         guard case .object(let object) = value else {
             throw CommandError(id: nil, .invalidJSON, "A frame is one JSON object.")
         }

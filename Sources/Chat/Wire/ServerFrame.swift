@@ -8,18 +8,37 @@ package enum ServerFrame {
         package var status: RunStatus
     }
 
+    /// The event stream that a `ready` is of, where the socket is none (Protocol.md section 12).
+    package struct Stream {
+        package var id: Identifier
+        /// It was cut, and goes on here.
+        package var isResumed: Bool
+
+        package init(id: Identifier, isResumed: Bool) {
+            self.id = id
+            self.isResumed = isResumed
+        }
+    }
+
     package enum AckStatus: String {
-        case running, queued, duplicate, cancelled, idle, unsubscribed
+        case running, queued, duplicate, cancelled, idle, unsubscribed, selected
     }
 
     static func ready(
         sessionID: Identifier, userID: String, epoch: String, expiresAt: Int64, limits: ChatLimits,
-        runs: [UnfinishedRun]
+        runs: [UnfinishedRun], stream: Stream?
     ) -> [UInt8] {
         var frame: [UInt8] = []
         frame.append(#"{"op":"ready","sessionId":""#)
         sessionID.append(to: &frame)
-        frame.append(#"","userId":"#)
+        frame.append("\"")
+        if let stream {
+            frame.append(#","streamId":""#)
+            stream.id.append(to: &frame)
+            frame.append("\"")
+            if stream.isResumed { frame.append(#","resumed":true"#) }
+        }
+        frame.append(#","userId":"#)
         frame.append(jsonString: userID)
         frame.append(#","epoch":"#)
         frame.append(jsonString: epoch)
@@ -143,6 +162,17 @@ package enum ServerFrame {
         frame.append(contentsOf: conversation.status.rawValue.utf8)
         frame.append(#"","updatedAt":"#)
         frame.append(jsonString: Timestamp.rfc3339(microseconds: conversation.updatedAt))
+        frame.append("}")
+        return frame
+    }
+
+    /// The last of an event stream: why it ends, with a code of Protocol.md section 5.
+    package static func closing(code: Int, reason: String) -> [UInt8] {
+        var frame = begin("closing", id: nil)
+        frame.append(#","code":"#)
+        frame.append(decimal: code)
+        frame.append(#","reason":"#)
+        frame.append(jsonString: reason)
         frame.append("}")
         return frame
     }

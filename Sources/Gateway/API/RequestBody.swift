@@ -5,20 +5,41 @@ import HTTPTypes
 /// Reading of request bodies: content type, JSON, and fields of the right kind.
 package enum RequestBody {
     package static func object(_ body: [UInt8], contentType: String?) throws(APIFailure) -> JSONObject {
+        guard case .object(let object) = try json(body, contentType: contentType) else {
+            throw APIFailure(.invalidJSON, "The body must be a JSON object.")
+        }
+        return object
+    }
+
+    /// The frames of a client whose socket only speaks: one object, or an array of what should be objects.
+    ///
+    /// - Parameter frameLimit: bytes of one, as over a socket.
+    package static func frames(
+        _ body: [UInt8], contentType: String?, frameLimit: Int
+    ) throws(APIFailure) -> [JSON] {
+        let frames: [JSON]
+        switch try json(body, contentType: contentType) {
+        case .object(let object): frames = [.object(object)]
+        case .array(let elements): frames = elements
+        default: throw APIFailure(.invalidJSON, "The body must be a frame, or an array of frames.")
+        }
+        // The body has room for several.
+        guard body.count <= frameLimit || frames.allSatisfy({ $0.description.utf8.count <= frameLimit }) else {
+            throw APIFailure(.contentTooLong, "A frame has at most \(frameLimit) bytes.")
+        }
+        return frames
+    }
+
+    private static func json(_ body: [UInt8], contentType: String?) throws(APIFailure) -> JSON {
         guard isJSON(contentType) else {
             throw APIFailure(
                 .invalidField, "The body must be application/json.", status: .unsupportedMediaType)
         }
-        let value: JSON
         do {
-            value = try JSON(parsing: body)
+            return try JSON(parsing: body)
         } catch {
             throw APIFailure(.invalidJSON, "The body is not valid JSON: \(error).")
         }
-        guard case .object(let object) = value else {
-            throw APIFailure(.invalidJSON, "The body must be a JSON object.")
-        }
-        return object
     }
 
     /// The media type without its parameters (RFC 9110 section 8.3.1).

@@ -22,6 +22,6 @@ package enum Routes {
     /// Paths that are never files.
     package static func isReserved(_ segments: [String]) -> Bool {
         guard let first = segments.first else { return false }
-        return ["api", "dev", "ws", "healthz", "readyz", "metrics", "agui", "openapi.json"].contains(first)
+        return ["api", "dev", "ws", "events", "healthz", "readyz", "metrics", "agui", "openapi.json"].contains(first)
     }
 }

@@ -15,6 +15,30 @@ enum ServiceRoutes {
                 failures: [(405, "Not by this method."), (426, "It must be a handshake of version 13.")])
         ) { handler, request, _, responder in handler.openChat(request, responder) },
         Endpoint(
+            .get, "/events", .user,
+            APIOperation(
+                id: "openStream", tag: "socket", summary: "The chat where WebSockets do not pass, as an event stream.",
+                detail: """
+                    Every frame of the gateway is an event: `data:` the frame, `id:` what `Last-Event-ID` takes up a stream \
+                    with that was cut. The first, `ready`, has the `streamId` that frames are sent to.
+                    """,
+                answers: [
+                    APIOperation.Answer(
+                        status: 200, summary: "The frames, up to `closing`.",
+                        content: [("text/event-stream", ["type": "string"])])
+                ])
+        ) { handler, request, _, responder in handler.openStream(request, responder) },
+        Endpoint(
+            .post, "/events/{id}", .user,
+            APIOperation(
+                id: "sendFrames", tag: "socket", summary: "What the client of an event stream says.",
+                detail: "One frame, or an array of them. They are answered on the stream.",
+                body: [
+                    "oneOf": [["type": "object"], ["type": "array", "items": ["type": "object"]]]
+                ],
+                answers: [APIOperation.Answer(status: 202, summary: "The frames were carried out in their order.")])
+        ) { handler, request, parameters, responder in handler.receiveFrames(request, parameters, responder) },
+        Endpoint(
             .get, "/healthz", .everyone,
             APIOperation(
                 id: "health", tag: "service", summary: "Whether the process answers.",

@@ -46,6 +46,10 @@ extension GatewayHandler {
     /// stops.
     static func isAnsweredToTheEnd(_ request: HTTPServerRequest) -> Bool {
         if request.method == .options { return true }
+        // An event stream goes on to the end of what runs, as a socket does; a new one is another gateway's.
+        if request.segments.first == "events" {
+            return request.method == .post || request.headers.contains("last-event-id")
+        }
         guard request.segments.count == 1, let name = request.segments.first else { return false }
         return ["healthz", "readyz", "metrics"].contains(name)
     }
@@ -57,7 +61,7 @@ extension GatewayHandler {
                 status: .serviceUnavailable,
                 headerFields: [
                     .contentType: "application/json", .cacheControl: "no-store", .connection: "close",
-                    .retryAfter: "\(ChatConnection.reconnectAfter)",
+                    .retryAfter: "\(ChatPeer.reconnectAfter)",
                 ]), body: APIErrorBody.json(.unavailable, "The gateway is about to stop."))
     }
 

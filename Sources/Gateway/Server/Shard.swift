@@ -30,7 +30,9 @@ package final class Shard: SessionEnvironment {
     private(set) var sessions: [ExactString: Session] = [:]
     let turnClients: TurnClients
     private(set) var isDraining = false
-    private var connections: [ObjectIdentifier: ChatConnection] = [:]
+    private var connections: [ObjectIdentifier: any ChatCarrier] = [:]
+    /// Those of them that are event streams.
+    private var streams: [Identifier: ChatStream] = [:]
     private var lastMillisecond: UInt64 = 0
     private var sequence: UInt16 = 0
     private var lastPosition: UInt64
@@ -151,16 +153,45 @@ package final class Shard: SessionEnvironment {
     }
 
     /// Begins a chat on a socket whose handshake has been answered.
-    func open(_ socket: Socket, _ opening: ChatOpening, leftover: [UInt8]) {
-        chatStore.touch(
-            UserRecord(id: opening.principal.userID, email: opening.principal.email, name: opening.principal.name))
-        let connection = ChatConnection(socket, opening, shard: self)
+    func open(_ socket: Socket, _ opening: ChatOpening, _ agreement: SocketAgreement, leftover: [UInt8]) {
+        touch(opening)
+        let connection = ChatConnection(socket, opening, agreement, shard: self)
         connections[ObjectIdentifier(connection)] = connection
         connection.start(leftover: leftover)
     }
 
-    func closed(_ connection: ChatConnection) {
-        connections[ObjectIdentifier(connection)] = nil
+    /// Begins an event stream on a connection whose response head has been written; or goes on with the one that was cut,
+    /// where the client says what it has of it and the rest is still there.
+    func openStream(_ socket: Socket, _ opening: ChatOpening, after cursor: StreamCursor?) {
+        touch(opening)
+        if let cursor, let stream = stream(cursor.stream, of: opening.principal.userID) {
+            if stream.canGoOn(after: cursor.number) {
+                stream.goOn(on: socket, opening, after: cursor.number)
+                return
+            }
+            // Its client begins anew.
+            stream.giveUp()
+        }
+        let stream = ChatStream(opening, shard: self)
+        connections[ObjectIdentifier(stream)] = stream
+        streams[stream.id] = stream
+        stream.start(on: socket)
+    }
+
+    /// Another user's looks like one that does not exist.
+    func stream(_ id: Identifier, of userID: String) -> ChatStream? {
+        guard let stream = streams[id], stream.isOpen, stream.userID.isExactly(userID) else { return nil }
+        return stream
+    }
+
+    private func touch(_ opening: ChatOpening) {
+        chatStore.touch(
+            UserRecord(id: opening.principal.userID, email: opening.principal.email, name: opening.principal.name))
+    }
+
+    func closed(_ carrier: any ChatCarrier) {
+        connections[ObjectIdentifier(carrier)] = nil
+        if let stream = carrier as? ChatStream { streams[stream.id] = nil }
     }
 
     /// Closes a user's sockets and forgets the session, with all that it keeps for those that come back.
@@ -176,7 +207,7 @@ package final class Shard: SessionEnvironment {
     /// Tells everybody and takes no new turns; what runs may end.
     func drain() {
         isDraining = true
-        for session in sessions.values { session.drain(reconnectAfter: ChatConnection.reconnectAfter) }
+        for session in sessions.values { session.drain(reconnectAfter: ChatPeer.reconnectAfter) }
         turnClients.drain()
     }
 

@@ -10,6 +10,7 @@ import websockets.exceptions
 import websockets.sync.client
 
 from . import agui
+from .events import StreamConnection
 
 PATIENCE = 15
 """Seconds after which something that should have come is missing."""
@@ -19,17 +20,22 @@ class ChatSocket:
     """One socket. Frames are read in order, each once, by `receive`, `until` and what is built on them."""
 
     def __init__(self, gateway, token=None, *, header=True, subprotocols=("parley.v1",), headers=None, origin=None,
-                 compression=None, ready=True, url=None):
+                 compression=None, ready=True, url=None, transport="socket"):
         headers = dict(headers or {})
         if token and header:
             headers["Authorization"] = f"Bearer {token}"
         self.frames, self.threads = [], {}
         self._count, self._prefix = 0, uuid.uuid4().hex[:8]
         self._open = contextlib.ExitStack()
-        self.connection = self._open.enter_context(websockets.sync.client.connect(
-            url or gateway.socket_url, additional_headers=headers, subprotocols=list(subprotocols) or None,
-            origin=origin, compression=compression, proxy=None, open_timeout=PATIENCE, close_timeout=PATIENCE,
-            ping_interval=None, max_size=None, max_queue=None))
+        if transport == "events":
+            if origin:
+                headers["Origin"] = origin
+            self.connection = self._open.enter_context(contextlib.closing(StreamConnection(gateway.port, headers=headers)))
+        else:
+            self.connection = self._open.enter_context(websockets.sync.client.connect(
+                url or gateway.socket_url, additional_headers=headers, subprotocols=list(subprotocols) or None,
+                origin=origin, compression=compression, proxy=None, open_timeout=PATIENCE, close_timeout=PATIENCE,
+                ping_interval=None, max_size=None, max_queue=None))
         self.ready = None
         if ready:
             self.ready = self.receive()

@@ -1,0 +1,223 @@
+import JSON
+import Chat
+import CoreMetrics
+import EventLoop
+import Logging
+import Store
+import Strings
+import WebSocket
+
+/// What is known of a socket when its chat begins; carried to the user's shard.
+struct ChatOpening: Sendable {
+    var principal: Principal
+    /// The client's address.
+    var origin: String
+    /// Of the handshake, for the log.
+    var requestID: String
+    var verifier: TokenVerifier
+}
+
+/// What carries a user's chat: a WebSocket, or an event stream with requests beside it.
+protocol ChatCarrier: SessionClient {
+    var userID: String { get }
+    /// Ends it, with what the client is told of why.
+    func close(_ code: CloseCode, _ reason: String)
+}
+
+/// The user's end of a chat, whatever carries it: the commands that come in, the token's life, and what is the same for
+/// every socket.
+final class ChatPeer {
+    /// Seconds that clients are asked to wait when the server restarts.
+    static let reconnectAfter = 2
+    /// Frames that make no sense, within a minute.
+    private static let badFrameLimit = 100
+    /// Before the token ends the client is told; after it there is some grace. Microseconds.
+    private static let warning: Int64 = 60_000_000
+    private static let grace: Int64 = 25_000_000
+
+    let shard: Shard
+    let session: Session
+    private var opening: ChatOpening
+    /// Holds this object too, until `ended`.
+    private var carrier: (any ChatCarrier)?
+    private(set) var expiresAt: Int64
+    private var expiryTimer: TimerToken?
+    private var wasWarned = false
+    private var badFrames = 0
+    private var badFramesSince: UInt64 = 0
+
+    init(_ opening: ChatOpening, shard: Shard) {
+        self.shard = shard
+        self.opening = opening
+        session = shard.session(of: opening.principal.userID)
+        expiresAt = opening.principal.expiresAt
+    }
+
+    /// Attaches the socket to its user's session; or closes it, where that is not possible now.
+    ///
+    /// - Returns: false where it was closed.
+    func start(_ carrier: any ChatCarrier, stream: ServerFrame.Stream? = nil) -> Bool {
+        self.carrier = carrier
+        // Its handshake was answered while the shard was fenced: what it would be told is of the incarnation before.
+        if shard.isFenced {
+            carrier.close(.serviceRestart, "the session moved")
+            return false
+        }
+        var left: ChatStream?
+        if session.clients.count >= shard.configuration.maximumSocketsPerUser {
+            // A stream whose client has not come back yet makes room.
+            for case let stream as ChatStream in session.clients where left == nil && stream.isCut { left = stream }
+            guard left != nil else {
+                shard.metrics.limitReached(.socketsPerUser)
+                carrier.close(CloseCode(rawValue: 4429), "too many sockets of this user")
+                return false
+            }
+        }
+        noteSignIn()
+        session.attach(carrier, expiresAt: expiresAt, stream: stream)
+        // Not before: a session without sockets is forgotten.
+        left?.giveUp()
+        if shard.isDraining { carrier.send(ServerFrame.draining(reconnectAfter: Self.reconnectAfter)) }
+        watchToken()
+        return true
+    }
+
+    /// The same user's client comes back to it with another request.
+    func goOn(_ opening: ChatOpening) {
+        self.opening = opening
+        expiresAt = opening.principal.expiresAt
+        wasWarned = false
+        noteSignIn()
+        watchToken()
+    }
+
+    /// The socket is gone.
+    func ended(_ code: CloseCode) {
+        guard let carrier else { return }
+        self.carrier = nil
+        if let timer = expiryTimer { shard.loop.cancel(timer) }
+        expiryTimer = nil
+        session.detach(carrier)
+        shard.closed(carrier)
+        shard.logger.debug(
+            "socket closed",
+            metadata: ["session": "\(session.id)", "user": "\(session.userID)", "code": "\(code.rawValue)"])
+    }
+
+    private func noteSignIn() {
+        shard.metrics.signIn(.accepted)
+        shard.audit.record(.signIn, by: session.userID, from: opening.origin)
+        shard.logger.debug(
+            "socket opened",
+            metadata: [
+                "request": "\(opening.requestID)", "session": "\(session.id)", "user": "\(session.userID)",
+            ])
+    }
+
+    // MARK: Frames
+
+    /// - Returns: the conversation that a message goes to, where it was one and is not refused already.
+    @discardableResult
+    func carryOut(_ command: ClientCommand) -> Identifier? {
+        guard let carrier else { return nil }
+        switch command {
+        case .send(let id, let thread, let content, let policy):
+            return session.send(content, to: thread, policy: policy, id: id, from: carrier)
+        case .auth(let id, let token):
+            renew(token, id: id)
+        default:
+            session.handle(command, from: carrier)
+        }
+        return nil
+    }
+
+    func refuse(_ error: CommandError) {
+        carrier?.send(ServerFrame.error(id: error.id, error.error))
+        countBadFrame()
+    }
+
+    func countBadFrame() {
+        if shard.nowMilliseconds - badFramesSince > 60_000 {
+            badFramesSince = shard.nowMilliseconds
+            badFrames = 0
+        }
+        badFrames += 1
+        guard badFrames > Self.badFrameLimit else { return }
+        shard.metrics.limitReached(.badFrames)
+        carrier?.close(CloseCode(rawValue: 4429), "too many bad frames")
+    }
+
+    // MARK: The token's life
+
+    private func renew(_ token: String, id: String?, isSecondTry: Bool = false) {
+        guard let carrier else { return }
+        let now = wallClockMicroseconds()
+        do {
+            let principal = try opening.verifier.verify(token, now: Double(now) / 1_000_000)
+            guard principal.userID.isExactly(session.userID) else {
+                carrier.send(ServerFrame.error(id: id, ClientError(.forbidden, "The token is another user's.")))
+                return
+            }
+            expiresAt = principal.expiresAt
+            wasWarned = false
+            carrier.send(ServerFrame.token("authenticated", id: id, expiresAt: expiresAt))
+            watchToken()
+            shard.audit.record(.tokenRenewed, by: session.userID, from: opening.origin)
+        } catch {
+            if error.dependsOnKeys {
+                switch askForKeys(token, id: id, isSecondTry: isSecondTry) {
+                case .wait: return
+                case .refuse: break
+                case .undecided(let seconds):
+                    shard.metrics.undecidedSignIns.increment()
+                    let message = "The keys that tokens are checked with can't be had at the moment."
+                    carrier.send(ServerFrame.error(id: id, ClientError(.unavailable, message, retryAfter: seconds)))
+                    return
+                }
+            }
+            shard.metrics.signIn(SignInOutcome(error))
+            shard.audit.record(
+                .refused, by: session.userID, from: opening.origin, allowed: false,
+                detail: ["reason": .string(error.reason)])
+            carrier.send(ServerFrame.error(id: id, ClientError(.unauthenticated, error.message)))
+            countBadFrame()
+        }
+    }
+
+    /// Once for a token: when it is looked at again, what is known then decides.
+    private func askForKeys(_ token: String, id: String?, isSecondTry: Bool) -> KeyRefreshMachine.Answer {
+        guard let keySet = opening.verifier.keySet else { return .refuse }
+        if isSecondTry { return keySet.standing }
+        let waiting = LoopBound(self, on: shard.loop)
+        return keySet.refresh {
+            waiting.loop.execute { waiting.value.renew(token, id: id, isSecondTry: true) }
+        }
+    }
+
+    private func watchToken() {
+        if let timer = expiryTimer { shard.loop.cancel(timer) }
+        expiryTimer = nil
+        // The timer holds this object: it must not be set when nobody will cancel it.
+        guard carrier != nil else { return }
+        let now = wallClockMicroseconds()
+        let next = wasWarned ? expiresAt + Self.grace : expiresAt - Self.warning
+        // Looked at again at least once a day, in case the clock is set.
+        let wait = min(max(next - now, 0), 86_400_000_000)
+        expiryTimer = shard.loop.schedule(after: UInt64(wait) * 1_000) { [self] in tokenTimer() }
+    }
+
+    private func tokenTimer() {
+        expiryTimer = nil
+        guard let carrier else { return }
+        let now = wallClockMicroseconds()
+        if now >= expiresAt + Self.grace {
+            carrier.close(CloseCode(rawValue: 4401), "the token has ended")
+            return
+        }
+        if !wasWarned, now >= expiresAt - Self.warning {
+            wasWarned = true
+            carrier.send(ServerFrame.token("authExpiring", expiresAt: expiresAt))
+        }
+        watchToken()
+    }
+}
