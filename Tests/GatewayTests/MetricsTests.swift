@@ -66,4 +66,22 @@ struct MetricsTests {
         #expect(json["run"]?.string == "r1")
         #expect(json["level"]?.string == "info")
     }
+
+    @Test(
+        "a process's line in /proc",
+        arguments: [
+            ("7 (parley) S 1 7 7 0 -1 4 1 0 0 0 250 50 0 0 20 0 9 0 4000 900000 25 18446744073709551615", true),
+            ("7 (a) b (c)) S 1 7 7 0 -1 4 1 0 0 0 250 50 0 0 20 0 9 0 4000 900000 25 0", true),
+            ("7 (parley) S 1 7 7 0 -1 4 1 0 0 0 250 50 0 0 20 0 9 0 4000 900000", false),
+            ("7 parley S 1", false), ("", false), (")", false),
+        ])
+    func status(line: String, isRead: Bool) {
+        let status = ProcessFigures.Status(line, ticksPerSecond: 100, pageSize: 4_096, bootTime: 1_000)
+        #expect((status != nil) == isRead)
+        guard let status else { return }
+        #expect(status.cpuSeconds == 3)
+        #expect(status.startTime == 1_040)
+        #expect(status.virtualBytes == 900_000)
+        #expect(status.residentBytes == 102_400)
+    }
 }

@@ -34,5 +34,11 @@ enum MetricHelp {
         "parley_upstream_events_total": "What befell calls of the assistant's upstream on their way.",
         "parley_upstream_streams": "Streams of the assistant's upstream by state.",
         "parley_waiting_rows": "Rows that wait for a commit.",
+        "process_cpu_seconds_total": "Total user and system CPU time spent, in seconds.",
+        "process_max_fds": "Maximum number of open file descriptors.",
+        "process_open_fds": "Number of open file descriptors.",
+        "process_resident_memory_bytes": "Resident memory size in bytes.",
+        "process_start_time_seconds": "Start time of the process since unix epoch in seconds.",
+        "process_virtual_memory_bytes": "Virtual memory size in bytes.",
     ]
 }

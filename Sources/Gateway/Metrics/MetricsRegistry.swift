@@ -61,9 +61,12 @@ package final class MetricsRegistry: MetricsFactory {
         add(label, dimensions, .histogram, HistogramCopy()) ?? HistogramCopy()
     }
 
-    /// A count that is kept elsewhere and read when the figures are.
-    func makeReading(label: String, _ read: @escaping @Sendable () -> Int) {
-        _ = add(label, [], .counter, CounterReading(read: read))
+    /// A figure that is kept elsewhere and read when all are; nil where it can't be had now, which leaves it out.
+    func makeReading(
+        label: String, _ kind: Kind = .counter, dimensions: [(String, String)] = [],
+        _ read: @escaping @Sendable () -> Double?
+    ) {
+        _ = add(label, dimensions, kind, Reading(read: read))
     }
 
     private func add<Source: MetricSource>(
@@ -140,16 +143,17 @@ final class CounterSource: CounterHandler, MetricSource {
     }
 }
 
-/// A count that is kept elsewhere.
-final class CounterReading: MetricSource {
-    private let read: @Sendable () -> Int
+/// A figure that is kept elsewhere.
+final class Reading: MetricSource {
+    private let read: @Sendable () -> Double?
 
-    init(read: @escaping @Sendable () -> Int) {
+    init(read: @escaping @Sendable () -> Double?) {
         self.read = read
     }
 
     func append(to text: inout [UInt8], _ name: String, _ labels: String) {
-        line(&text, name, labels, "\(read())")
+        guard let value = read() else { return }
+        line(&text, name, labels, "\(value)")
     }
 }
 

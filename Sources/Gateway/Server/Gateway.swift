@@ -63,7 +63,8 @@ package struct Gateway: Service {
         let waits = StartWaits(logger: logger)
         let budget = try descriptorBudget()
         let registry = MetricsRegistry()
-        if let lines { registry.makeReading(label: "parley_log_dropped_total") { lines.dropped } }
+        ProcessFigures.register(in: registry)
+        if let lines { registry.makeReading(label: "parley_log_dropped_total") { Double(lines.dropped) } }
         let commons = GatewayCommons(
             verifier: try await waits.wait(for: "the keys that tokens are checked with") { try await verifier() },
             addresses: AddressLimits(
