@@ -28,7 +28,7 @@ final class BatchWriter: TickParticipant {
     private var parameters = Parameters()
     private var isDraining = false
     /// This process was taken for dead: nothing is written until it goes on under another name.
-    private var isFenced = false
+    private(set) var isFenced = false
     private var drained: (() -> Void)?
     private var totals = StoreFigures()
     /// Hears of each user whose row was committed, before the row's own completion.

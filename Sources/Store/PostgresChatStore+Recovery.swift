@@ -41,22 +41,27 @@ extension PostgresChatStore {
     package func recover(
         limit: Int = 500, completion: @escaping (Result<[RecoveredRun], StoreError>) -> Void
     ) {
+        guard !isFenced else {
+            _ = pool.loop.schedule(after: 0) { completion(.failure(.fenced)) }
+            return
+        }
         let node = settings.node
         var parameters = Parameters()
         parameters.append(text: node)
         parameters.append(int4: Int32(clamping: settings.staleAfter))
         parameters.append(int4: Int32(clamping: settings.steadyAfter))
         parameters.append(int4: Int32(clamping: limit))
-        parameters.append(bool: isRecoveryInDoubt)
+        let question = recoveryDoubt.ask()
+        parameters.append(bool: question.again)
         pool.transaction({ $0.send(Statements.recoverRuns, parameters) }) { [self] outcome in
             do throws(PostgresError) {
                 let answers = try outcome.get()
                 var runs: [RecoveredRun] = []
                 if let rows = answers.first { for row in 0..<rows.count { runs.append(try run(rows, row)) } }
-                isRecoveryInDoubt = false
+                if node == settings.node { recoveryDoubt.answered(question) }
                 completion(.success(runs))
             } catch {
-                if error.kind != .pool { isRecoveryInDoubt = true }
+                if error.kind != .pool { recoveryDoubt.lost() }
                 logger.warning("what silent gateways left could not be taken over", metadata: ["cause": "\(error)"])
                 completion(.failure(error.isFence ? .fenced : error.kind == .pool ? BatchWriter.away : .unknown))
                 if error.isFence { fenced(node) }
@@ -77,8 +82,8 @@ extension PostgresChatStore {
                     guard rows.count == 1, let answer = try? rows.text(0, 0) else { return .failure(.rejected) }
                     switch answer {
                     case "running": return .success(.begun)
-                    case "waits": return .success(.waits)
-                    default: return .success(.gone)
+                    case "gone": return .success(.gone)
+                    default: return .success(.waits(behind: Identifier(answer)))
                     }
                 })
         }

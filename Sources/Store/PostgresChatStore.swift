@@ -17,8 +17,7 @@ package final class PostgresChatStore: ChatStore {
     private(set) var settings: StoreSettings
     let logger: Logger
     private let writer: BatchWriter
-    /// The answer to a recovery got lost.
-    var isRecoveryInDoubt = false
+    var recoveryDoubt = RecoveryDoubt()
     /// Called when the database has refused a write because this process was fenced, with the name under which it was.
     package var onFenced: ((_ node: String) -> Void)?
     private var parameters = Parameters()
@@ -45,6 +44,9 @@ package final class PostgresChatStore: ChatStore {
         figures.primaryReads = primaryReads
         return figures
     }
+
+    /// This process was taken for dead, and does not go on under another name yet.
+    var isFenced: Bool { writer.isFenced }
 
     /// Rows that wait for a batch.
     package var waitingRows: Int { writer.waitingRows }
@@ -139,9 +141,13 @@ package final class PostgresChatStore: ChatStore {
         writer.fence()
     }
 
-    /// Goes on under a new name, after `fence`.
+    /// The name under which is written.
+    package var node: String { settings.node }
+
+    /// Goes on under a new name, after `fence`. The database must know it: a write that is refused for want of its row
+    /// fences.
     package func rejoin(as node: String) {
-        isRecoveryInDoubt = false
+        recoveryDoubt = RecoveryDoubt()
         settings.node = node
         writer.rejoin(as: node)
     }

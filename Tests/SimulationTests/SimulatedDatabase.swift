@@ -157,7 +157,7 @@ final class SimulatedDatabase {
         guard isMember(node) else { return .failure(.fenced) }
         guard let run = runs[id], run.node == node, !run.status.isTerminal else { return .success(.gone) }
         if run.status == .running { return .success(.begun) }
-        if hasRunning(run.threadID, beside: id) { return .success(.waits) }
+        if let active = running(run.threadID, beside: id) { return .success(.waits(behind: active)) }
         runs[id]?.status = .running
         return .success(.begun)
     }
@@ -212,8 +212,10 @@ final class SimulatedDatabase {
         return position
     }
 
-    private func hasRunning(_ thread: Identifier, beside id: Identifier) -> Bool {
-        runs.contains { $0.key != id && $0.value.threadID == thread && $0.value.status == .running }
+    private func hasRunning(_ thread: Identifier, beside id: Identifier) -> Bool { running(thread, beside: id) != nil }
+
+    private func running(_ thread: Identifier, beside id: Identifier) -> Identifier? {
+        runs.first { $0.key != id && $0.value.threadID == thread && $0.value.status == .running }?.key
     }
 }
 

@@ -16,7 +16,7 @@ final class SimulatedGateway: SessionEnvironment {
     private var membership = MembershipMachine(lease: 3_000)
     private var leaseEnd: UInt64 = 0
     private var incarnation = 0
-    private var isRecoveryInDoubt = false
+    private var recoveryDoubt = RecoveryDoubt()
     private(set) var isDead = false
     /// What is due waits here while the process stands still.
     private var isStalled = false
@@ -158,12 +158,12 @@ final class SimulatedGateway: SessionEnvironment {
                 for session in abandoned { session.abandon() }
                 for connection in connections { connection.cut() }
                 connections = []
-                isRecoveryInDoubt = false
+                recoveryDoubt = RecoveryDoubt()
                 rename()
                 membership.rejoin()
                 step()
             case .recover: recover()
-            case .enlist, .beat: break
+            case .enlist, .beat, .begin: break
             }
         }
     }
@@ -174,14 +174,17 @@ final class SimulatedGateway: SessionEnvironment {
     }
 
     private func recover() {
+        let question = recoveryDoubt.ask()
         simulatedStore.ask(
-            { [again = isRecoveryInDoubt] in $0.recover($1, again: again) },
-            { [self] answer in
+            { $0.recover($1, again: question.again) },
+            { [self, name = node] answer in
+                // Fenced since: they are another gateway's again.
+                guard name == node else { return }
                 guard case .success(let runs) = answer else {
-                    if answer.isUnknown { isRecoveryInDoubt = true }
+                    if answer.isUnknown { recoveryDoubt.lost() }
                     return
                 }
-                isRecoveryInDoubt = false
+                recoveryDoubt.answered(question)
                 for run in runs {
                     if run.fate == .interrupted {
                         sessions[run.userID]?.refresh(threadID: run.threadID)

@@ -7,7 +7,7 @@ import Testing
 /// `SWIFT_DETERMINISTIC_HASHING=1`, which `deploy/test` sets.
 @Suite("Simulation") struct SimulationTests {
     /// Each failed once.
-    private static let kept: [UInt64] = [2, 148, 259, 266, 1177, 1412, 2209, 3635, 5505]
+    private static let kept: [UInt64] = [2, 148, 259, 266, 1177, 1412, 2209, 3635, 5127, 5505, 6752]
 
     private static let parts = 8
 
@@ -27,6 +27,7 @@ import Testing
             let world = World(seed: seed)
             if count == 1 { world.trace = { print($0) } }
             let problems = world.run()
+            if count == 1 { for problem in problems { print(problem) } }
             if !problems.isEmpty {
                 failed += 1
                 Issue.record("seed \(seed): \(problems.prefix(4).joined(separator: "\n"))")

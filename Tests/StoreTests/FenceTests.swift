@@ -116,6 +116,31 @@ import Testing
         #expect(try await recover(store).filter { $0.userID == store.user }.map(\.runID) == [turn.runID])
     }
 
+    /// Between two names nothing is asked that could be refused for want of a row: that would be taken for a fence, and
+    /// there would be no way back, since the name that it is about is known a moment later.
+    @Test func betweenTwoNamesNothingIsAsked() async throws {
+        let store = try gateway("a")
+        let told = Told()
+        _ = await store.on { (store: PostgresChatStore, resume: @escaping (Bool) -> Void) in
+            store.onFenced = { told.add($0) }
+            store.fence()
+            resume(true)
+        }
+        try fence(store)
+        let early: Result<[RecoveredRun], StoreError> = await store.on { store, resume in
+            store.recover(completion: resume)
+        }
+        #expect(early == .failure(.fenced))
+        #expect(told.all == [])
+        let next = store.node + "y"
+        try StoreFixture.enlist(next, in: Self.database)
+        _ = await store.on { (store: PostgresChatStore, resume: @escaping (Bool) -> Void) in
+            store.rejoin(as: next)
+            resume(true)
+        }
+        #expect(await store.accept(store.newTurn()).position == 1)
+    }
+
     /// Its row is there, but the run has been taken over: an end beside the other's would be a second one.
     @Test func aRunThatAnotherHasIsLeftAlone() async throws {
         let (first, second) = (try gateway("a"), try gateway("b"))
@@ -154,7 +179,7 @@ import Testing
             }
             #expect(outcome == .success(expected))
         }
-        await begin(.waits)
+        await begin(.waits(behind: running.runID))
         _ = await first.end(first.ending(running, [first.reply("done")]))
         await begin(.begun)
         await begin(.begun)
@@ -274,7 +299,7 @@ import Testing
 }
 
 /// Names that were told, on whatever loop.
-private final class Told: Sendable {
+final class Told: Sendable {
     private let names = Mutex<[String]>([])
     func add(_ name: String) { names.withLock { $0.append(name) } }
     var all: [String] { names.withLock { $0 } }

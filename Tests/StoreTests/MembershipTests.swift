@@ -26,45 +26,51 @@ struct MembershipMachineTests {
         Row(
             testDescription: "a lease counts from when the sign of life was sent",
             steps: [
-                .tick(.enlist), .enlisted(100, [.extend(until: 1_100)]), .tick(.beat),
+                .tick(.enlist), .enlisted(100, [.begin, .extend(until: 1_100)]), .tick(.beat),
                 .beaten(200, isMember: true, seesStale: false, [.extend(until: 1_200)]),
             ], state: .member),
         Row(
             testDescription: "one question at a time",
-            steps: [.tick(.enlist), .tick(nil), .failed, .tick(.enlist), .enlisted(1, [.extend(until: 1_001)])],
+            steps: [
+                .tick(.enlist), .tick(nil), .failed, .tick(.enlist), .enlisted(1, [.begin, .extend(until: 1_001)]),
+            ],
             state: .member),
         Row(
             testDescription: "a beat that fails ends nothing",
-            steps: [.tick(.enlist), .enlisted(0, [.extend(until: 1_000)]), .tick(.beat), .failed, .tick(.beat)],
+            steps: [
+                .tick(.enlist), .enlisted(0, [.begin, .extend(until: 1_000)]), .tick(.beat), .failed, .tick(.beat),
+            ],
             state: .member),
         Row(
             testDescription: "silent others are told of",
             steps: [
-                .tick(.enlist), .enlisted(0, [.extend(until: 1_000)]), .tick(.beat),
+                .tick(.enlist), .enlisted(0, [.begin, .extend(until: 1_000)]), .tick(.beat),
                 .beaten(5, isMember: true, seesStale: true, [.extend(until: 1_005), .recover]),
             ], state: .member),
         Row(
             testDescription: "fenced, by its beat",
             steps: [
-                .tick(.enlist), .enlisted(0, [.extend(until: 1_000)]), .tick(.beat),
+                .tick(.enlist), .enlisted(0, [.begin, .extend(until: 1_000)]), .tick(.beat),
                 .beaten(5, isMember: false, seesStale: false, [.letGo]), .tick(nil),
             ], state: .fenced),
         Row(
             testDescription: "fenced, by a write, once; the beat under way does not undo it",
             steps: [
-                .tick(.enlist), .enlisted(0, [.extend(until: 1_000)]), .tick(.beat), .fenced([.letGo]), .fenced([]),
+                .tick(.enlist), .enlisted(0, [.begin, .extend(until: 1_000)]), .tick(.beat), .fenced([.letGo]),
+                .fenced([]),
                 .beaten(5, isMember: true, seesStale: false, []),
             ], state: .fenced),
         Row(
             testDescription: "it comes back as another",
             steps: [
-                .tick(.enlist), .enlisted(0, [.extend(until: 1_000)]), .fenced([.letGo]), .rejoin, .tick(.enlist),
-                .enlisted(9, [.extend(until: 1_009)]), .tick(.beat),
+                .tick(.enlist), .enlisted(0, [.begin, .extend(until: 1_000)]), .fenced([.letGo]), .rejoin,
+                .tick(.enlist),
+                .enlisted(9, [.begin, .extend(until: 1_009)]), .tick(.beat),
             ], state: .member),
         Row(
             testDescription: "who stops says nothing more",
             steps: [
-                .tick(.enlist), .enlisted(0, [.extend(until: 1_000)]), .tick(.beat), .leave,
+                .tick(.enlist), .enlisted(0, [.begin, .extend(until: 1_000)]), .tick(.beat), .leave,
                 .beaten(5, isMember: true, seesStale: true, []), .tick(nil), .fenced([]),
             ], state: .left),
     ]
@@ -111,9 +117,14 @@ struct MembershipMachineTests {
                     returning: LoopBound(Membership(given, database, on: loop, logger: logger), on: loop))
             }
         }
+        let named = Told()
         let joined: Bool = await withCheckedContinuation { continuation in
             loop.execute {
                 bound.value.onFenced = { rejoin in rejoin("here/2") }
+                bound.value.onMember = { node in
+                    let rows = try? self.value("select count(*) from parley.nodes where id = '\(node)'")
+                    named.add("\(node) \(rows.flatMap { $0 } ?? "?")")
+                }
                 bound.value.join { continuation.resume(returning: $0) }
             }
         }
@@ -124,6 +135,9 @@ struct MembershipMachineTests {
         _ = try value("delete from parley.nodes where id = 'here/1' returning id")
         while try value("select count(*) from parley.nodes where id = 'here/2'") == "0" { await Task.yield() }
         #expect(try value("select count(*) from parley.nodes where id = 'here/1'") == "0")
+        while named.all.count < 2 { await Task.yield() }
+        // Each name is heard of when its row is there, and not before.
+        #expect(named.all == ["here/1 1", "here/2 1"])
         await withCheckedContinuation { continuation in
             loop.execute { bound.value.leave { continuation.resume() } }
         }

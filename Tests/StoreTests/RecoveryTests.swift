@@ -76,10 +76,17 @@ import Testing
         #expect(runs.map(\.runID) == [first.runID, second.runID])
         let page = await heir.history(first.threadID, user: user)
         #expect(
-            page?.messages.dropFirst(2).map { $0 } == [
+            page?.messages.dropFirst(2).map { stored in
+                var message = stored
+                message.createdAt = 0
+                return message
+            } == [
                 Message(
-                    id: texts[0].id, role: .assistant, content: "one \"好\" \u{FFFD}", status: .interrupted, position: 3),
-                Message(id: texts[2].id, role: .assistant, content: "two", status: .interrupted, position: 4),
+                    id: texts[0].id, role: .assistant, content: "one \"好\" \u{FFFD}", status: .interrupted, position: 3,
+                    runID: first.runID),
+                Message(
+                    id: texts[2].id, role: .assistant, content: "two", status: .interrupted, position: 4,
+                    runID: first.runID),
             ])
         let run = try TestDatabase.owner(Self.database).query(
             "select status, error ->> 'code', checkpoint from parley.runs where id = $1", [first.runID.description])

@@ -242,6 +242,11 @@ final class ChatThread {
             case .success(.gone), .failure(.fenced):
                 remove(turn)
                 session.refresh(threadID: id)
+            case .success(.waits(let active))
+            where turns.contains { $0.runID == active && $0 !== turn && $0.isCommitted }:
+                // One of those that wait here has the place: what is first here was taken over behind it, or has gone
+                // before it. The database decides, else each would wait for the other for ever.
+                advance(active)
             case .success(.waits), .failure:
                 _ = environment.schedule(after: Session.lookInterval) { [self] in
                     turn.asksForPlace = false
@@ -252,6 +257,11 @@ final class ChatThread {
             turn.asksForPlace = false
             goOn()
         }
+    }
+
+    private func advance(_ runID: Identifier?) {
+        guard let index = turns.firstIndex(where: { $0.runID == runID }) else { return }
+        turns.insert(turns.remove(at: index), at: 0)
     }
 
     /// Forgets a client that has gone: nothing that is under way subscribes it again.

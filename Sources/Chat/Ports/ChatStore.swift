@@ -179,8 +179,8 @@ package enum Acceptance: Sendable, Equatable {
 /// Whether a committed turn may run now.
 package enum Beginning: Sendable, Equatable {
     case begun
-    /// Another run of its conversation is active.
-    case waits
+    /// Another run of its conversation is active: this one.
+    case waits(behind: Identifier?)
     /// It has ended, or is another gateway's, or was deleted with its conversation.
     case gone
 }

@@ -336,8 +336,11 @@ package struct Gateway: Service {
         guard let first = shards.first else { return }
         var rounds = 0
         repeat {
-            let result = await withCheckedContinuation { continuation in
-                first.loop.execute { first.value.chatStore.recover { continuation.resume(returning: $0) } }
+            let (node, result) = await withCheckedContinuation { continuation in
+                first.loop.execute {
+                    let node = first.value.chatStore.node
+                    first.value.chatStore.recover { continuation.resume(returning: (node, $0)) }
+                }
             }
             guard case .success(let runs) = result else {
                 throw StartError.database("what an earlier process left could not be recovered")
@@ -350,6 +353,8 @@ package struct Gateway: Service {
             for run in runs {
                 guard let home = directory.home(of: run.userID) else { continue }
                 home.loop.execute {
+                    // Fenced since: they are another gateway's again.
+                    guard !home.value.isFenced, home.value.chatStore.node == node else { return }
                     if run.fate == .interrupted {
                         home.value.sessions[ExactString(run.userID)]?.refresh(threadID: run.threadID)
                     } else {

@@ -13,6 +13,8 @@ final class MembershipService: Sendable {
     private let place: String
     private let logger: Logger
     private let isRecovering = Mutex(false)
+    /// Where this process goes on once the database knows it, after it was fenced.
+    private let next = Mutex<(node: String, epoch: String)?>(nil)
 
     /// - Parameters:
     ///   - place: host and port, the part of the name that people know.
@@ -59,7 +61,8 @@ final class MembershipService: Sendable {
         return await withCheckedContinuation { continuation in
             membership.loop.execute { [self] in
                 membership.value.onLease = { [self] end in extendLease(to: end) }
-                membership.value.onFenced = { [self] rejoin in begin(rejoin) }
+                membership.value.onFenced = { [self] rejoin in letGo(rejoin) }
+                membership.value.onMember = { [self] in begin(as: $0) }
                 membership.value.onStale = { [self] in takeOver(recover) }
                 membership.value.join { continuation.resume(returning: $0) }
             }
@@ -74,24 +77,38 @@ final class MembershipService: Sendable {
     }
 
     private func extendLease(to end: UInt64) {
+        tell { $0.extendLease(to: end) }
+    }
+
+    /// Every shard, from the membership's loop; what is told one after the other is heard in that order.
+    private func tell(_ body: @escaping @Sendable (Shard) -> Void) {
         for shard in shards {
             if shard.loop === membership.loop {
-                shard.value.extendLease(to: end)
+                body(shard.value)
             } else {
-                shard.loop.execute { shard.value.extendLease(to: end) }
+                shard.loop.execute { body(shard.value) }
             }
         }
     }
 
-    /// Every shard lets go of what it has, then all go on under one new name.
-    private func begin(_ rejoin: @escaping (String) -> Void) {
+    /// Every shard lets go of what it has, then the process is enlisted under a new name.
+    private func letGo(_ rejoin: @escaping (String) -> Void) {
         let rejoin = LoopBound(rejoin, on: membership.loop)
         visit({ $0.fence() }) { [self] in
             let (node, epoch) = Self.incarnation(at: place)
-            visit({ $0.rejoin(as: node, epoch: epoch) }) {
-                rejoin.loop.execute { rejoin.value(node) }
-            }
+            next.withLock { $0 = (node, epoch) }
+            rejoin.loop.execute { rejoin.value(node) }
         }
+    }
+
+    /// All shards go on under one new name. The first one they have from the start.
+    private func begin(as node: String) {
+        let next = next.withLock { next in
+            defer { next = nil }
+            return next
+        }
+        guard let next, next.node == node else { return }
+        tell { $0.rejoin(as: next.node, epoch: next.epoch) }
     }
 
     /// On the loop of each, one after the other.

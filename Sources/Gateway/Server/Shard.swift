@@ -232,7 +232,7 @@ package final class Shard: SessionEnvironment {
 
     package var holdsLease: Bool { loop.now < leaseEnd }
 
-    /// Between being fenced and going on under another name nobody is let in.
+    /// Between being fenced and being known under another name nobody is let in, and nothing written.
     private(set) var isFenced = false
 
     /// A sign of life was stored: what was held back goes out.
@@ -258,7 +258,7 @@ package final class Shard: SessionEnvironment {
         for connection in Array(connections.values) { connection.close(.serviceRestart, "the session moved") }
     }
 
-    /// Goes on as a new incarnation, which nobody knows yet.
+    /// Goes on as a new incarnation, which the database knows by now.
     func rejoin(as node: String, epoch: String) {
         self.epoch = epoch
         chatStore.rejoin(as: node)

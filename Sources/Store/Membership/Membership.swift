@@ -9,8 +9,11 @@ package final class Membership {
     package private(set) var node: String
     /// Events may be handed out up to then, on the clock of the loop.
     package var onLease: ((_ end: UInt64) -> Void)?
-    /// The process was taken for dead: what it has under way is to be let go. To be answered with a new name.
+    /// The process was taken for dead: what it has under way is to be let go. To be answered with a new name, under which
+    /// nothing is written until `onMember`.
     package var onFenced: ((_ rejoin: @escaping (_ node: String) -> Void) -> Void)?
+    /// The database knows the name: what is done under it begins. Before the first `onLease` of the name.
+    package var onMember: ((_ node: String) -> Void)?
     /// Another gateway is silent: what it left may be taken over.
     package var onStale: (() -> Void)?
 
@@ -115,6 +118,7 @@ package final class Membership {
         for action in actions {
             switch action {
             case .extend(let end): onLease?(end)
+            case .begin: onMember?(node)
             case .recover: onStale?()
             case .letGo:
                 logger.error(

@@ -21,6 +21,9 @@ package struct MembershipMachine: Sendable {
         case extend(until: UInt64)
         /// Let go of everything, then `rejoin`.
         case letGo
+        /// The name that was enlisted may be written under; not before, since what is refused for want of its row would
+        /// be taken for the next fence.
+        case begin
         /// Another gateway is silent, and this one may judge it.
         case recover
     }
@@ -54,7 +57,7 @@ package struct MembershipMachine: Sendable {
         isAsking = false
         guard state == .enlisting else { return [] }
         state = .member
-        return [.extend(until: sentAt &+ lease)]
+        return [.begin, .extend(until: sentAt &+ lease)]
     }
 
     package mutating func beaten(sentAt: UInt64, isMember: Bool, seesStale: Bool) -> [Action] {
@@ -76,7 +79,7 @@ package struct MembershipMachine: Sendable {
         return [.letGo]
     }
 
-    /// Everything was let go: from here on the process is another one.
+    /// Everything was let go: the process is another one, as soon as that is enlisted.
     package mutating func rejoin() {
         guard state == .fenced else { return }
         state = .enlisting

@@ -124,9 +124,8 @@ final class FakeStore: ChatStore {
                 return .gone
             }
             if run.status == .running { return .begun }
-            guard !self.runs.values.contains(where: { $0.threadID == run.threadID && $0.status == .running }) else {
-                return .waits
-            }
+            let active = self.runs.first { $0.value.threadID == run.threadID && $0.value.status == .running }
+            if let active { return .waits(behind: active.key) }
             self.runs[runID]?.status = .running
             return .begun
         }

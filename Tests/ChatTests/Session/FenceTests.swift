@@ -199,6 +199,36 @@ struct FenceTests {
         world.check(client)
     }
 
+    @Test("what has the place in the database goes first, whatever was taken over in front of it")
+    func whoHasThePlace() throws {
+        let world = ChatWorld()
+        let client = world.connect()
+        let thread = try world.turn(client)
+        var runs: [Identifier] = []
+        for (id, content) in [("e1", "active"), ("e2", "behind")] {
+            try world.strand(content, id: id, in: thread)
+            runs.append(try #require(world.store.clientIDs[ExactString("anna/\(id)")]))
+            world.store.elsewhere.insert(runs[runs.count - 1])
+        }
+        world.send(client, "mine", id: "c2", to: thread)
+        world.store.releaseAll(except: [.begin])
+        // The active one has ended, so this one is begun, but the answer gets lost; then the one between is taken over.
+        world.store.runs[runs[0]]?.status = .completed
+        world.store.fail(.begin, .unknown, committed: true)
+        world.store.elsewhere.removeAll()
+        let message = try #require(
+            world.store.stored(thread).first { $0.id == world.store.runs[runs[1]]?.message })
+        world.session.adopt(threadID: thread, message: message, runID: runs[1], isRunning: false)
+        for _ in 0..<3 {
+            world.environment.advance(1_000)
+            world.store.releaseAll()
+            world.agent.started.last?.run.finish(nil)
+            world.store.releaseAll()
+        }
+        #expect(world.agent.started.map(\.input.message.content) == ["hello", "mine", "behind"])
+        world.check(client)
+    }
+
     @Test("a run that was recovered as queued does not begin before its turn, one that was recovered as running does")
     func recovered() throws {
         let world = ChatWorld()

@@ -55,7 +55,8 @@ class _Check:
 
     def _sent(self, sent):
         def bad(what):
-            self.bad(what, sent.user, stored["thread"] if stored else sent.thread or (acks and acks[0].thread), sent)
+            thread = stored["thread"] if stored else sent.thread or next((ack.thread for ack in acks), None)
+            self.bad(what, sent.user, thread, sent)
 
         stored, acks = self.by_key.get((sent.user, sent.id)), sent.acks
         copies = sum(1 for m in self.rows.messages if m["user_id"] == sent.user and m["client_id"] == sent.id) \

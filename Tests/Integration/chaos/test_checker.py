@@ -13,6 +13,7 @@ from .checker import check
 from .load import Plan
 from .proxy import Balancer, Tamper
 from .records import Answer, Cancelled, Left, Round, Rows, Sent
+from . import rounds
 from .rounds import run_round
 from .view import ThreadView
 from .world import DURABLE, FORGETFUL, World
@@ -140,6 +141,11 @@ def never_answered(round, rows):
     round.sent[("u1", "k1")].answers = []
 
 
+def never_answered_nor_stored(round, rows):
+    """It would have begun a thread."""
+    round.sent[("u1", "k2")] = Sent("k2", "u1", "!text b", attempts=[3], senders={"c1"})
+
+
 def position_twice(round, rows):
     rows.messages[1]["position"] = 1
 
@@ -228,6 +234,7 @@ def written_by_a_dead_one(round, rows):
     (duplicate_of_nothing, "sent once and answered as a duplicate"),
     (refused_and_stored, "was refused as busy and is stored"),
     (never_answered, "was never answered"),
+    (never_answered_nor_stored, "message k2 was never answered"),
     (position_twice, "positions [1, 1]"),
     (still_running, "is still running"),
     (no_run, "has 0 runs"),
@@ -249,6 +256,9 @@ def test_faults_in_the_records(fault, report):
     round, rows = good()
     fault(round, rows)
     assert any(report in what for what in found(round, rows)), found(round, rows)
+    lines = []
+    rounds.report(round, rows, check(round, rows), lines.append)
+    assert any(report in line for line in lines), lines
 
 
 def double_task(round, rows):
