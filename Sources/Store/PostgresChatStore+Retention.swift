@@ -34,6 +34,14 @@ extension PostgresChatStore {
                 .moved(count: Int(try rows.int4(0, 0)), [])
             }
         }
+        if due.move == .tasks {
+            parameters.append(timestamptz: due.before)
+            parameters.append(int4: Int32(clamping: settings.sweepMessages))
+            parameters.append(bool: false)
+            return sweep(Statements.purgeTasks, parameters, completion) { rows throws(PostgresError) in
+                .moved(count: Int(try rows.int8(0, 0)), [])
+            }
+        }
         parameters.append(text: due.move.rawValue)
         parameters.append(timestamptz: due.before)
         parameters.append(timestamptz: now)
@@ -83,9 +91,15 @@ extension PostgresChatStore {
         _ due: RetentionPolicy.Due, completion: @escaping (Result<Int, StoreError>) -> Void
     ) {
         var parameters = Parameters()
-        parameters.append(text: due.move.rawValue)
-        parameters.append(timestamptz: due.before)
-        run("", Statements.retentionDue, parameters) { [self] outcome in
+        if due.move == .tasks {
+            parameters.append(timestamptz: due.before)
+            parameters.append(int4: 0)
+            parameters.append(bool: true)
+        } else {
+            parameters.append(text: due.move.rawValue)
+            parameters.append(timestamptz: due.before)
+        }
+        run("", due.move == .tasks ? Statements.purgeTasks : Statements.retentionDue, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in decode { () throws(PostgresError) in Int(try rows.int8(0, 0)) } })
         }

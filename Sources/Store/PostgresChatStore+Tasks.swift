@@ -1,47 +1,55 @@
 package import Chat
 import EventLoop
+import JSON
 import Logging
 import Postgres
 
 /// A task as it is stored.
 package struct StoredTask: Sendable, Equatable {
+    /// The key.
     package var id: Int64
+    /// 1, 2, 3… of its user: what people see and say.
+    package var number: Int
+    package var userID: String
     package var title: String
     package var description: String?
     package var isCompleted: Bool
     /// An assistant made it.
     package var isGenerated: Bool
+    /// The message with which an assistant touched it last.
+    package var lastInteractionID: Identifier?
+    /// Microseconds since 1970, UTC.
+    package var dueAt: Int64?
+    /// ``RecurrenceRule``.
+    package var recurrence: String?
     /// Microseconds since 1970, UTC.
     package var createdAt: Int64
     package var updatedAt: Int64
+}
 
-    package init(
-        id: Int64, title: String, description: String?, isCompleted: Bool, isGenerated: Bool, createdAt: Int64,
-        updatedAt: Int64
-    ) {
-        self.id = id
-        self.title = title
-        self.description = description
-        self.isCompleted = isCompleted
-        self.isGenerated = isGenerated
-        self.createdAt = createdAt
-        self.updatedAt = updatedAt
-    }
+package enum TaskOrder: String, Sendable, CaseIterable {
+    /// Newest first.
+    case created
+    /// What is due first; without a time, last.
+    case due
 }
 
 /// Where a page of a user's tasks begins: behind this task.
 package struct TaskCursor: Sendable, Equatable {
-    /// Microseconds since 1970, UTC.
-    package var createdAt: Int64
+    /// When it was made, or is due, as the order has it. Microseconds since 1970, UTC.
+    package var time: Int64
     package var id: Int64
 
-    package init(createdAt: Int64, id: Int64) {
-        self.createdAt = createdAt
+    package init(time: Int64, id: Int64) {
+        self.time = time
         self.id = id
     }
+
+    /// Stands for no time: 9999-01-01, behind all that a task can have.
+    package static let never: Int64 = 253_370_764_800_000_000
 }
 
-/// Tasks, newest first.
+/// Tasks in the order that was asked for.
 package struct TaskPage: Sendable, Equatable {
     package var tasks: [StoredTask]
     /// Where the next page begins; `nil`: this is the last.
@@ -62,7 +70,7 @@ extension PostgresChatStore {
     ///   - completed: only those that are, or are not; `nil`: all.
     ///   - limit: 1 to 200.
     package func tasks(
-        userID: String, completed: Bool?, before: TaskCursor?, limit: Int,
+        userID: String, completed: Bool?, order: TaskOrder = .created, before: TaskCursor?, limit: Int,
         completion: @escaping (Result<TaskPage, StoreError>) -> Void
     ) {
         let limit = min(max(limit, 1), 200)
@@ -70,19 +78,21 @@ extension PostgresChatStore {
         parameters.append(text: userID)
         if let completed { parameters.append(bool: completed) } else { parameters.appendNull() }
         if let before {
-            parameters.append(timestamptz: before.createdAt)
+            parameters.append(timestamptz: before.time)
             parameters.append(int8: before.id)
         } else {
             parameters.appendNull()
             parameters.appendNull()
         }
         parameters.append(int4: Int32(limit + 1))
-        read(userID, Statements.tasks, parameters) { [self] outcome in
+        read(userID, order == .due ? Statements.tasksDue : Statements.tasks, parameters) { [self] outcome in
             completion(
                 decoded(outcome) { rows throws(PostgresError) in
                     var page: [StoredTask] = []
                     for row in 0..<min(rows.count, limit) { page.append(try rows.task(row)) }
-                    let last = page.last.map { TaskCursor(createdAt: $0.createdAt, id: $0.id) }
+                    let last = page.last.map {
+                        TaskCursor(time: order == .due ? $0.dueAt ?? TaskCursor.never : $0.createdAt, id: $0.id)
+                    }
                     return TaskPage(tasks: page, next: rows.count > limit ? last : nil)
                 })
         }
@@ -111,6 +121,8 @@ extension PostgresChatStore {
         parameters.append(text: userID)
         parameters.append(text: arguments.title)
         parameters.append(text: arguments.description)
+        parameters.append(bool: arguments.completed ?? false)
+        parameters.append(jsonb: JSON.object(arguments.more).description)
         pool.transaction(
             { connection in
                 var user = Parameters()
@@ -154,6 +166,7 @@ extension PostgresChatStore {
         parameters.append(text: arguments.title)
         parameters.append(text: arguments.description)
         if let completed = arguments.completed { parameters.append(bool: completed) } else { parameters.appendNull() }
+        parameters.append(jsonb: JSON.object(arguments.more).description)
         settle(userID, Statements.changeTask, parameters, expected, completion)
     }
 
@@ -177,7 +190,7 @@ extension PostgresChatStore {
         run(userID, statement, parameters, isWrite: true) { [self] outcome in
             completion(
                 decoded(outcome) { rows throws(PostgresError) in
-                    guard rows.count == 1, try rows.bool(0, 7) else { return .notFound }
+                    guard rows.count == 1, try rows.bool(0, 12) else { return .notFound }
                     return try rows.isNull(0, 0) ? .changed : .done(try rows.task(0))
                 })
         }
@@ -204,51 +217,80 @@ extension Statements {
     private typealias T = PostgresType
 
     private static let taskColumns =
-        "t.id, t.title, t.description, t.is_completed, t.ai_generated, t.created_at, t.updated_at"
+        """
+        t.id, t.number, t.user_id, t.title, t.description, t.is_completed, t.ai_generated, t.last_interaction_id,
+            t.due_at, t.recurrence, t.created_at, t.updated_at
+        """
 
     static let tasks = Statement(
         "tasks",
         """
         select \(taskColumns) from parley.tasks t
-        where t.user_id = $1 and ($2::bool is null or t.is_completed = $2)
+        where t.user_id = $1 and t.deleted_at is null and ($2::bool is null or t.is_completed = $2)
             and ($3::timestamptz is null or (t.created_at, t.id) < ($3, $4))
         order by t.created_at desc, t.id desc limit $5
         """, T.text, T.bool, T.timestamptz, T.int8, T.int4)
 
+    static let tasksDue = Statement(
+        "tasks_due",
+        """
+        select \(taskColumns) from parley.tasks t
+        where t.user_id = $1 and t.deleted_at is null and ($2::bool is null or t.is_completed = $2)
+            and ($3::timestamptz is null or (coalesce(t.due_at, '9999-01-01Z'), t.id) > ($3, $4))
+        order by coalesce(t.due_at, '9999-01-01Z'), t.id limit $5
+        """, T.text, T.bool, T.timestamptz, T.int8, T.int4)
+
     static let task = Statement(
-        "task", "select \(taskColumns) from parley.tasks t where t.user_id = $1 and t.id = $2", T.text, T.int8)
+        "task",
+        "select \(taskColumns) from parley.tasks t where t.user_id = $1 and t.id = $2 and t.deleted_at is null",
+        T.text, T.int8)
 
     static let addTask = Statement(
         "task_add",
         """
         with known as (select parley.touch_users(array[$1], array[null::text], array[null::text]))
-        insert into parley.tasks as t (user_id, title, description)
-        select $1, $2, nullif($3, '') from known
+        insert into parley.tasks as t
+            (user_id, title, description, is_completed, completed_at, due_at, recurrence, time_zone)
+        select $1, $2, nullif($3, ''), $4, case when $4 then now() end, ($5::jsonb ->> 'due_at')::timestamptz,
+            $5::jsonb ->> 'recurrence', $5::jsonb ->> 'time_zone'
+        from known
         returning \(taskColumns)
-        """, T.text, T.text, T.text)
+        """, T.text, T.text, T.text, T.bool, T.jsonb)
 
+    /// What comes back stays open, at its next time.
     static let changeTask = Statement(
         "task_change",
         """
-        with old as (select t.id from parley.tasks t where t.user_id = $1 and t.id = $2 for update),
-        new as (
+        with old as (
+            select t.id, case when $5 and not t.is_completed and t.recurrence is not null
+                then parley.next_occurrence(t.due_at, t.recurrence, t.time_zone, now()) end as next
+            from parley.tasks t where t.user_id = $1 and t.id = $2 and t.deleted_at is null for update
+        ), new as (
             update parley.tasks t
             set title = coalesce($3, t.title),
                 description = case when $4::text is null then t.description else nullif($4, '') end,
-                is_completed = coalesce($5, t.is_completed), updated_at = clock_timestamp()
+                is_completed = coalesce($5, t.is_completed) and old.next is null,
+                completed_at = case when $5 then coalesce(t.completed_at, now()) when $5 is null then t.completed_at end,
+                due_at = case when $6::jsonb ? 'due_at' then ($6::jsonb ->> 'due_at')::timestamptz
+                    else coalesce(old.next, t.due_at) end,
+                recurrence = case when $6::jsonb ? 'due_at' and $6::jsonb ->> 'due_at' is null then null
+                    when $6::jsonb ? 'recurrence' then $6::jsonb ->> 'recurrence' else t.recurrence end,
+                updated_at = clock_timestamp()
             from old
-            where t.id = old.id and t.user_id = $1 and ($6::timestamptz is null or t.updated_at = $6)
+            where t.id = old.id and t.user_id = $1 and ($7::timestamptz is null or t.updated_at = $7)
             returning \(taskColumns)
         )
         select new.*, true from old left join new on true
-        """, T.text, T.int8, T.text, T.text, T.bool, T.timestamptz)
+        """, T.text, T.int8, T.text, T.text, T.bool, T.jsonb, T.timestamptz)
 
     static let deleteTask = Statement(
         "task_delete",
         """
-        with old as (select t.id from parley.tasks t where t.user_id = $1 and t.id = $2 for update),
-        new as (
-            delete from parley.tasks t using old
+        with old as (
+            select t.id from parley.tasks t where t.user_id = $1 and t.id = $2 and t.deleted_at is null for update
+        ), new as (
+            update parley.tasks t set deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+            from old
             where t.id = old.id and t.user_id = $1 and ($3::timestamptz is null or t.updated_at = $3)
             returning \(taskColumns)
         )
@@ -259,8 +301,10 @@ extension Statements {
 extension Rows {
     func task(_ row: Int) throws(PostgresError) -> StoredTask {
         StoredTask(
-            id: try int8(row, 0), title: try text(row, 1), description: try optionalText(row, 2),
-            isCompleted: try bool(row, 3), isGenerated: try bool(row, 4), createdAt: try timestamp(row, 5),
-            updatedAt: try timestamp(row, 6))
+            id: try int8(row, 0), number: Int(try int4(row, 1)), userID: try text(row, 2), title: try text(row, 3),
+            description: try optionalText(row, 4), isCompleted: try bool(row, 5), isGenerated: try bool(row, 6),
+            lastInteractionID: try isNull(row, 7) ? nil : try identifier(row, 7),
+            dueAt: try isNull(row, 8) ? nil : try timestamp(row, 8), recurrence: try optionalText(row, 9),
+            createdAt: try timestamp(row, 10), updatedAt: try timestamp(row, 11))
     }
 }

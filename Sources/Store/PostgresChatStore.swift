@@ -110,6 +110,11 @@ package final class PostgresChatStore: ChatStore {
         call.append(text: arguments?.description)
         if let completed = arguments?.completed { call.append(bool: completed) } else { call.appendNull() }
         call.append(text: settings.node)
+        if let more = arguments?.more, !more.members.isEmpty {
+            call.append(jsonb: JSON.object(more).description)
+        } else {
+            call.appendNull()
+        }
         run(operation.userID, Statements.performTool, call, isWrite: true) { outcome in
             completion(outcome.flatMap { Self.outcome($0) })
         }

@@ -8,6 +8,8 @@ package struct RetentionPolicy: Sendable, Equatable {
     package var deleteAfter: Int64?
     /// `PURGE_AFTER`: since the deletion.
     package var purgeAfter: Int64? = 30 * day
+    /// `TASK_UNDO`: since the deletion of a task.
+    package var taskUndo: Int64? = 30 * day
     /// `AUDIT_KEEP`.
     package var auditKeep: Int64? = 365 * day
 
@@ -34,7 +36,7 @@ package struct RetentionPolicy: Sendable, Equatable {
         return .some(seconds * 1_000_000)
     }
 
-    /// What is done to a conversation, or to the audit log.
+    /// What is done to a conversation, to deleted tasks, or to the audit log.
     package enum Move: String, Sendable, CaseIterable {
         /// From here on in the order in which a sweep makes them: what is due for several is spared the lesser ones.
         case purge
@@ -43,6 +45,7 @@ package struct RetentionPolicy: Sendable, Equatable {
         case deleteArchived = "delete_archived"
         case archive
         case dormant
+        case tasks = "purge_tasks"
         case audit
     }
 
@@ -69,6 +72,7 @@ package struct RetentionPolicy: Sendable, Equatable {
         // What is to be deleted at the same age or before need not move first.
         case .archive: precedes(archiveAfter, deleteAfter) ? archiveAfter : nil
         case .dormant: precedes(dormantAfter, archiveAfter) && precedes(dormantAfter, deleteAfter) ? dormantAfter : nil
+        case .tasks: taskUndo
         case .audit: auditKeep
         }
     }

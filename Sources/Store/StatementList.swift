@@ -10,8 +10,9 @@ extension Statements {
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, messagesOfRun, runOfMessage,
         conversations, metadata, ping, workAsLogin, schemaSteps,
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
-        messagePosition, operations, tasks, task, addTask, changeTask, deleteTask,
+        messagePosition, operations, tasks, tasksDue, task, addTask, changeTask, deleteTask, claimReminders,
+        fireReminder,
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,
-        retain, retentionDue, retainAudit, usersToDelete, appendAudit,
+        retain, retentionDue, retainAudit, purgeTasks, usersToDelete, appendAudit,
     ]
 }

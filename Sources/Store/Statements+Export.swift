@@ -118,9 +118,10 @@ extension Statements {
     static let exportTasks = Statement(
         "export_tasks",
         """
-        select jsonb_build_object('type', 'task', 'id', t.id, 'user_id', t.user_id, 'title', t.title, 'description', t.description,
+        select jsonb_build_object('type', 'task', 'id', t.id, 'number', t.number, 'user_id', t.user_id, 'title', t.title, 'description', t.description,
             'is_completed', t.is_completed, 'ai_generated', t.ai_generated,
-            'last_interaction_id', t.last_interaction_id, 'created_at', \(utc("t.created_at")), 'updated_at', \(utc("t.updated_at"))), t.id
-        from parley.tasks t where t.user_id = $1 and t.id > $2 order by t.id limit $3
+            'last_interaction_id', t.last_interaction_id, 'due_at', \(utc("t.due_at")), 'recurrence', t.recurrence,
+            'created_at', \(utc("t.created_at")), 'updated_at', \(utc("t.updated_at"))), t.id
+        from parley.tasks t where t.user_id = $1 and t.id > $2 and t.deleted_at is null order by t.id limit $3
         """, T.text, T.int8, T.int4)
 }

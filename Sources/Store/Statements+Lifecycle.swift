@@ -47,6 +47,9 @@ extension Statements {
 
     static let retainAudit = Statement("retain_audit", "select parley.retain_audit($1, $2)", T.timestamptz, T.int4)
 
+    static let purgeTasks = Statement(
+        "purge_tasks", "select parley.purge_tasks($1, $2, $3)", T.timestamptz, T.int4, T.bool)
+
     static let usersToDelete = Statement(
         "users_to_delete", "select * from parley.users_to_delete($1, $2)", T.timestamptz, T.int4)
 }

@@ -66,9 +66,9 @@ package enum Statements {
         "recover", "select * from parley.recover_runs($1, $2, $3, $4, $5)", T.text, T.int4, T.int4, T.int4, T.bool)
 
     static let performTool = Statement(
-        "tool", "select * from parley.perform_tool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "tool", "select * from parley.perform_tool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         T.text, T.uuid, T.uuid, T.uuid, T.int4, T.text, T.jsonb, T.jsonb, T.int8, T.text, T.text, T.bool,
-        T.text)
+        T.text, T.jsonb)
 
     static let sentTurn = Statement(
         "sent",

@@ -38,6 +38,9 @@ package struct StoreSettings: Sendable, Equatable {
     /// Bytes of a tool call's arguments that are kept in the log of operations.
     package var loggedArguments = 64 << 10
 
+    /// Reminders that a user is told of within an hour; further ones are put off.
+    package var remindersPerHour = 100
+
     /// `CONTENT_KEYS`: what seals and opens contents.
     package var contents = ContentCipher()
     /// `SINGLE_CONVERSATION`: one active conversation a user.

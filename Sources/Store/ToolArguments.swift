@@ -22,6 +22,9 @@ package struct ToolArguments: Sendable, Equatable {
     package var description: String?
     /// `complete_task`: done or not. `list_tasks`: the done ones too.
     package var completed: Bool?
+    /// What else was given, in its checked form, by the names of the arguments (`due_at`, `recurrence`, `remind`,
+    /// `time_zone`, the bounds of a list). A time or a rule that is taken away is null.
+    package var more = JSONObject()
 
     package init(operation: Operation) {
         self.operation = operation
@@ -50,18 +53,26 @@ package struct ToolArguments: Sendable, Equatable {
         case .updateTask: .update
         case .deleteTask: .delete
         case .completeTask: .complete
+        // Whatever it was that is taken back: tasks are as they were.
+        case .undoTasks: .update
         }
     }
 
     private static func fields(of tool: ToolName) -> [String] {
         switch tool {
-        case .addTask: ["title", "description"]
-        case .listTasks: ["include_completed"]
+        case .addTask: ["title", "description"] + timing
+        case .listTasks: ["include_completed", "number"] + bounds
         case .getTask, .deleteTask: ["task_id"]
-        case .updateTask: ["task_id", "title", "description"]
+        case .updateTask: ["task_id", "title", "description"] + timing
+        case .undoTasks: []
         case .completeTask: ["task_id", "completed"]
         }
     }
+
+    private static let timing = ["due_at", "recurrence", "remind", "time_zone"]
+    private static let bounds = [
+        "due_after", "due_before", "created_after", "created_before", "completed_after", "completed_before",
+    ]
 
     private static func read(
         _ tool: ToolName, _ operation: Operation, _ arguments: JSON
@@ -80,11 +91,22 @@ package struct ToolArguments: Sendable, Equatable {
         if allowed.contains("description") { result.description = try description(object) }
         if allowed.contains("completed") { result.completed = try flag(object, "completed") }
         if allowed.contains("include_completed") { result.completed = try flag(object, "include_completed") }
+        for name in bounds where allowed.contains(name) {
+            if let value = given(object, name) { result.more[name] = try time(value, name) }
+        }
+        if allowed.contains("number"), let value = given(object, "number") {
+            guard let number = value.integer, (1...Int64(Int32.max)).contains(number) else {
+                throw Refusal(message: "number must be a whole number from 1 on.")
+            }
+            result.more["number"] = .integer(number)
+        }
+        if allowed.contains("due_at") { try timing(object, &result.more, isNew: tool == .addTask) }
         switch tool {
+        case .undoTasks: result.more["undo"] = true
         case .addTask where result.title == nil:
             throw Refusal(message: "title is required.")
-        case .updateTask where result.title == nil && result.description == nil:
-            throw Refusal(message: "title or description is required.")
+        case .updateTask where result.title == nil && result.description == nil && result.more.members.isEmpty:
+            throw Refusal(message: "title, description or due_at is required.")
         case .completeTask: result.completed = result.completed ?? true
         case .listTasks: result.completed = result.completed ?? false
         default: break
@@ -96,6 +118,52 @@ package struct ToolArguments: Sendable, Equatable {
     private static func given(_ object: JSONObject, _ name: String) -> JSON? {
         guard let value = object[name], !value.isNull else { return nil }
         return value
+    }
+
+    /// When it is due, how often, and whether the person is told.
+    private static func timing(_ object: JSONObject, _ more: inout JSONObject, isNew: Bool) throws(Refusal) {
+        if let value = given(object, "due_at") {
+            if value.string == "" {
+                if !isNew { more["due_at"] = .null }
+            } else {
+                more["due_at"] = try time(value, "due_at")
+            }
+        }
+        if let value = given(object, "recurrence") {
+            if value.string == "" {
+                if !isNew { more["recurrence"] = .null }
+            } else {
+                guard let rule = value.string.flatMap({ RecurrenceRule($0) }) else {
+                    throw Refusal(
+                        message:
+                            "recurrence must be an RRULE of FREQ, INTERVAL, BYDAY (weekly) and BYMONTHDAY (monthly), like FREQ=WEEKLY;BYDAY=MO."
+                    )
+                }
+                guard more["due_at"]?.string != nil else {
+                    throw Refusal(message: "recurrence needs due_at, the first time.")
+                }
+                more["recurrence"] = .string(rule.text)
+            }
+        }
+        if let value = try flag(object, "remind") {
+            if value, isNew, more["due_at"]?.string == nil { throw Refusal(message: "remind needs due_at.") }
+            more["remind"] = .bool(value)
+        }
+        if let value = given(object, "time_zone") {
+            guard let zone = value.string, (1...64).contains(zone.utf8.count),
+                zone.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+            else { throw Refusal(message: "time_zone must be an IANA name.") }
+            more["time_zone"] = .string(zone)
+        }
+    }
+
+    /// As the database reads it.
+    private static func time(_ value: JSON, _ name: String) throws(Refusal) -> JSON {
+        guard let text = value.string, let time = Timestamp.microseconds(iso8601: text) else {
+            throw Refusal(
+                message: "\(name) must be an ISO 8601 time with its zone, like 2026-05-04T17:00:00+02:00.")
+        }
+        return .string(Timestamp.rfc3339(microseconds: time))
     }
 
     private static func taskID(_ object: JSONObject) throws(Refusal) -> Int64 {

@@ -42,14 +42,37 @@ def test_lists(api, tasks):
     assert listed("?completed=false") == ids[:1:-1]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "completed=yes", "before=1", "before=x_y", "before=1_x"])
+def test_times(api, tasks, user, database):
+    """`due_at` with any zone, what is due first, what comes back, a number of one's own that is not used again."""
+    made = api("POST", tasks, {"title": "a", "due_at": "2030-05-04T17:00:00+02:00", "recurrence": "freq=daily"}, 201)
+    assert set(made) == {"id", "number", "user_id", "title", "description", "is_completed", "ai_generated",
+                         "last_interaction_id", "due_at", "recurrence", "created_at", "updated_at"}
+    assert (made["number"], made["due_at"], made["recurrence"]) == (1, "2030-05-04T15:00:00.000Z", "FREQ=DAILY")
+    done = api("POST", tasks, {"title": "b", "is_completed": True}, 201)
+    assert done["is_completed"] and done["number"] == 2
+    early = api("POST", tasks, {"title": "c", "due_at": "2029-01-01T00:00:00Z"}, 201)
+    listed = [[task["title"] for task in page] for page in api.pages(f"{tasks}?order=due&limit=2")]
+    assert listed == [["c", "a"], ["b"]]
+    place = f"/api/tasks/{made['id']}"
+    back = api("PATCH", place, {"is_completed": True})
+    assert (back["is_completed"], back["due_at"]) == (False, "2030-05-05T15:00:00.000Z")
+    moved = api("PATCH", place, {"due_at": None})
+    assert (moved["due_at"], moved["recurrence"]) == (None, None)
+    assert api("PATCH", f"/api/tasks/{early['id']}", {"due_at": "2031-01-01T00:00Z"})["due_at"].startswith("2031")
+    api("DELETE", f"/api/tasks/{early['id']}", status=204)
+    assert api("POST", tasks, {"title": "d"}, 201)["number"] == 4
+    assert database.value("select count(*) from parley.tasks where user_id = %s and deleted_at is not null", user) == 1
+
+
+@pytest.mark.parametrize("query", ["order=priority", "limit=0", "completed=yes", "before=1", "before=x_y", "before=1_x"])
 def test_wrong_queries(api, tasks, query):
     assert api.refusal("GET", f"{tasks}?{query}") == "invalid_field"
 
 
 @pytest.mark.parametrize("body", [
     {}, {"title": " "}, {"title": "x" * 201}, {"title": 1}, {"title": "x", "description": "y" * 2001},
-    {"title": "a\0b"}, {"title": None},
+    {"title": "a\0b"}, {"title": None}, {"title": "x", "due_at": "tomorrow"}, {"title": "x", "recurrence": "FREQ=DAILY"},
+    {"title": "x", "due_at": "2030-01-01T00:00:00Z", "recurrence": "FREQ=HOURLY"},
 ])
 def test_wrong_tasks(api, tasks, body):
     assert api.refusal("POST", tasks, body) == "invalid_field"

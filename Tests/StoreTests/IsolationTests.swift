@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct IsolationTests {
     static let userTables = [
-        "conversations", "messages", "runs", "tasks", "task_operation_logs", "archived_conversations",
+        "conversations", "messages", "runs", "tasks", "reminders", "task_operation_logs",
+        "archived_conversations",
         "archived_messages", "archived_runs", "archived_operation_logs",
     ]
 
@@ -18,7 +19,7 @@ import Testing
         _ = await store.perform(
             ToolOperation(
                 userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
-                name: "add_task", arguments: ["title": "milk"]))
+                name: "add_task", arguments: ["title": "milk", "due_at": "2030-01-01T00:00:00Z", "remind": true]))
         let owner = try TestDatabase.owner()
         let id = store.id().description
         _ = try owner.query(

@@ -26,8 +26,8 @@ import Testing
 
     @Test func theUsualPolicy() {
         let due = RetentionPolicy().due(at: 1_000 * Self.day)
-        #expect(due.map(\.move) == [.purge, .purgeArchived, .archive, .dormant, .audit])
-        #expect(due.map { $0.before / Self.day } == [970, 970, 910, 970, 635])
+        #expect(due.map(\.move) == [.purge, .purgeArchived, .archive, .dormant, .tasks, .audit])
+        #expect(due.map { $0.before / Self.day } == [970, 970, 910, 970, 970, 635])
     }
 
     @Test func neverLeavesAMoveOut() {
@@ -35,6 +35,7 @@ import Testing
         policy.dormantAfter = nil
         policy.archiveAfter = nil
         policy.purgeAfter = nil
+        policy.taskUndo = nil
         policy.auditKeep = nil
         #expect(policy.due(at: 0).isEmpty)
         policy.deleteAfter = 90 * Self.day
@@ -53,6 +54,7 @@ import Testing
     func lesserMovesAreSpared(_ dormant: Int64, _ archive: Int64?, _ delete: Int64?, _ moves: [RetentionPolicy.Move]) {
         var policy = RetentionPolicy()
         policy.purgeAfter = nil
+        policy.taskUndo = nil
         policy.auditKeep = nil
         policy.dormantAfter = dormant * Self.day
         policy.archiveAfter = archive.map { $0 * Self.day }

@@ -12,16 +12,19 @@ import Testing
     private static let namesItsUser: Set<String> = [
         "accept", "end", "touch", "checkpoint", "begin", "create_conversation", "change_conversation",
         "delete_conversation",
-        "delete_user",
+        "delete_user", "fire_reminder",
     ]
     /// These work on rows of everybody: what a dead process left and what has grown old, for which the gateway's own
     /// process calls them and no request, and the message that an administrator deletes.
     private static let servesAll: Set<String> = [
         "recover", "retain", "retention_due", "retain_audit", "users_to_delete", "delete_message",
+        "purge_tasks", "claim_reminders",
     ]
 
     /// The parameter in which a statement names the gateway that sends it: one that may write.
-    private static let gatewayPlaces = ["accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12]
+    private static let gatewayPlaces = [
+        "accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12, "claim_reminders": 0, "fire_reminder": 0,
+    ]
 
     /// Names in `Statement("name", …)` in the sources of the store.
     private func namesInSources() throws -> Set<String> {
@@ -113,7 +116,7 @@ import Testing
                 return round.isMultiple(of: 2) ? "2147483647" : "0"
             case PostgresType.int8: return statement.name == "export_tasks" ? "0" : victim.task
             // A list of tasks: of both kinds, or of the one.
-            case PostgresType.bool: return statement.name == "tasks" && round.isMultiple(of: 2) ? nil : "true"
+            case PostgresType.bool: return statement.name.hasPrefix("tasks") && round.isMultiple(of: 2) ? nil : "true"
             case PostgresType.boolArray: return "{false}"
             case PostgresType.int4Array: return "{1}"
             // A tool's second one is its failure: there is none.
@@ -170,7 +173,8 @@ extension StatementIsolationTests {
     @Test(arguments: [
         "conversation", "active", "messages_before", "messages_after", "conversations", "sent", "run_of_message",
         "tool", "operations",
-        "tasks", "task", "task_delete", "export_conversations", "export_messages", "export_runs", "export_operations",
+        "tasks", "tasks_due", "task", "task_delete", "export_conversations", "export_messages", "export_runs",
+        "export_operations",
         "export_tasks",
     ])
     func theSameFindsOnesOwn(_ name: String) async throws {

@@ -51,7 +51,45 @@ import Testing
         ),
     ]
 
+    static let timed: [(String, JSON, JSONObject)] = [
+        (
+            "add_task", ["title": "x", "due_at": "2026-05-04T17:00:00+02:00", "remind": true],
+            ["due_at": "2026-05-04T15:00:00.000Z", "remind": true]
+        ),
+        (
+            "add_task", ["title": "x", "due_at": "2026-05-04 15:00Z", "recurrence": "RRULE:byday=we,mo;freq=weekly"],
+            ["due_at": "2026-05-04T15:00:00.000Z", "recurrence": "FREQ=WEEKLY;BYDAY=MO,WE"]
+        ),
+        ("update_task", ["task_id": 1, "due_at": ""], ["due_at": .null]),
+        ("update_task", ["task_id": 1, "due_at": .null, "title": "x"], [:]),
+        ("update_task", ["task_id": 1, "remind": false], ["remind": false]),
+        (
+            "list_tasks", ["due_before": "2026-05-04T15:00:00Z", "number": 3],
+            ["due_before": "2026-05-04T15:00:00.000Z", "number": 3]
+        ),
+    ]
+
+    @Test(arguments: timed)
+    func readsTimes(_ row: (name: String, arguments: JSON, more: JSONObject)) throws {
+        guard case .valid(let arguments) = ToolArguments.check(name: row.name, arguments: row.arguments) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(arguments.more == row.more)
+    }
+
     static let bad: [(String, JSON)] = [
+        ("add_task", ["title": "x", "due_at": "tomorrow"]),
+        ("add_task", ["title": "x", "due_at": "2026-05-04T15:00:00"]),
+        ("add_task", ["title": "x", "due_at": "2026-02-30T15:00:00Z"]),
+        ("add_task", ["title": "x", "due_at": "1969-12-31T23:59:59Z"]),
+        ("add_task", ["title": "x", "due_at": 5]),
+        ("add_task", ["title": "x", "remind": true]),
+        ("add_task", ["title": "x", "recurrence": "FREQ=DAILY"]),
+        ("add_task", ["title": "x", "due_at": "2026-05-04T15:00:00Z", "recurrence": "FREQ=HOURLY"]),
+        ("add_task", ["title": "x", "due_at": "2026-05-04T15:00:00Z", "recurrence": "FREQ=DAILY;COUNT=3"]),
+        ("add_task", ["title": "x", "due_at": "2026-05-04T15:00:00Z", "recurrence": "FREQ=MONTHLY;BYDAY=1MO"]),
+        ("list_tasks", ["number": 0]), ("list_tasks", ["due_before": "soon"]),
         ("add_task", .null),
         ("add_task", [:]),
         ("add_task", "milk"),

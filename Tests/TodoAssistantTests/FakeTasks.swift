@@ -2,7 +2,7 @@ import JSON
 import TodoAssistant
 import Chat
 
-/// The six tools on a list in memory, as Tool.swift describes their results.
+/// The tools on a list in memory, as Tool.swift describes their results.
 struct FakeTasks {
     struct Entry: Equatable {
         var number: Int64
@@ -11,7 +11,20 @@ struct FakeTasks {
         var title: String
         var description: String?
         var isCompleted = false
+        var due: String?
+        var recurrence: String?
+        var reminds = false
     }
+
+    private enum Change {
+        case added(Int64)
+        case changed(Entry)
+        case deleted(Entry)
+    }
+
+    /// What the turns did, newest last; each is taken back at once.
+    private var log: [[Change]] = []
+    private var turn: [Change] = []
 
     /// Oldest first.
     var entries: [Entry] = []
@@ -31,6 +44,35 @@ struct FakeTasks {
         return entry
     }
 
+    mutating func endTurn() {
+        if !turn.isEmpty { log.append(turn) }
+        turn = []
+    }
+
+    private mutating func undo() -> JSON {
+        guard let changes = log.popLast() else { return ["undone": [], "kept": [], "undone_run": .null] }
+        var undone: [JSON] = []
+        for change in changes.reversed() {
+            switch change {
+            case .added(let number):
+                guard let index = entries.firstIndex(where: { $0.number == number }) else { continue }
+                undone.append(["operation_type": "add", "task": Self.json(entries.remove(at: index))])
+            case .changed(let entry):
+                guard let index = entries.firstIndex(where: { $0.number == entry.number }) else { continue }
+                let isCompletion = entries[index].isCompleted != entry.isCompleted
+                entries[index] = entry
+                undone.append([
+                    "operation_type": isCompletion ? "complete" : "update", "task": Self.json(entry),
+                ])
+            case .deleted(let entry):
+                entries.append(entry)
+                entries.sort { $0.number < $1.number }
+                undone.append(["operation_type": "delete", "task": Self.json(entry)])
+            }
+        }
+        return ["undone": .array(undone), "kept": [], "undone_run": "r"]
+    }
+
     mutating func perform(_ call: TodoMachine.Call) -> ToolOutcome {
         calls.append(call)
         guard !broken.contains(call.name) else { return Self.failed("internal", "the tool is out of order") }
@@ -40,34 +82,64 @@ struct FakeTasks {
             guard let title = arguments["title"]?.string, !title.isEmpty, title.unicodeScalars.count <= 200 else {
                 return Self.failed("invalid_arguments", "title must have 1 to 200 characters")
             }
-            return Self.success(["task": Self.json(insert(title, arguments["description"]?.string))])
+            var entry = insert(title, arguments["description"]?.string)
+            set(arguments, &entry)
+            entries[entries.count - 1] = entry
+            turn.append(.added(entry.number))
+            return Self.success(["task": Self.json(entry)])
         case .listTasks:
             let includesCompleted = arguments["include_completed"]?.bool ?? false
-            let found = entries.reversed().filter { includesCompleted || !$0.isCompleted }
+            let found = entries.reversed().filter { entry in
+                guard includesCompleted || !entry.isCompleted else { return false }
+                if let number = arguments["number"]?.integer, number != entry.number { return false }
+                if let after = arguments["due_after"]?.string, entry.due.map({ $0 < after }) ?? true { return false }
+                if let before = arguments["due_before"]?.string, entry.due.map({ $0 >= before }) ?? true { return false }
+                return true
+            }
             return Self.success([
                 "tasks": .array(found.prefix(50).map(Self.json)), "total": .integer(Int64(found.count)),
             ])
+        case .undoTasks: return Self.success(undo())
         case .getTask, .updateTask, .completeTask, .deleteTask:
-            // Beyond the newest 50 a task is sought by the number that people say: the store has one id for both.
-            guard let id = arguments["task_id"]?.integer,
-                let index = entries.firstIndex(where: { $0.id == id }) ?? entries.firstIndex(where: { $0.number == id })
-            else {
+            guard let id = arguments["task_id"]?.integer, let index = entries.firstIndex(where: { $0.id == id }) else {
                 return Self.failed("not_found", "no such task")
             }
-            if call.name == .deleteTask { return Self.success(["deleted": Self.json(entries.remove(at: index))]) }
-            if call.name == .completeTask { entries[index].isCompleted = arguments["completed"]?.bool ?? true }
+            if call.name == .deleteTask {
+                turn.append(.deleted(entries[index]))
+                return Self.success(["deleted": Self.json(entries.remove(at: index))])
+            }
+            if call.name != .getTask { turn.append(.changed(entries[index])) }
+            if call.name == .completeTask {
+                let isDone = arguments["completed"]?.bool ?? true
+                entries[index].isCompleted = isDone && entries[index].recurrence == nil
+                // A week later is what comes back here, whatever the rule says.
+                if isDone, entries[index].recurrence != nil, let due = entries[index].due,
+                    let time = Timestamp.microseconds(iso8601: due)
+                {
+                    entries[index].due = Timestamp.rfc3339(microseconds: time + 7 * 86_400_000_000)
+                }
+            }
             if call.name == .updateTask {
                 if let title = arguments["title"]?.string { entries[index].title = title }
                 if let description = arguments["description"]?.string { entries[index].description = description }
+                set(arguments, &entries[index])
             }
             return Self.success(["task": Self.json(entries[index])])
         }
+    }
+
+    private func set(_ arguments: JSONObject, _ entry: inout Entry) {
+        if let due = arguments["due_at"]?.string { entry.due = due }
+        if let recurrence = arguments["recurrence"]?.string { entry.recurrence = recurrence }
+        if let reminds = arguments["remind"]?.bool { entry.reminds = reminds }
     }
 
     private static func json(_ entry: Entry) -> JSON {
         [
             "id": .integer(entry.id), "number": .integer(entry.number), "title": .string(entry.title),
             "description": entry.description.map { .string($0) } ?? .null, "is_completed": .bool(entry.isCompleted),
+            "due_at": entry.due.map { .string($0) } ?? .null,
+            "recurrence": entry.recurrence.map { .string($0) } ?? .null,
             "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
         ]
     }

@@ -8,7 +8,7 @@ package struct ToolSchema: Sendable {
     /// JSON schema of the arguments.
     package var parameters: JSON
 
-    package static let all = ToolName.allCases.map { name in
+    package static let all = ToolName.offered.map { name in
         ToolSchema(name: name, description: description(of: name), parameters: parameters(of: name))
     }
 
@@ -63,25 +63,38 @@ package struct ToolSchema: Sendable {
         case .listTasks:
             "Lists the user's tasks, newest first: at most 50, and how many there are. Use it to find a task's id."
         case .getTask: "One task by its id."
-        case .updateTask: "Changes the title or the description of a task. An empty description removes it."
-        case .deleteTask: "Deletes a task for good."
-        case .completeTask: "Marks a task as done, or as not done."
+        case .updateTask:
+            "Changes a task's title, description, time or reminder. An empty description, time or recurrence removes it."
+        case .deleteTask: "Deletes a task."
+        case .completeTask: "Marks a task as done, or as not done. One with a recurrence comes back at its next time."
+        case .undoTasks: "Takes back the last change."
         }
     }
 
     private static func parameters(of name: ToolName) -> JSON {
         switch name {
-        case .addTask: object(["title": title, "description": details], required: ["title"])
+        case .addTask:
+            object(
+                [
+                    "title": title, "description": details, "due_at": dueAt, "recurrence": recurrence, "remind": remind,
+                ], required: ["title"])
         case .listTasks:
             object([
                 "include_completed": [
                     "type": "boolean",
                     "description": "Whether tasks that are done are listed too; they are not by default.",
-                ]
+                ],
+                "due_after": ["type": "string", "description": "Only those due at or after this ISO 8601 time."],
+                "due_before": ["type": "string", "description": "Only those due before this ISO 8601 time."],
             ])
+        case .undoTasks: object([:])
         case .getTask, .deleteTask: object(["task_id": taskID], required: ["task_id"])
         case .updateTask:
-            object(["task_id": taskID, "title": title, "description": details], required: ["task_id"])
+            object(
+                [
+                    "task_id": taskID, "title": title, "description": details, "due_at": dueAt,
+                    "recurrence": recurrence, "remind": remind,
+                ], required: ["task_id"])
         case .completeTask:
             object(
                 [
@@ -91,7 +104,20 @@ package struct ToolSchema: Sendable {
         }
     }
 
-    private static let taskID: JSON = ["type": "integer", "description": "The task's id."]
+    private static let taskID: JSON = [
+        "type": "integer", "description": "The task's id; people know its number, which is another.",
+    ]
+    private static let dueAt: JSON = [
+        "type": "string", "description": "When it is due: ISO 8601 with the zone, like 2026-05-04T17:00:00+02:00.",
+    ]
+    private static let recurrence: JSON = [
+        "type": "string",
+        "description":
+            "An RRULE of FREQ, INTERVAL, BYDAY and BYMONTHDAY, like FREQ=WEEKLY;BYDAY=MO. Needs due_at, the first time.",
+    ]
+    private static let remind: JSON = [
+        "type": "boolean", "description": "Whether the user is told in this conversation when it is due.",
+    ]
     private static let title: JSON = [
         "type": "string", "description": "What is to be done.", "minLength": 1, "maxLength": 200,
     ]

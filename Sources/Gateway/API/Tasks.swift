@@ -11,12 +11,16 @@ enum Tasks {
         Endpoint(
             api: .get, "/api/users/{user_id}/tasks", .ownerOrAdmin,
             APIOperation(
-                id: "listTasks", tag: "tasks", summary: "A user's tasks, newest first.",
+                id: "listTasks", tag: "tasks",
+                summary: "A user's tasks, newest first, or with `order=due` what is due first.",
                 query: [
                     .limit, .place("before", "The `next` of an earlier page."),
                     .init(
                         name: "completed", summary: "Only those that are, or are not.",
                         schema: ["type": "boolean"]),
+                    .init(
+                        name: "order", summary: "By when they were made, or are due.",
+                        schema: ["type": "string", "enum": .array(TaskOrder.allCases.map { .string($0.rawValue) })]),
                 ],
                 answers: APIOperation.tagged("A page of tasks.", APISchemas.reference("TaskPage"))),
             body: list),
@@ -60,15 +64,24 @@ enum Tasks {
         let query = RequestQuery(call.request.query)
         let limit = try query.limit()
         let completed = try query.flag("completed")
+        var order = TaskOrder.created
+        if let text = query.text("order") {
+            guard let known = TaskOrder(rawValue: text) else {
+                throw APIFailure(.invalidField, "\"order\" is created or due.")
+            }
+            order = known
+        }
         var before: TaskCursor?
         if let place = try query.place("before") {
             guard let id = Int64(place.id) else { throw RequestQuery.wrongPlace("before") }
-            before = TaskCursor(createdAt: place.time, id: id)
+            before = TaskCursor(time: place.time, id: id)
         }
-        call.store.tasks(userID: call.userID, completed: completed, before: before, limit: limit) { result in
+        call.store.tasks(
+            userID: call.userID, completed: completed, order: order, before: before, limit: limit
+        ) { result in
             call.answer(result) { page in
                 .read(
-                    .page(of: page.tasks, next: page.next.map { "\($0.createdAt)_\($0.id)" }) { $0.append(task: $1) })
+                    .page(of: page.tasks, next: page.next.map { "\($0.time)_\($0.id)" }) { $0.append(task: $1) })
             }
         }
     }
@@ -153,13 +166,15 @@ enum Tasks {
 /// The bodies of tasks' requests, checked by the rules of the tools.
 package enum TaskFields {
     package static func addition(_ object: JSONObject) throws(APIFailure) -> ToolArguments {
-        try check(.addTask, fields(object, ["title", "description"]))
+        var arguments = try check(.addTask, fields(object, ["title", "description", "due_at", "recurrence"]))
+        arguments.completed = try object.given("is_completed", "true or false", \.bool).value
+        return arguments
     }
 
     package static func change(_ object: JSONObject) throws(APIFailure) -> ToolArguments {
-        var change = fields(object, ["title", "description"])
+        var change = fields(object, ["title", "description", "due_at", "recurrence"])
         // In a change null takes away; the tools do that with an empty text.
-        if change["description"]?.isNull == true { change["description"] = "" }
+        for name in ["description", "due_at", "recurrence"] where change[name]?.isNull == true { change[name] = "" }
         let completed = try object.given("is_completed", "true or false", \.bool).value
         if let title = change["title"], title.isNull {
             throw APIFailure(.invalidField, "title must be a string.")
@@ -169,7 +184,7 @@ package enum TaskFields {
             change["task_id"] = 0
             arguments = try check(.updateTask, change)
         } else if completed == nil {
-            throw APIFailure(.invalidField, "title, description or is_completed is required.")
+            throw APIFailure(.invalidField, "title, description, is_completed, due_at or recurrence is required.")
         }
         arguments.completed = completed
         return arguments
@@ -201,6 +216,10 @@ extension [UInt8] {
     mutating func append(task: StoredTask) {
         append(#"{"id":"#)
         append(decimal: task.id)
+        append(#","number":"#)
+        append(decimal: Int64(task.number))
+        append(#","user_id":"#)
+        append(jsonString: task.userID)
         append(#","title":"#)
         append(jsonString: task.title)
         append(#","description":"#)
@@ -209,6 +228,12 @@ extension [UInt8] {
         task.isCompleted ? append("true") : append("false")
         append(#","ai_generated":"#)
         task.isGenerated ? append("true") : append("false")
+        append(#","last_interaction_id":"#)
+        append(optional: task.lastInteractionID?.description)
+        append(#","due_at":"#)
+        if let due = task.dueAt { append(time: due) } else { append("null") }
+        append(#","recurrence":"#)
+        append(optional: task.recurrence)
         append(#","created_at":"#)
         append(time: task.createdAt)
         append(#","updated_at":"#)

@@ -95,6 +95,7 @@ extension GatewayConfiguration {
         retention.deleteAfter = try source.age("delete.after", default: retention.deleteAfter)
         try checkOrder(of: retention, source)
         retention.purgeAfter = try source.age("purge.after", default: retention.purgeAfter)
+        retention.taskUndo = try source.age("task.undo", default: retention.taskUndo)
         retention.auditKeep = try source.age("audit.keep", default: retention.auditKeep)
         let interval = try source.age("retention.interval", default: retentionInterval.map { Int64($0) * 1_000_000 })
         retentionInterval = interval.map { max(Int($0 / 1_000_000), 1) }

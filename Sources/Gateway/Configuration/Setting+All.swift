@@ -99,6 +99,7 @@ extension Setting {
         Setting("archive.after", .age, .value("90d"), "until it is archived"),
         Setting("delete.after", .age, .value("never"), "until it is deleted"),
         Setting("purge.after", .age, .value("30d"), "since a conversation's deletion, until it is gone"),
+        Setting("task.undo", .age, .value("30d"), "how long a deleted task can be brought back"),
         Setting("audit.keep", .age, .value("365d"), "an entry's age in the audit log"),
         Setting("retention.interval", .age, .value("10m"), "between two sweeps in the background"),
         Setting("single.conversation", .boolean, .value("false"), "one active conversation a user"),

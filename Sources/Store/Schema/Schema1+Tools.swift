@@ -3,7 +3,12 @@ extension Schema1 {
     /// `app.user_id`. The log row is made first and is the key: of two calls with the same (run, ordinal) one waits for
     /// the other here and gives its result.
     static let tools = """
-        \(SchemaFunctions.taskJSON)
+        create function parley.task_json(t parley.tasks) returns jsonb
+        language sql stable set search_path = pg_catalog, pg_temp
+        return jsonb_build_object(
+            'id', t.id, 'title', t.title, 'description', t.description, 'is_completed', t.is_completed,
+            'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+            'updated_at', to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
 
         create function parley.perform_tool(
             p_user text, p_conversation uuid, p_message uuid, p_run uuid, p_ordinal int, p_type text,

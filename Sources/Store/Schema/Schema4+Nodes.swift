@@ -38,10 +38,4 @@ extension Schema4 {
         drop function parley.checkpoint_runs;
         \(SchemaFunctions.checkpointRuns)
         """
-
-    /// As in migration 1, for a gateway that is fenced.
-    static let tools = """
-        drop function parley.perform_tool;
-        \(SchemaFunctions.performTool)
-        """
 }

@@ -9,11 +9,11 @@ extension Schema4 {
 
     static let rights = """
         revoke execute on function parley.accept_turns, parley.accept_turns_plain, parley.accept_turns_any,
-            parley.end_runs, parley.end_runs_plain, parley.end_runs_any, parley.checkpoint_runs, parley.perform_tool,
+            parley.end_runs, parley.end_runs_plain, parley.end_runs_any, parley.checkpoint_runs,
             parley.recover_runs, parley.hold_fence, parley.enlist, parley.beat, parley.leave, parley.fence,
             parley.begin_run
             from public;
-        grant execute on function parley.accept_turns, parley.end_runs, parley.checkpoint_runs, parley.perform_tool,
+        grant execute on function parley.accept_turns, parley.end_runs, parley.checkpoint_runs,
             parley.recover_runs, parley.hold_fence, parley.enlist, parley.beat, parley.leave, parley.begin_run
             to parley_gateway;
         """
@@ -24,6 +24,7 @@ extension Schema4 {
         drop function parley.accept_turns, parley.accept_turns_plain, parley.accept_turns_any,
             parley.end_runs, parley.end_runs_plain, parley.end_runs_any, parley.perform_tool, parley.task_json,
             parley.hold_fence, parley.enlist, parley.beat, parley.leave, parley.fence, parley.begin_run;
+        \(tasksDown)
         alter table parley.nodes drop column steady_since;
         create function parley.accept_turns() returns void language sql begin atomic end;
         create function parley.end_runs() returns void language sql begin atomic end;

@@ -167,24 +167,42 @@ enum APISchemas {
 
     private static let task = object(
         [
-            "id": taskID, "title": ["type": "string"], "description": nullableText,
-            "is_completed": ["type": "boolean"], "ai_generated": ["type": "boolean"], "created_at": time,
-            "updated_at": time,
-        ], required: ["id", "title", "description", "is_completed", "ai_generated", "created_at", "updated_at"])
+            "id": taskID, "number": ["type": "integer", "minimum": 1, "description": "1, 2, 3… of its user."],
+            "user_id": ["type": "string"], "title": ["type": "string"], "description": nullableText,
+            "is_completed": ["type": "boolean"], "ai_generated": ["type": "boolean"],
+            "last_interaction_id": optional(id), "due_at": optional(time), "recurrence": nullableText,
+            "created_at": time, "updated_at": time,
+        ],
+        required: [
+            "id", "number", "user_id", "title", "description", "is_completed", "ai_generated", "last_interaction_id",
+            "due_at", "recurrence", "created_at", "updated_at",
+        ])
 
     private static let taskTitle: JSON = [
         "type": "string", "minLength": 1, "maxLength": .integer(Int64(ToolArguments.titleLength)), "pattern": "\\S",
     ]
+    private static let taskDue: JSON = [
+        "type": ["string", "null"],
+        "description": "When it is due: ISO 8601 with its zone, like 2026-05-04T17:00:00+02:00.",
+    ]
+    private static let taskRecurrence: JSON = [
+        "type": ["string", "null"],
+        "description":
+            "An RRULE of RFC 5545 with FREQ, INTERVAL, BYDAY (weekly) and BYMONTHDAY (monthly); with `due_at`, the first time. Done, the task comes back at the next.",
+    ]
 
     private static let newTask = object(
-        ["title": taskTitle, "description": optional(text(0, Int64(ToolArguments.descriptionLength)))],
+        [
+            "title": taskTitle, "description": optional(text(0, Int64(ToolArguments.descriptionLength))),
+            "is_completed": ["type": "boolean"], "due_at": taskDue, "recurrence": taskRecurrence,
+        ],
         required: ["title"])
 
     private static let taskChange = object(
         [
             "title": taskTitle, "description": optional(text(0, Int64(ToolArguments.descriptionLength))),
-            "is_completed": ["type": "boolean"],
-        ], required: [], detail: "At least one of them; an empty description, or null, takes it away.")
+            "is_completed": ["type": "boolean"], "due_at": taskDue, "recurrence": taskRecurrence,
+        ], required: [], detail: "At least one of them; an empty text, or null, takes all but the title away.")
 
     private static let operation = object(
         [
