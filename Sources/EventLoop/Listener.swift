@@ -38,8 +38,8 @@ package struct ListeningSocket: Sendable {
         throw failure
     }
 
-    /// Takes over what is listening already.
-    init(adopting descriptor: Int32) throws(SystemError) {
+    /// Takes over what is listening already, whoever made it.
+    package init(adopting descriptor: Int32) throws(SystemError) {
         var isListening: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length) == 0 else {
@@ -48,6 +48,10 @@ package struct ListeningSocket: Sendable {
         guard isListening != 0, let address = Self.address(of: descriptor) else {
             throw SystemError("a socket that does not listen", code: EINVAL)
         }
+        // As its own would be: another's start may have left it waiting, and inherited.
+        guard fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) >= 0,
+            fcntl(descriptor, F_SETFD, FD_CLOEXEC) >= 0
+        else { throw SystemError("fcntl") }
         self.descriptor = descriptor
         port = address.port
     }

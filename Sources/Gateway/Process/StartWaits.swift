@@ -5,6 +5,7 @@ import Synchronization
 /// What the start waits for: it is said when it takes long, and given up when a stop is asked for.
 struct StartWaits: Sendable {
     let logger: Logger
+    let manager: ServiceManager
     /// Until a wait is said, and said again.
     private static let first = Duration.seconds(1)
     private static let interval = Duration.seconds(10)
@@ -20,13 +21,14 @@ struct StartWaits: Sendable {
         let work = Task {
             do { outcome.settle(.success(try await body())) } catch { outcome.settle(.failure(error)) }
         }
-        let reports = Task {
+        let reports = Task { [logger, manager] in
             var pause = Self.first
             var waited = Duration.zero
             while (try? await Task.sleep(for: pause)) != nil {
                 waited += pause
                 logger.notice(
                     "starting: waiting", metadata: ["for": "\(what)", "seconds": "\(waited.components.seconds)"])
+                manager.say(.waiting(for: what))
                 pause = Self.interval
             }
         }

@@ -60,7 +60,8 @@ package struct Gateway: Service {
     private func serve() async throws {
         let hangups = HangupSignal()
         defer { hangups.cancel() }
-        let waits = StartWaits(logger: logger)
+        let manager = ServiceManager()
+        let waits = StartWaits(logger: logger, manager: manager)
         let budget = try descriptorBudget()
         let registry = MetricsRegistry()
         ProcessFigures.register(in: registry)
@@ -75,7 +76,9 @@ package struct Gateway: Service {
             ? nil : Certificates(configuration.certificates, hangups, logger: logger)
         if let keySet = commons.verifier.keySet { hangups.observe { keySet.reload() } }
         try await waits.wait(for: "the database of DATABASE_URL: its schema") { try await checkDatabase() }
-        let (listening, predecessor) = try await waits.wait(for: "the address \(address)") { try await listen() }
+        let (listening, predecessor) = try await waits.wait(for: "the address \(address)") {
+            try await listen(manager)
+        }
         // A host name tells gateways on different machines apart, the port those on one machine: as it was bound, since
         // several may have asked for any.
         let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
@@ -122,14 +125,31 @@ package struct Gateway: Service {
             hangups.observe { [logger] in logger.notice("SIGHUP: there is nothing to be read again") }
         }
         started(url)
+        manager.say(.ready(url: url))
+        let signs = keepAlive(shards, for: manager)
 
         try? await gracefulShutdown()
         logger.info("stopping")
+        manager.say(.stopping)
         watch.cancel()
         retention?.cancel()
         keys?.cancel()
         await stop(servers, shards, membership, at: address)
+        signs?.cancel()
         logger.info("stopped")
+    }
+
+    /// Signs of life for a manager that wants them, each when all shards have come round: one that stands still is no
+    /// life, and the process is started anew.
+    private func keepAlive(_ shards: [LoopBound<Shard>], for manager: ServiceManager) -> Task<Void, Never>? {
+        guard let interval = manager.watchdogInterval else { return nil }
+        return Task.detached {
+            while !Task.isCancelled {
+                for shard in shards { _ = try? await shard.loop.run {} }
+                manager.say(.alive)
+                try? await Task.sleep(for: interval / 3)
+            }
+        }
     }
 
     // MARK: The start
@@ -247,8 +267,9 @@ package struct Gateway: Service {
 
     private var address: String { "\(configuration.host):\(configuration.port)" }
 
-    /// Binds the address, or takes it over from a gateway that stops.
-    private func listen() async throws -> (ListeningSocket, HandoverRequest.Predecessor?) {
+    /// Takes the socket that a service manager hands over, binds the address, or takes it over from a gateway that stops.
+    private func listen(_ manager: ServiceManager) async throws -> (ListeningSocket, HandoverRequest.Predecessor?) {
+        if let socket = try manager.listeningSocket() { return (socket, nil) }
         let (host, port, address) = (configuration.host, configuration.port, address)
         return try await offLoop { () -> Result<(ListeningSocket, HandoverRequest.Predecessor?), StartError> in
             // A gateway that was just told to stop may not have heard yet, and one that ends may have left just now.

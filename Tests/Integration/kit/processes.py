@@ -21,14 +21,15 @@ def _begin():
 class Process:
     """A program whose lines (standard output and error together) are kept, and also written to `log`."""
 
-    def __init__(self, arguments, *, env=None, log=None, stdin=subprocess.DEVNULL, cwd=None, group=False):
+    def __init__(self, arguments, *, env=None, log=None, stdin=subprocess.DEVNULL, cwd=None, group=False,
+                 pass_fds=()):
         self.lines, self.arguments = [], arguments
         self._arrived = threading.Condition()
         self._ended = False
         self._log = open(log, "a", encoding="utf-8") if log else None
         self.process = subprocess.Popen(
             [str(argument) for argument in arguments], env=env, stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, cwd=cwd, start_new_session=group, preexec_fn=_begin)
+            stderr=subprocess.STDOUT, cwd=cwd, start_new_session=group, preexec_fn=_begin, pass_fds=pass_fds)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
