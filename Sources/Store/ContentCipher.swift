@@ -22,7 +22,7 @@ package struct ContentCipher: Sendable, Equatable {
     /// What a text is, and so where it may stand.
     package enum Kind: UInt8, Sendable {
         case content = 1
-        case toolCalls, title, canary
+        case toolCalls, title, canary, comment
     }
 
     private var keys: [Key] = []

@@ -19,10 +19,47 @@ package struct Reencryption {
         case conversations, messages
         case archivedConversations = "archived_conversations"
         case archivedMessages = "archived_messages"
+        case feedback
 
         var isOfMessages: Bool { self == .messages || self == .archivedMessages }
-        var key: String { isOfMessages ? "content_key" : "title_key" }
-        var text: String { isOfMessages ? "content" : "title" }
+        var id: String { self == .feedback ? "message_id" : "id" }
+        var thread: String { self == .conversations || self == .archivedConversations ? "id" : "conversation_id" }
+        var key: String { "\(text)_key" }
+        var text: String {
+            switch self {
+            case .messages, .archivedMessages: "content"
+            case .conversations, .archivedConversations: "title"
+            case .feedback: "comment"
+            }
+        }
+        var kind: ContentCipher.Kind {
+            switch self {
+            case .messages, .archivedMessages: .content
+            case .conversations, .archivedConversations: .title
+            case .feedback: .comment
+            }
+        }
+        /// What puts a batch back, `parley.reseal` or for the newest table the statement itself.
+        var change: String {
+            let batch = "jsonb_array_elements($2::jsonb) with ordinality as e (x, n)"
+            guard self == .feedback else {
+                return """
+                    select parley.reseal($1, array_agg((x ->> 'id')::uuid order by n),
+                        array_agg(x ->> 'key' order by n), array_agg(x ->> 'old' order by n),
+                        array_agg(x ->> 'text' order by n), array_agg(nullif(x -> 'calls', 'null') order by n), $3)
+                    from \(batch)
+                    """
+            }
+            return """
+                with changed as (
+                    update parley.feedback f set comment = x ->> 'text', comment_key = $3 from \(batch)
+                    where $1::text is not null and f.message_id = (x ->> 'id')::uuid
+                        and f.comment_key is not distinct from x ->> 'key' and f.comment = x ->> 'old'
+                    returning 1
+                )
+                select count(*) from changed
+                """
+        }
     }
 
     private let settings: PostgresSettings
@@ -80,11 +117,11 @@ package struct Reencryption {
                 select id, thread, text, key, calls from (
                     select p.*, sum(octet_length(p.text)) over (order by p.id) - octet_length(p.text) as before
                     from (
-                        select id, \(table.isOfMessages ? "conversation_id" : "id") as thread, \(table.text) as text,
+                        select \(table.id) as id, \(table.thread) as thread, \(table.text) as text,
                             \(table.key) as key, \(table.isOfMessages ? "tool_calls::text" : "null") as calls
                         from parley.\(table.rawValue)
-                        where id > $1::uuid and \(table.key) is distinct from $2 and \(table.text) is not null
-                        order by id limit \(Self.batchRows)
+                        where \(table.id) > $1::uuid and \(table.key) is distinct from $2 and \(table.text) is not null
+                        order by \(table.id) limit \(Self.batchRows)
                     ) p
                 ) b where b.before < \(Self.batchBytes) order by id
                 """, [after, contents.sealingKey])
@@ -106,12 +143,7 @@ package struct Reencryption {
         while true {
             do throws(PostgresError) {
                 let changed = try connection.query(
-                    """
-                    select parley.reseal($1, array_agg((x ->> 'id')::uuid order by n),
-                        array_agg(x ->> 'key' order by n), array_agg(x ->> 'old' order by n),
-                        array_agg(x ->> 'text' order by n), array_agg(nullif(x -> 'calls', 'null') order by n), $3)
-                    from jsonb_array_elements($2::jsonb) with ordinality as e (x, n)
-                    """, [table.rawValue, JSON.array(batch).description, contents.sealingKey])
+                    table.change, [table.rawValue, JSON.array(batch).description, contents.sealingKey])
                 return changed.first?.first.flatMap { $0.flatMap { Int($0) } } ?? 0
             } catch {
                 let isPassing = error.sqlState.hasPrefix("40") || error.sqlState == "55P03"
@@ -125,11 +157,10 @@ package struct Reencryption {
         guard row.count == 5, let id = row[0].flatMap({ Identifier($0) }), let text = row[2],
             let thread = row[1].flatMap({ Identifier($0) })
         else { throw PostgresError(kind: .usage, message: "a row could not be read") }
-        let kind: ContentCipher.Kind = table.isOfMessages ? .content : .title
-        let plain = try contents.open(text, key: row[3], kind, thread: thread, id: id)
+        let plain = try contents.open(text, key: row[3], table.kind, thread: thread, id: id)
         var object: JSONObject = [
             "id": .string(id.description), "key": row[3].map { .string($0) } ?? .null,
-            "text": .string(try contents.seal(plain, kind, thread: thread, id: id)),
+            "text": .string(try contents.seal(plain, table.kind, thread: thread, id: id)),
         ]
         if !table.isOfMessages { object["old"] = .string(text) }
         if let stored = row[4] {
@@ -167,6 +198,7 @@ package struct Reencryption {
                 or exists (select from parley.archived_messages where content_key = $1)
                 or exists (select from parley.conversations where title_key = $1)
                 or exists (select from parley.archived_conversations where title_key = $1)
+                or exists (select from parley.feedback where comment_key = $1)
                 or exists (select from parley.runs where checkpoint_key = $1)
             """, [name])
         return rows.first?.first == "t"

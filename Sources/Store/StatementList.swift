@@ -12,7 +12,8 @@ extension Statements {
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
         messagePosition, operations, tasks, tasksDue, task, addTask, changeTask, deleteTask, claimReminders,
         fireReminder,
-        exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportTasks,
+        exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportFeedback,
+        exportTasks, answer, judge, takeFeedbackBack, feedback, search,
         retain, retentionDue, retainAudit, purgeTasks, usersToDelete, appendAudit,
     ]
 }

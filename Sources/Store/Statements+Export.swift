@@ -115,6 +115,22 @@ extension Statements {
         order by 3
         """, T.text, T.uuid, T.int4)
 
+    /// By message; numbered through as operations are.
+    static let exportFeedback = Statement(
+        "export_feedback",
+        """
+        select jsonb_build_object('type', 'feedback', 'message_id', f.message_id, 'conversation_id', f.conversation_id,
+                'user_id', f.user_id, 'rating', f.rating, 'created_at', \(utc("f.created_at")),
+                'updated_at', \(utc("f.updated_at"))),
+            f.message_id, f.n::int, f.comment, f.comment_key, f.conversation_id
+        from (
+            select o.*, row_number() over (order by o.message_id) as n
+            from parley.feedback o where o.user_id = $1 and o.conversation_id = $2
+        ) f
+        where f.n > $3 and f.n <= $3 + 50
+        order by 3
+        """, T.text, T.uuid, T.int4)
+
     static let exportTasks = Statement(
         "export_tasks",
         """

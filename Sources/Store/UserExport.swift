@@ -13,7 +13,7 @@ package final class UserExport {
     private enum Stage {
         case user
         case conversations(after: Identifier?)
-        case messages(Cursor), runs(Cursor), operations(Cursor)
+        case messages(Cursor), runs(Cursor), operations(Cursor), feedback(Cursor)
         case tasks(after: Int64)
         case end
         case over
@@ -57,7 +57,9 @@ package final class UserExport {
         case .runs(let cursor):
             within(cursor, Statements.exportRuns, completion, { .runs($0) }) { .operations($0) }
         case .operations(let cursor):
-            within(cursor, Statements.exportOperations, completion, { .operations($0) }) { .messages($0) }
+            within(cursor, Statements.exportOperations, completion, { .operations($0) }) { .feedback($0) }
+        case .feedback(let cursor):
+            within(cursor, Statements.exportFeedback, completion, { .feedback($0) }) { .messages($0) }
         case .tasks(let after):
             page(Statements.exportTasks, [.number(after), .count(200)], completion) { rows, _ throws(PostgresError) in
                 rows.count == 0 ? .end : .tasks(after: try rows.int8(rows.count - 1, 1))
@@ -149,6 +151,19 @@ package final class UserExport {
             let title = contents.open(
                 title: try rows.optionalText(row, 2), key: try rows.optionalText(row, 3), thread: id)
             if let title { line.append(jsonString: title) } else { line.append("null") }
+            line.append("}")
+        } else if statement === Statements.exportFeedback {
+            line.removeLast()
+            line.append(",\"comment\":")
+            if let comment = try rows.optionalText(row, 3) {
+                let id = try rows.identifier(row, 1)
+                let thread = try rows.identifier(row, 5)
+                line.append(
+                    jsonString: try contents.open(
+                        comment, key: try rows.optionalText(row, 4), .comment, thread: thread, id: id))
+            } else {
+                line.append("null")
+            }
             line.append("}")
         } else if statement === Statements.exportMessages {
             line.removeLast()

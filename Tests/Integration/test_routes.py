@@ -16,6 +16,7 @@ TABLE = TOP / "deploy" / "ROUTES.md"
 BODIES = {
     "createConversation": {"title": "x"}, "changeConversation": {"title": "x"}, "sendMessage": {"content": "hello"},
     "addTask": {"title": "x"}, "changeTask": {"title": "x"}, "makeToken": {"user_id": "somebody"},
+    "judgeMessage": {"rating": "up"},
     "runAgent": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "hello"}]},
     "sendFrames": {"op": "ping"},
 }
@@ -30,15 +31,17 @@ class Owner:
         user = self.api.user
         conversation = self.api("POST", f"/api/users/{user}/conversations", {"title": "x"}, 201)["id"]
         list(self.api.stream(f"/api/conversations/{conversation}/messages", {"content": "hello"}).events())
-        message = self.api("GET", f"/api/conversations/{conversation}/messages")["data"][0]["id"]
+        question, answer = (self.api("GET", f"/api/conversations/{conversation}/messages")["data"][at]["id"] for at in (0, -1))
         self.stream = gateway.connect(user, transport="events")
-        self.ids = {"events": self.stream.ready["streamId"], "conversations": conversation, "messages": message,
+        self.ids = {"events": self.stream.ready["streamId"], "conversations": conversation, "messages": question, "feedback": answer,
                     "tasks": self.api("POST", f"/api/users/{user}/tasks", {"title": "x"}, 201)["id"]}
 
     def path(self, pattern):
         if "{id}" in pattern:
             kind = next(kind for kind in pattern.split("/") if kind in self.ids)
-            return pattern.replace("{id}", str(self.ids[kind]))
+            return pattern.replace("{id}", str(self.ids["feedback" if pattern == "/api/messages/{id}/feedback" else kind]))
+        if pattern.endswith("/search"):
+            pattern += "?q=hello"
         return pattern.replace("{user_id}", self.api.user)
 
 

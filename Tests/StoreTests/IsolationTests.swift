@@ -8,7 +8,7 @@ import Testing
     static let userTables = [
         "conversations", "messages", "runs", "tasks", "reminders", "task_operation_logs",
         "archived_conversations",
-        "archived_messages", "archived_runs", "archived_operation_logs",
+        "archived_messages", "archived_runs", "archived_operation_logs", "feedback", "search_words",
     ]
 
     /// A user with a row in every table that the gateway may read.
@@ -45,6 +45,11 @@ import Testing
                 created_at)
             values ($1, $1, $2, $1, 1, 'list', '{}', 'success', now())
             """, [id, store.user])
+        _ = try owner.query(
+            "insert into parley.feedback (message_id, user_id, conversation_id, rating) values ($1, $2, $1, 'up')",
+            [id, store.user])
+        _ = try owner.query(
+            "insert into parley.search_words (user_id, message_id, words) values ($2, $1, 'x')", [id, store.user])
         return (store.user, turn)
     }
 

@@ -15,7 +15,8 @@ package enum Routes {
     /// In the order in which they are described.
     package static func endpoints(isDevelopment: Bool) -> [Endpoint] {
         let api =
-            Conversations.endpoints + Messages.endpoints + Operations.endpoints + Tasks.endpoints + Users.endpoints
+            Conversations.endpoints + Messages.endpoints + JudgedMessages.endpoints + Operations.endpoints
+            + Search.endpoints + Tasks.endpoints + Users.endpoints
         return api + AGUIRuns.endpoints + ServiceRoutes.endpoints + (isDevelopment ? ServiceRoutes.development : [])
     }
 

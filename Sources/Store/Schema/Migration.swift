@@ -69,9 +69,9 @@ package struct Migration: Sendable {
             version: 4, name: "what a gateway writes is its own",
             up: [
                 Schema4.nodes, Schema4.acceptTurns, Schema4.endRuns, Schema4.checkpoints, Schema4.beginRun,
-                Schema4.recovery, Schema4.rights, Schema4.tasks,
+                Schema4.recovery, Schema4.rights, Schema4.tasks, Schema4.feedback,
             ].joined(separator: "\n"),
-            down: Schema4.down),
+            down: Schema4.feedbackDown + Schema4.down),
     ]
 }
 

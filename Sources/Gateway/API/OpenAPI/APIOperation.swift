@@ -8,6 +8,7 @@ package struct APIOperation: Sendable {
         var name: String
         var summary: String
         var schema: JSON
+        var isRequired = false
     }
 
     /// One answer: its status, what it means, and the schemas of its bodies by media type.

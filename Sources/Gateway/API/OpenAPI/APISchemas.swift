@@ -14,7 +14,9 @@ enum APISchemas {
         ("ConversationChange", conversationChange), ("Message", message), ("MessagePage", page("Message")),
         ("NewMessage", newMessage), ("AcceptedTurn", acceptedTurn), ("Task", task), ("TaskPage", page("Task")),
         ("NewTask", newTask), ("TaskChange", taskChange), ("Operation", operation),
-        ("OperationPage", page("Operation")), ("ExportLine", exportLine), ("RunAgentInput", runAgentInput),
+        ("OperationPage", page("Operation")), ("ExportLine", exportLine),
+        ("Feedback", feedback), ("NewFeedback", newFeedback), ("FeedbackPage", page("Feedback")),
+        ("SearchHit", searchHit), ("SearchPage", searchPage), ("RunAgentInput", runAgentInput),
         ("DevelopmentToken", developmentToken), ("NewDevelopmentToken", newDevelopmentToken), ("Status", status),
     ]
 
@@ -218,6 +220,30 @@ enum APISchemas {
             "input_params", "result", "status",
             "created_at", "finished_at",
         ])
+
+    private static let rating: JSON = ["type": ["string", "null"], "enum": ["up", "down", .null]]
+
+    private static let newFeedback = object(
+        ["rating": rating, "comment": optional(text(0, Int64(Feedback.commentLength)))], required: ["rating"])
+
+    private static let feedback = object(
+        [
+            "message_id": id, "rating": rating, "comment": nullableText, "created_at": time, "updated_at": time,
+        ], required: ["message_id", "rating", "comment"])
+
+    private static let searchHit = object(
+        [
+            "conversation_id": id, "title": nullableText, "message_id": optional(id),
+            "role": ["type": ["string", "null"], "enum": ["user", "assistant", .null]],
+            "excerpt": nullableText, "created_at": time,
+        ], required: ["conversation_id", "title", "message_id", "role", "excerpt", "created_at"],
+        detail: "A message, or where `message_id` is null the title itself.")
+
+    private static let searchPage = object(
+        [
+            "data": ["type": "array", "items": reference("SearchHit")], "next": nullableText,
+            "not_searched": ["type": "array", "items": choice("titles", "messages")],
+        ], required: ["data", "next", "not_searched"])
 
     private static let exportLine = object(
         ["type": ["type": "string"]], required: ["type"], detail: "One JSON object a line; the last one has type `end`."

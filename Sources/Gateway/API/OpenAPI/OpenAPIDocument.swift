@@ -41,7 +41,7 @@ package enum OpenAPIDocument {
             operation["parameters"] = .array(
                 described.query.map {
                     [
-                        "name": .string($0.name), "in": "query", "required": false,
+                        "name": .string($0.name), "in": "query", "required": .bool($0.isRequired),
                         "description": .string($0.summary), "schema": $0.schema,
                     ]
                 })
