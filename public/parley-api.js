@@ -1,6 +1,6 @@
 // The HTTP API, for what the socket has no commands for: earlier messages, and what is done to a conversation.
 
-import { httpOrigin } from "./parley-connection.js";
+import { httpOrigin } from "./parley-protocol.js";
 
 const PAGE = 50;
 const MOST_TASKS = 200;
@@ -19,6 +19,32 @@ export class Api {
         const path = `${pathOf(threadId)}/messages?limit=${PAGE}&before=${encodeURIComponent(messageId)}`;
         const response = await this.#request("GET", path);
         return response?.ok ? response.json() : null;
+    }
+
+    /** What is thought of a conversation's answers, by message id: {rating, comment}; null where that can't be had. */
+    async feedback(threadId) {
+        const response = await this.#request("GET", `${pathOf(threadId)}/feedback`);
+        if (!response?.ok) return null;
+        const { data } = await response.json();
+        return new Map(data.map(({ message_id: id, rating, comment }) => [id, { rating, comment }]));
+    }
+
+    async judge(messageId, rating, comment) {
+        const path = `/api/messages/${encodeURIComponent(messageId)}/feedback`;
+        return (await this.#request("POST", path, { rating, comment }))?.ok ?? false;
+    }
+
+    /** {hits: [{threadId, title, messageId, excerpt, createdAt}], next, isSealed}; null where that failed. */
+    async search(userId, words, next) {
+        const query = new URLSearchParams({ q: words, ...next ? { before: next } : {} });
+        const response = await this.#request("GET", `/api/users/${encodeURIComponent(userId)}/search?${query}`);
+        if (!response?.ok) return null;
+        const { data, next: following, not_searched: passedOver } = await response.json();
+        const hits = data.map((hit) => ({
+            threadId: hit.conversation_id, title: hit.title, messageId: hit.message_id, excerpt: hit.excerpt,
+            createdAt: hit.created_at,
+        }));
+        return { hits, next: following, isSealed: passedOver.length > 0 };
     }
 
     /** `change`: {title} or {status}. Tells whether it was done. */

@@ -4,8 +4,8 @@
 //   <parley-chat token="…"></parley-chat>
 //
 // Attributes: `src` (address of the gateway; default: where its modules came from), `token`, `heading`, `placeholder`,
-// `greeting`, `suggestions`, `lang`, `theme`, `sidebar`.
-// Properties: `token`, `texts`, and `tokenProvider`, an async function (reason) => token | null, asked whenever a token
+// `greeting`, `suggestions`, `name`, `picture`, `lang`, `theme`, `sidebar`.
+// Properties: `token`, `texts`, `suggestions`, `toolCards`, and `tokenProvider`, an async function (reason) => token | null, asked whenever a token
 // is needed (reasons: connect, expired, refused, expiring). Events (they bubble): `parley-state` (detail: the
 // connection's state), `parley-token-needed` (no provider gave a usable token), and those of parley-events.js. Slot
 // `account`: below the conversation list.
@@ -13,25 +13,30 @@
 import { Account, socketURL } from "./parley-account.js";
 import { Announcer } from "./parley-announcer.js";
 import { Api } from "./parley-api.js";
+import { attention } from "./parley-attention.js";
 import { Banner } from "./parley-banner.js";
 import { Composer } from "./parley-composer.js";
 import { ConnectionLabel } from "./parley-connection-label.js";
+import { Decisions } from "./parley-decisions.js";
 import { Drafts } from "./parley-drafts.js";
+import { Herald } from "./parley-herald.js";
+import { Housekeeping } from "./parley-housekeeping.js";
 import { Lists } from "./parley-lists.js";
 import { Sidebar } from "./parley-sidebar.js";
-import { Texts, errorText, reasonText, runErrorText } from "./parley-texts.js";
-import { Transcript, noticeText } from "./parley-transcript.js";
-import { Welcome } from "./parley-welcome.js";
-import { adoptProperties, button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
+import { Texts, errorText, reasonText } from "./parley-texts.js";
+import { Transcript } from "./parley-transcript.js";
+import { Welcome, suggested, suggestionsOf } from "./parley-welcome.js";
+import { adoptProperties, button, h, icon, isComposing, keptFromThePage, setAttribute, setText } from "./parley-dom.js";
 import { newId } from "./parley-protocol.js";
-import { spokenText } from "./parley-message-text.js";
 import { lastView, ofTab, releaseInstance, storageName, takeInstance } from "./parley-storage.js";
 import { pageEvents } from "./parley-events.js";
 import { rowsOf } from "./parley-rows.js";
 import { styles } from "./parley-styles.js";
 
+const MISCONFIGURED = ["no_subject", "origin", "csp", "mixed_content"];
+
 class ParleyChat extends HTMLElement {
-    static observedAttributes = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions"];
+    static observedAttributes = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "name", "picture"];
 
     #account = new Account();
     #instance = ""; // tells the widgets of a page apart
@@ -39,11 +44,12 @@ class ParleyChat extends HTMLElement {
     #texts = new Texts();
     #lists = null;
     #api = null;
-    #earlierOf = null; // the conversation whose earlier messages are being fetched
+    #keeping;
+    #decisions = new Decisions();
     #owner = null; // whose storage it is: the user at this gateway
     #view = { threadId: null, draftId: null };
     #wasOnline = false;
-    #refused = new Set(); // ids of unsent messages whose refusal was told
+    #userId = null;
     #isDirty = false;
     #clock = 0;
 
@@ -56,31 +62,42 @@ class ParleyChat extends HTMLElement {
     #shell;
     #main;
     #menuButton;
+    #picture = h("img", { class: "picture", alt: "", hidden: true });
+    #suggested = h("div", { class: "suggested" });
+    #suggestions = null; // of the page, for a conversation that has not begun
     #title = h("h2", { class: "heading", dir: "auto" });
     #announcer = new Announcer();
+    #herald = new Herald(this.#announcer, this.#texts);
 
     constructor() {
         super();
         const texts = this.#texts;
         this.#transcript = new Transcript({
             say: (text) => this.#announcer.say(text),
-            earlier: () => this.#showEarlier(),
+            earlier: () => this.#keeping.showEarlier(),
             retry: (id) => this.#client?.retry(id),
             edit: (id) => this.#edit(id),
             discard: (id) => this.#client?.discard(id),
             moveOn: (id) => this.#moveOn(id),
             withdraw: (runId) => this.#client?.cancel(this.#view.threadId, runId),
             askAgain: (questionId) => this.#askAgain(questionId),
-        }, texts);
+            judge: (...judgement) => this.#keeping.judge(...judgement),
+            regenerate: (questionId) => this.#client?.regenerate(this.#view.threadId, questionId),
+            select: (messageId) => this.#client?.select(this.#view.threadId, messageId),
+            rewrite: (questionId, text) => this.#rewrite(questionId, text),
+            decide: (interruptId, decision) => this.#decide(interruptId, decision),
+        }, texts, this);
         this.#sidebar = new Sidebar({
             create: () => this.newConversation(),
             open: (id) => this.openConversation(id),
             loadMore: () => this.#lists?.shown.loadMore(),
             showArchive: (isShown) => this.#lists?.showArchive(isShown),
-            restore: (id) => this.#change(id, { status: "active" }, "restore.failed"),
-            rename: (id, title) => this.#change(id, { title }, "rename.failed"),
-            archive: (id) => this.#archive(id),
-            remove: (id) => this.#remove(id),
+            restore: (id) => this.#keeping.change(id, { status: "active" }, "restore.failed"),
+            rename: (id, title) => this.#keeping.change(id, { title }, "rename.failed"),
+            archive: (id) => this.#keeping.archive(id),
+            remove: (id) => this.#keeping.remove(id),
+            find: (words, next) => this.#api?.search(this.#client.userId ?? this.#userId, words, next) ?? null,
+            reveal: (threadId, messageId) => this.openConversation(threadId, messageId),
         }, texts);
         this.#composer = new Composer({
             send: (text) => this.#send(text),
@@ -89,7 +106,17 @@ class ParleyChat extends HTMLElement {
         }, texts);
         this.#banner = new Banner(texts);
         this.#connection = new ConnectionLabel(texts, () => this.#client?.retryNow());
-        this.#welcome = new Welcome(texts, (text) => this.#suggested(text));
+        this.#welcome = new Welcome(texts, (text) => this.#choose(text));
+        const widget = this;
+        this.#keeping = new Housekeeping({
+            get client() { return widget.#client; },
+            get api() { return widget.#api; },
+            get lists() { return widget.#lists; },
+            get view() { return widget.#view; },
+            transcript: this.#transcript, banner: this.#banner, announcer: this.#announcer, texts,
+            changed: () => this.#changed(),
+            newConversation: () => this.newConversation(),
+        });
         this.#build();
         texts.addEventListener("change", () => this.#retold());
         this.#account.addEventListener("begin", ({ detail }) => this.#begun(detail));
@@ -109,10 +136,10 @@ class ParleyChat extends HTMLElement {
         const main = texts.bind(h("section", { class: "main", part: "main" }), "chat", "aria-label");
         this.#main = main;
         main.append(
-            h("header", {}, this.#menuButton, h("div", { class: "where" }, this.#title, this.#connection.element)),
+            h("header", {}, this.#menuButton, this.#picture, h("div", { class: "where" }, this.#title, this.#connection.element)),
             this.#banner.element,
             h("div", { class: "stage" }, this.#transcript.element, this.#welcome.element, this.#welcome.signedOut),
-            this.#composer.element);
+            this.#suggested, this.#composer.element);
         this.#shell = h("div", { class: "shell", onkeydown: closeOnEscape },
             this.#sidebar.element,
             h("div", { class: "backdrop", onclick: () => this.#showDrawer(false) }),
@@ -130,7 +157,7 @@ class ParleyChat extends HTMLElement {
         this.#instance = takeInstance(this.id);
         document.addEventListener("visibilitychange", this.#looked);
         this.#speak();
-        adoptProperties(this, ["token", "tokenProvider", "texts"]);
+        adoptProperties(this, ["token", "tokenProvider", "texts", "suggestions", "toolCards"]);
         this.#account.token ??= this.getAttribute("token");
         this.#composer.placeholder = this.getAttribute("placeholder") ?? this.#texts.get("message");
         this.#account.attach(socketURL(this.getAttribute("src")));
@@ -148,7 +175,7 @@ class ParleyChat extends HTMLElement {
         else if (name === "placeholder") this.#composer.placeholder = value ?? this.#texts.get("message");
         else if (name === "src" && this.#account.isAttached) this.#account.attach(socketURL(value));
         else if (name === "lang") this.#speak();
-        else if (name === "greeting" || name === "suggestions") this.#greet();
+        else if (["greeting", "suggestions", "name", "picture"].includes(name)) this.#greet();
         else this.#changed();
     }
 
@@ -175,6 +202,37 @@ class ParleyChat extends HTMLElement {
         this.#texts.replace(texts);
     }
 
+    /** What could be said first: a list of texts, in place of the attribute. */
+    get suggestions() {
+        return this.#suggestions ?? suggestionsOf(this.getAttribute("suggestions")) ?? [];
+    }
+
+    set suggestions(value) {
+        this.#suggestions = suggestionsOf(value);
+        this.#greet();
+    }
+
+    /** Offers what could be said next, until something is said. */
+    suggest(suggestions) {
+        this.#suggested.replaceChildren(...suggested(suggestionsOf(suggestions) ?? [], "suggestion", (text) => {
+            if (this.#send(text)) this.#composer.focus();
+        }));
+    }
+
+    /**
+     * How the page draws tool calls itself: functions by the name of the tool, ({id, name, arguments, result, status}) =>
+     * a node of the page, or null for the widget's own card. Called with every change of the call.
+     */
+    get toolCards() {
+        return this.#transcript.toolCards;
+    }
+
+    set toolCards(cards) {
+        this.#transcript.toolCards = cards !== null && typeof cards === "object" ? { ...cards } : {};
+        this.#transcript.reset();
+        this.#changed();
+    }
+
     get connectionState() {
         return this.#account.state;
     }
@@ -193,8 +251,10 @@ class ParleyChat extends HTMLElement {
         this.#composer.focus();
     }
 
-    openConversation(threadId) {
+    /** `messageId`: of a message that is to be seen. */
+    openConversation(threadId, messageId = null) {
         this.#show({ threadId, draftId: null });
+        this.#keeping.seek(messageId);
         if (matchMedia("(pointer: fine)").matches) this.#composer.focus();
     }
 
@@ -227,15 +287,17 @@ class ParleyChat extends HTMLElement {
 
     #ended({ client }) {
         clearInterval(this.#clock);
+        attention.count(this, 0);
         client.open(null, this);
         this.#lists = null;
         this.#api = null;
-        this.#earlierOf = null;
+        this.#keeping.reset();
         // What this user typed is stored; the next one must not find it.
         if (this.#owner) this.#composer.text = "";
         this.#owner = null;
         this.#drafts = null;
-        this.#refused.clear();
+        this.#herald.reset();
+        this.#sidebar.clear();
         this.#banner.show(null);
         this.#view = { threadId: null, draftId: null };
     }
@@ -246,10 +308,14 @@ class ParleyChat extends HTMLElement {
         const owner = userId && storageName(userId, url);
         if (!owner || owner === this.#owner) return;
         this.#owner = owner;
+        this.#userId = userId;
         const getToken = () => this.#client?.token;
         const lists = new Lists({ url, userId, owner, getToken });
         lists.addEventListener("change", () => { if (lists === this.#lists) this.#changed(); });
-        lists.addEventListener("unread", ({ detail }) => this.#fire("parley-unread", detail));
+        lists.addEventListener("unread", ({ detail }) => {
+            if (this.#mayNotify) attention.count(this, detail.count);
+            this.#fire("parley-unread", detail);
+        });
         this.#lists = lists;
         this.#api = new Api({ url, getToken });
         const { threadId, draftId } = lastView.load(owner, this.#instance);
@@ -270,10 +336,13 @@ class ParleyChat extends HTMLElement {
 
     #stateChanged() {
         const { state } = this.#client;
-        if (state.name === "offline" && state.isFinal) {
+        if (state.reason === "no_subject" || state.reason === "origin") {
+            this.#banner.show({ code: state.reason, text: reasonText(this.#texts, state.reason), isSticky: state.reason === "no_subject" });
+        } else if (state.name === "offline" && state.isFinal) {
             const action = { label: this.#texts.get("reconnect"), run: () => this.#client?.retryNow() };
-            this.#banner.show({ text: reasonText(this.#texts, state.reason), action });
+            this.#banner.show({ code: state.reason, text: reasonText(this.#texts, state.reason), action });
         }
+        if (MISCONFIGURED.includes(state.reason)) this.#fire("parley-error", { code: state.reason, message: reasonText(this.#texts, state.reason) });
         if (this.#wasOnline !== (state.name === "online") && state.name !== "connecting") {
             this.#wasOnline = state.name === "online";
             this.#announcer.say(this.#texts.get(this.#wasOnline ? "connected" : "connection-lost"));
@@ -289,7 +358,7 @@ class ParleyChat extends HTMLElement {
         this.#composer.text = this.#drafts?.load(this.#view) ?? "";
         this.#showDrawer(false);
         this.#client?.open(this.#view.threadId, this);
-        if (this.#view.threadId && this.#isSeen) this.#lists?.mark(this.#view.threadId, false);
+        if (this.#view.threadId && this.isSeen) this.#lists?.mark(this.#view.threadId, false);
         this.#transcript.scrollToEnd();
         this.#changed();
     }
@@ -305,50 +374,45 @@ class ParleyChat extends HTMLElement {
         if (isNews) {
             for (const each of pageEvents(threadId, event, this.#client.thread(threadId))) this.#fire(...each);
         }
+        const thread = this.#client.thread(threadId);
+        if (isNews && event.type === "RUN_FINISHED" && this.#mayNotify) {
+            const heading = this.#lists?.titleOf(threadId) || this.getAttribute("name") || this.#texts.get("heading");
+            this.#herald.notify(thread, event, heading, () => this.openConversation(threadId));
+        }
+        if (thread?.refusal && !thread.answering) this.#decisions.reopen(thread.interrupts);
         if (threadId !== this.#view.threadId) return;
-        if (isNews) this.#announce(threadId, event);
+        if (isNews) this.#herald.say(thread, event);
         this.#changed();
     }
 
-    // Once, when it is known how the turn ended.
-    #announce(threadId, event) {
-        const { runId } = event;
-        if (event.type === "RUN_ERROR") {
-            this.#announcer.say(runErrorText(this.#texts, event.code, event.message));
-        } else if (event.type === "RUN_FINISHED") {
-            const items = this.#client.thread(threadId)?.items.filter((item) => item.runId === runId) ?? [];
-            const notice = items.find((item) => item.kind === "notice");
-            if (notice?.tone === "error") return this.#announcer.say(noticeText(this.#texts, notice));
-            const answers = items.filter((item) => item.role === "assistant").map((item) => item.text);
-            if (event.outcome?.type !== "cancelled") this.#announcer.say(spokenText(answers.join("\n\n"), this.#texts));
-            else this.#announcer.say(notice ? noticeText(this.#texts, notice) : `${this.#texts.get("stopped")}.`);
-        }
+    get #mayNotify() {
+        return this.getAttribute("notify") !== "off";
+    }
+
+    /** Asks for the permission to notify; to be called when the person has pressed something. */
+    allowNotifications() {
+        return attention.allow();
     }
 
     // A turn went on while the connection was lost, and is over: how it ended was not heard.
     #caughtUp({ threadId, runId }) {
-        if (threadId === this.#view.threadId) this.#announce(threadId, { type: "RUN_FINISHED", runId });
+        if (threadId === this.#view.threadId) this.#herald.sayBelated(this.#client.thread(threadId), runId);
     }
 
-    // What was refused stands where it was written, which nobody hears.
     #outboxChanged() {
-        for (const entry of this.#client.unacknowledged(this.#view)) {
-            if (entry.status !== "failed") this.#refused.delete(entry.id);
-            else if (!this.#refused.has(entry.id)) {
-                this.#refused.add(entry.id);
-                this.#announcer.say(errorText(this.#texts, entry.errorCode, entry.errorMessage));
-            }
-        }
+        this.#herald.sayRefused(this.#client.unacknowledged(this.#view));
         this.#changed();
     }
 
     #runningChanged(threadId) {
         if (this.#client.running.has(threadId)) this.#lists?.touch(threadId);
-        else if (threadId !== this.#view.threadId || !this.#isSeen) this.#lists?.mark(threadId, true);
+        // Another widget of the page may have it on the screen.
+        else if (!this.#client.viewers(threadId).some((each) => each?.isSeen)) this.#lists?.mark(threadId, true);
         this.#changed();
     }
 
-    get #isSeen() {
+    /** Whether what it shows is on the screen of somebody. */
+    get isSeen() {
         return document.visibilityState === "visible" && (this.checkVisibility?.() ?? true);
     }
 
@@ -359,7 +423,7 @@ class ParleyChat extends HTMLElement {
 
     /** What is on the screen is seen: for a page that has shown the widget again. */
     look() {
-        if (this.#isSeen && this.#view.threadId) this.#lists?.mark(this.#view.threadId, false);
+        if (this.isSeen && this.#view.threadId) this.#lists?.mark(this.#view.threadId, false);
         this.#changed();
     }
 
@@ -400,13 +464,14 @@ class ParleyChat extends HTMLElement {
             return false;
         }
         if (!this.#banner.problem?.retryAt) this.#banner.show(null);
+        this.#suggested.replaceChildren();
         if (this.#view.threadId) this.#lists?.touch(this.#view.threadId, { fallbackTitle: text });
         this.#transcript.scrollToEnd();
         return true;
     }
 
     // However often it is pressed before it is gone.
-    #suggested(text) {
+    #choose(text) {
         if (this.#view.threadId || this.#client?.hasUnacknowledged(this.#view.draftId)) return;
         if (this.#send(text)) this.#composer.focus();
     }
@@ -426,44 +491,24 @@ class ParleyChat extends HTMLElement {
         this.#send(content);
     }
 
-    async #showEarlier() {
-        const client = this.#client;
-        const thread = client?.thread(this.#view.threadId);
-        const oldest = thread?.oldestId;
-        if (!oldest || this.#earlierOf) return;
-        this.#earlierOf = thread.id;
+    #rewrite(questionId, text) {
+        if (!this.#client?.edit(this.#view.threadId, questionId, text)) {
+            this.#banner.show({ text: this.#texts.get("outbox.full") });
+            return false;
+        }
+        this.#transcript.scrollToEnd();
+        return true;
+    }
+
+    #decide(interruptId, decision) {
+        const thread = this.#client?.thread(this.#view.threadId);
+        if (!thread) return;
+        const answer = this.#decisions.make(thread.interrupts, interruptId, decision);
+        if (answer) {
+            this.#client.resume(thread.id, answer);
+            this.#composer.focus();
+        }
         this.#changed();
-        const page = await this.#api.earlier(thread.id, oldest);
-        if (client !== this.#client) return;
-        this.#earlierOf = null;
-        this.#changed();
-        if (!page) return this.#banner.show({ text: this.#texts.get("earlier.failed") });
-        // A snapshot that came meanwhile has begun anew.
-        if (thread.oldestId !== oldest) return;
-        thread.prepend(page.data, page.next !== null);
-        if (thread.id === this.#view.threadId) this.#transcript.keepPlace();
-    }
-
-    // What was done is heard of by the server's notice, as in every other tab.
-    async #change(threadId, change, problem) {
-        const isDone = await this.#api?.change(threadId, change);
-        if (!isDone) this.#banner.show({ text: this.#texts.get(problem) });
-        return isDone;
-    }
-
-    async #archive(threadId) {
-        const isDone = await this.#change(threadId, { status: "archived" }, "archive.failed");
-        if (!isDone) return;
-        const restore = () => this.#change(threadId, { status: "active" }, "restore.failed");
-        const action = { label: this.#texts.get("undo"), run: restore };
-        this.#banner.show({ text: this.#texts.get("archive.done"), action });
-        if (threadId === this.#view.threadId) this.newConversation();
-    }
-
-    async #remove(threadId) {
-        if (threadId === this.#view.threadId) this.newConversation();
-        if (await this.#api?.remove(threadId)) this.#lists?.remove(threadId);
-        else this.#banner.show({ text: this.#texts.get("delete.failed") });
     }
 
     #askAgain(questionId) {
@@ -502,7 +547,18 @@ class ParleyChat extends HTMLElement {
     }
 
     #greet() {
-        this.#welcome.update({ greeting: this.getAttribute("greeting"), suggestions: this.getAttribute("suggestions") });
+        const picture = this.getAttribute("picture");
+        this.#welcome.update({
+            greeting: this.getAttribute("greeting"), picture,
+            suggestions: this.#suggestions ?? suggestionsOf(this.getAttribute("suggestions")),
+        });
+        this.#picture.hidden = !picture;
+        if (picture) setAttribute(this.#picture, "src", picture);
+        if (this.#transcript.name !== this.getAttribute("name")) {
+            this.#transcript.name = this.getAttribute("name");
+            this.#transcript.reset();
+        }
+        this.#changed();
     }
 
     // Another language, or texts of the page's own.
@@ -533,13 +589,14 @@ class ParleyChat extends HTMLElement {
         const isSignedOut = state.name === "signed-out";
         const view = {
             ...this.#view, isComing: !isSignedOut, isOnline: state.name === "online",
-            isLoadingEarlier: thread !== undefined && this.#earlierOf === thread.id,
+            isLoadingEarlier: thread !== undefined && this.#keeping.earlierOf === thread.id,
         };
-        const rows = rowsOf(thread, view, this.#client, this.#texts);
+        const rows = rowsOf(thread, view, this.#client, this.#texts, this.#decisions);
         this.#welcome.signedOut.hidden = !isSignedOut || rows.length > 0;
         this.#welcome.element.hidden = isSignedOut || rows.length > 0;
         this.#transcript.render(rows);
-        const heading = this.getAttribute("heading") ?? this.#texts.get("heading");
+        this.#keeping.rendered(thread);
+        const heading = this.getAttribute("heading") ?? this.getAttribute("name") ?? this.#texts.get("heading");
         setText(this.#title, this.#lists?.titleOf(threadId) || heading);
         this.#composer.render({
             isEnabled: !isSignedOut,
@@ -561,13 +618,6 @@ class ParleyChat extends HTMLElement {
         this.#connection.update(this.connectionState);
         this.#banner.tick();
     }
-}
-
-// A page's one-key shortcuts see the widget where a person types into a field of it, and would take the letters.
-function keptFromThePage(event) {
-    const isTyping = event.composedPath()[0].matches?.("textarea, input");
-    const isModified = event.ctrlKey || event.metaKey || event.altKey;
-    if (isTyping && !isModified && event.key?.length === 1) event.stopPropagation();
 }
 
 customElements.define("parley-chat", ParleyChat);

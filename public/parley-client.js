@@ -23,6 +23,8 @@ export class ParleyClient extends EventTarget {
     running = new Set();
     /** The language the person reads, a BCP 47 tag, told with what is sent; null: the browser's. */
     locale = null;
+    /** Whether the gateway knows branches (edit, regenerate, select): the histories that it sends tell. */
+    hasBranches = false;
 
     #url;
     #connection;
@@ -30,6 +32,7 @@ export class ParleyClient extends EventTarget {
     #threads = new Map(); // by id, least recently opened first
     #open = new Map(); // who looks (a widget) → the thread on that screen: these are resumed first
     #operations = new Map(); // id of a subscribe or cancel → {kind, threadId, runId}
+    #waiting = new Map(); // conversation → the ids of its queued runs, in their order
     #heldUntil = 0;
     #refusals = 0;
     #flushTimer = 0;
@@ -109,6 +112,11 @@ export class ParleyClient extends EventTarget {
         for (const id of new Set(this.#open.values())) this.#follow(id);
     }
 
+    /** Who looks at a conversation. */
+    viewers(threadId) {
+        return [...this.#open].filter(([, open]) => open === threadId).map(([viewer]) => viewer);
+    }
+
     #isOpen(threadId) {
         return [...this.#open.values()].includes(threadId);
     }
@@ -143,26 +151,68 @@ export class ParleyClient extends EventTarget {
     // MARK: sending
 
     /** Puts a message into the outbox and sends it as soon as that is possible. Null: the outbox is full. */
-    send({ threadId = null, draftId = null, content }) {
-        const after = this.#threads.get(threadId)?.items.findLast((item) => item.kind === "message")?.id ?? null;
-        const entry = this.#outbox.add({ threadId, draftId, content: wellFormed(content), after });
+    send({ threadId = null, draftId = null, content, parentId }) {
+        const branch = parentId === undefined ? {} : { parentId };
+        const entry = this.#outbox.add({ threadId, draftId, content: wellFormed(content), after: this.#newest(threadId), ...branch });
         if (!entry) return null;
         this.#emit("outbox");
         this.#flush();
         return entry;
     }
 
+    #newest(threadId) {
+        return this.#threads.get(threadId)?.items.findLast((item) => item.kind === "message")?.id ?? null;
+    }
+
+    /** Says a message anew, in other words: behind what stands before it. Null: that is not known, or the outbox is full. */
+    edit(threadId, questionId, content) {
+        const parentId = this.#threads.get(threadId)?.parentOf(questionId);
+        return parentId === undefined ? null : this.send({ threadId, content, parentId });
+    }
+
+    /** Asks for another answer to a question; it will stand beside the one that is there. */
+    regenerate(threadId, questionId, id = newId()) {
+        const question = this.#threads.get(threadId)?.find(questionId);
+        // However often it is pressed.
+        if (!question || this.#outbox.find(id) || this.#outbox.entries.some((each) => each.regenerates === questionId)) return false;
+        const entry = { id, threadId, draftId: null, content: question.text, after: this.#newest(threadId), regenerates: questionId };
+        if (!this.#outbox.add(entry)) return false;
+        this.#emit("outbox");
+        this.#flush();
+        return true;
+    }
+
+    /** Shows another of several siblings, with what follows it. */
+    select(threadId, messageId) {
+        const operation = { op: "select", id: newId(), threadId, messageId };
+        if (this.#connection.send(operation)) this.#operations.set(operation.id, { kind: "select", threadId });
+    }
+
+    /** Answers all that a suspended conversation asks: [{interruptId, status, payload?}]. Repeated after a reconnect. */
+    resume(threadId, resume) {
+        const thread = this.#threads.get(threadId);
+        if (!thread || thread.answering) return;
+        thread.answering = { id: newId(), resume };
+        thread.refusal = null;
+        this.#sendAnswer(thread);
+        this.#changed(threadId);
+    }
+
+    #sendAnswer({ id: threadId, answering: { id, resume } }) {
+        if (this.#connection.send({ op: "resume", id, threadId, resume })) this.#operations.set(id, { kind: "resume", threadId });
+    }
+
     /**
-     * Asks a question again that was not answered: once, from whichever tab and however often it is pressed, since the
-     * new message is named after the old one. Whether that was news.
+     * Asks a question again that was not answered: once, from whichever tab and however often it is pressed, since what
+     * asks is named after the run that failed. Whether that was news.
      */
     askAgain(threadId, questionId) {
         const items = this.#threads.get(threadId)?.items ?? [];
         const question = items.find((item) => item.id === questionId && item.role === "user");
         if (!question || this.isAskedAgain(threadId, questionId)) return false;
-        const after = items.findLast((item) => item.kind === "message")?.id ?? null;
-        const id = againKey(questionId);
-        if (!this.#outbox.add({ id, threadId, draftId: null, content: question.text, after })) return false;
+        if (this.hasBranches) return this.regenerate(threadId, questionId, againKey(question));
+        const after = this.#newest(threadId);
+        if (!this.#outbox.add({ id: againKey(question), threadId, draftId: null, content: question.text, after })) return false;
         this.#emit("outbox");
         this.#flush();
         return true;
@@ -170,10 +220,11 @@ export class ParleyClient extends EventTarget {
 
     /** Whether a question was asked again: it waits to be sent, or stands further down. */
     isAskedAgain(threadId, questionId) {
-        if (this.#outbox.find(againKey(questionId))) return true;
         const items = this.#threads.get(threadId)?.items ?? [];
         const at = items.findIndex((item) => item.id === questionId);
-        return at >= 0 && items.slice(at + 1).some((item) => item.role === "user" && item.text === items[at].text);
+        if (at >= 0 && this.#outbox.find(againKey(items[at]))) return true;
+        // Where answers have no siblings it stands further down.
+        return at >= 0 && !this.hasBranches && items.slice(at + 1).some((item) => item.role === "user" && item.text === items[at].text);
     }
 
     /**
@@ -183,7 +234,7 @@ export class ParleyClient extends EventTarget {
     unacknowledged(view) {
         const items = this.#threads.get(view.threadId)?.items ?? [];
         const claimed = new Set();
-        return this.#outbox.of(view).filter((entry) => {
+        return this.#outbox.of(view).filter((entry) => !entry.regenerates).filter((entry) => {
             if (entry.status === "failed" || entry.attempts === 0) return true;
             const start = items.findIndex((item) => item.id === entry.after) + 1;
             const twin = items.slice(start).find((item) =>
@@ -227,8 +278,11 @@ export class ParleyClient extends EventTarget {
             return;
         }
         for (const entry of this.#outbox.sendable((id) => this.#isCatchingUp(id))) {
-            const operation = { op: "send", id: entry.id, content: entry.content, metadata: senderMetadata(this.locale) };
+            const operation = entry.regenerates
+                ? { op: "regenerate", id: entry.id, messageId: entry.regenerates }
+                : { op: "send", id: entry.id, content: entry.content, metadata: senderMetadata(this.locale) };
             if (entry.threadId) operation.threadId = entry.threadId;
+            if (entry.parentId !== undefined) operation.parentId = entry.parentId;
             if (!this.#connection.send(operation)) break;
             entry.status = "sent";
             entry.attempts++;
@@ -265,6 +319,8 @@ export class ParleyClient extends EventTarget {
         if (Number.isInteger(limit) && limit > 0) this.contentLimit = limit;
         if (frame.userId) this.#outbox.load(storageName(frame.userId, this.#url));
         this.running.clear();
+        this.#waiting.clear();
+        for (const run of frame.runs ?? []) if (run.status === "queued") this.#waits(run.threadId, run.runId);
         this.#heldUntil = 0;
         this.#emit("ready", frame);
         this.#followOpen();
@@ -304,7 +360,9 @@ export class ParleyClient extends EventTarget {
         case "snapshot": {
             const thread = this.#threads.get(frame.threadId);
             if (!thread) return;
-            thread.applySnapshot(frame);
+            const isOfTree = (each) => each.role === "user" && "parentId" in (each.metadata?.parley ?? {});
+            if (!this.hasBranches && frame.messages?.some(isOfTree)) this.hasBranches = true;
+            thread.applySnapshot(frame, this.#waiting.get(frame.threadId));
             return this.#changed(thread.id);
         }
         case "subscribed":
@@ -317,9 +375,20 @@ export class ParleyClient extends EventTarget {
     #event(event) {
         const threadId = event.metadata?.parley?.threadId ?? event.threadId;
         const thread = this.#threads.get(threadId);
+        if (event.type === "RUN_STARTED") this.#waitsNoMore(threadId, event.runId);
         if (!thread?.apply(event)) return;
         this.#setRunning(threadId, thread.run !== null);
         this.#changed(threadId, event);
+    }
+
+    #waitsNoMore(threadId, runId) {
+        const waiting = this.#waiting.get(threadId)?.filter((each) => each !== runId) ?? [];
+        if (waiting.length > 0) this.#waiting.set(threadId, waiting);
+        else this.#waiting.delete(threadId);
+    }
+
+    #waits(threadId, runId) {
+        this.#waiting.set(threadId, [...this.#waiting.get(threadId)?.filter((each) => each !== runId) ?? [], runId]);
     }
 
     #subscribed(frame) {
@@ -333,6 +402,8 @@ export class ParleyClient extends EventTarget {
             this.#emit("caughtup", { threadId: thread.id, runId: lost });
         }
         if (thread.stopping) this.cancel(thread.id, thread.stopping);
+        if (thread.answering && thread.interrupts.length > 0) this.#sendAnswer(thread);
+        else thread.answering = null;
         this.#changed(thread.id);
         this.#flush();
     }
@@ -352,6 +423,7 @@ export class ParleyClient extends EventTarget {
         if (operation) {
             this.#operations.delete(frame.id);
             if (operation.kind === "cancel") this.#cancelled(frame, operation);
+            else if (operation.kind === "resume") this.#resumed(frame, operation);
             return;
         }
         const entry = this.#outbox.find(frame.id);
@@ -364,8 +436,10 @@ export class ParleyClient extends EventTarget {
         if (isNew || this.#isOpen(threadId)) this.#keep(thread);
         if (isNew && entry.draftId) this.#outbox.settleDraft(entry.draftId, threadId);
         this.#outbox.remove(entry.id);
+        if (entry.regenerates) return this.#regenerates(thread, frame);
 
         const queued = status === "queued" ? frame.position ?? 1 : null;
+        if (queued !== null) this.#waits(threadId, runId);
         const isNews = thread.adopt({ id: messageId, key: entry.id, text: entry.content, runId, queued });
         const item = thread.find(messageId);
         if (item) item.isOwn = true;
@@ -383,9 +457,29 @@ export class ParleyClient extends EventTarget {
         this.#flush();
     }
 
+    // The snapshot in which it shows is on its way.
+    #regenerates(thread, { status, runId, messageId }) {
+        if (status === "duplicate") this.#readAgain(thread);
+        else if (status === "queued") this.#waits(thread.id, runId);
+        else thread.expect(runId, messageId);
+        this.#changed(thread.id);
+        this.#emit("outbox");
+        this.#flush();
+    }
+
+    #resumed(frame, { threadId }) {
+        const thread = this.#threads.get(threadId);
+        if (!thread) return;
+        // The first answer counted, which was another's.
+        if (frame.status === "duplicate") this.#readAgain(thread);
+        else if (frame.runId) thread.expect(frame.runId, null);
+        this.#changed(threadId);
+    }
+
     #cancelled(frame, { threadId, runId }) {
         const thread = this.#threads.get(threadId);
         if (!thread) return;
+        this.#waitsNoMore(threadId, runId);
         if (frame.status === "cancelled") thread.withdraw(runId);
         if (thread.stopping === runId) thread.stopping = null;
         if (thread.run?.id === runId) {
@@ -400,9 +494,12 @@ export class ParleyClient extends EventTarget {
         const operation = this.#operations.get(frame.id);
         if (operation) {
             this.#operations.delete(frame.id);
-            return operation.kind === "subscribe"
-                ? this.#subscribeRefused(frame, operation, retryAt)
-                : this.#cancelRefused(frame, operation);
+            switch (operation.kind) {
+            case "subscribe": return this.#subscribeRefused(frame, operation, retryAt);
+            case "cancel": return this.#cancelRefused(frame, operation);
+            case "resume": return this.#resumeRefused(frame, operation);
+            default: return this.#problem(frame.code, frame.message, retryAt);
+            }
         }
         const entry = frame.id === undefined ? undefined : this.#outbox.find(frame.id);
         if (!entry) return this.#problem(frame.code, frame.message, retryAt);
@@ -412,6 +509,14 @@ export class ParleyClient extends EventTarget {
             const delay = frame.retryAfter > 0 ? frame.retryAfter * 1000 : 1000 + backoffDelay(this.#refusals++);
             this.#heldUntil = Math.max(this.#heldUntil, performance.now() + delay);
             this.#problem(frame.code, frame.message, this.#heldUntil);
+        } else if (entry.regenerates && frame.code === "invalid_op") {
+            // A gateway without branches: the question is asked once more.
+            this.hasBranches = false;
+            delete entry.regenerates;
+            entry.status = "waiting";
+        } else if (entry.regenerates) {
+            this.#outbox.remove(entry.id);
+            this.#problem(frame.code, frame.message);
         } else {
             fail(entry, frame.code, frame.message);
         }
@@ -434,6 +539,14 @@ export class ParleyClient extends EventTarget {
             this.#problem(frame.code, frame.message, performance.now() + delay);
         }
         this.#flush();
+    }
+
+    #resumeRefused(frame, { threadId }) {
+        const thread = this.#threads.get(threadId);
+        if (!thread) return;
+        thread.answering = null;
+        thread.refusal = { code: frame.code, message: frame.message };
+        this.#changed(threadId);
     }
 
     #cancelRefused(frame, { threadId, runId }) {
@@ -471,8 +584,8 @@ function fail(entry, code, message = null) {
     entry.errorMessage = message;
 }
 
-function againKey(questionId) {
-    return `again-${questionId}`;
+function againKey(question) {
+    return `again-${question.runId ?? question.id}`;
 }
 
 /** A lone surrogate can't be sent as UTF-8; the browser's own replacement is what the person sees, too. */

@@ -19,10 +19,11 @@ export class ConnectionLabel {
         this.element.append(h("span", { class: "dot" }), this.#text, this.#retry);
     }
 
-    update({ name, reason, retryAt }) {
+    update({ name, reason, retryAt, isFinal }) {
         const texts = this.#texts;
         setAttribute(this.element, "data-state", name);
         let text = reasonText(texts, reason) ?? texts.get(STATE_TEXT[name] ?? "offline.state");
+        if (isFinal || reason === "origin") text = texts.get("offline.state");
         if (name === "signed-out" || name === "connecting") text = texts.get(STATE_TEXT[name]);
         if (name === "offline" && retryAt) text = countdown(texts, "retrying", retryAt, { reason: text });
         setText(this.#text, text);

@@ -2,13 +2,17 @@
 // Knows nothing of conversations. Events: `state`, `ready` (detail: the frame), `frame` (detail: any other frame),
 // `lost` (detail: {code}), `expiring` (a new token is needed and nobody gave one).
 
+import { diagnosed, misconfigured, watchPolicy } from "./parley-diagnosis.js";
+import { EventStreamSocket } from "./parley-event-stream.js";
 import {
     BACKOFF_MAX_MS, HANDSHAKE_WITHIN_MS, PING_AFTER_MS, PONG_WITHIN_MS, STABLE_AFTER_MS, SUBPROTOCOL,
-    backoffDelay, closePolicy, isExpired, stopReason, tokenClaims,
+    backoffDelay, closePolicy, httpOrigin, isExpired, stopReason, tokenClaims,
 } from "./parley-protocol.js";
 
 const RENEW_AGAIN_MS = 10_000;
 const ATTEMPTS_KEPT = 3; // of the back-off, by a connection that stood but not for long
+const SOCKETS_FAILED = 2; // in a row, before an event stream is tried in a socket's place
+const SOCKET_AGAIN_MS = [60_000, 120_000, 300_000, 600_000]; // while on a stream, when a socket is tried again
 const ABANDONED = 4000; // our own close code for a socket that is given up
 
 /** A moment on both clocks: the wall's may be set, the other one may stand still while the computer sleeps. */
@@ -25,7 +29,8 @@ export class Connection extends EventTarget {
     /**
      * `name`: connecting | online | offline | signed-out. `retryAt` is a time of `performance.now()` while one is
      * planned: the wall clock may be set.
-     * `reason`: of signed-out missing or refused; else null, slow, drain, draining, too_large or protocol.
+     * `reason`: of signed-out missing, refused or no_subject; else null, slow, drain, draining, too_large or protocol, and
+     * of what is set up wrongly csp, origin or mixed_content.
      */
     state = { name: "signed-out", reason: null, retryAt: null };
     userId = null;
@@ -41,6 +46,12 @@ export class Connection extends EventTarget {
     #turn = 0; // outdates whatever an earlier attempt still has under way
     #attempt = 0;
     #failedHandshakes = 0;
+    #failedSockets = 0; // in a row
+    #streams = false; // an event stream stands for the socket
+    #hasNoStream = false; // the gateway has none
+    #policy = new AbortController();
+    #probes = 0;
+    #probeTimer = 0;
     #interruptible = false;
     #renewing = false;
     #retryTimer = 0;
@@ -76,10 +87,17 @@ export class Connection extends EventTarget {
         globalThis.addEventListener?.("offline", this.#nudge);
         globalThis.addEventListener?.("pageshow", this.#nudge);
         globalThis.document?.addEventListener("visibilitychange", this.#nudge);
+        watchPolicy(this.#url, () => {
+            if (this.#ready) return;
+            this.#turn++;
+            this.#abandon(ABANDONED);
+            this.#setState("offline", { reason: "csp", isFinal: true });
+        }, this.#policy.signal);
         this.#connect();
     }
 
     stop() {
+        this.#policy.abort();
         globalThis.removeEventListener?.("online", this.#nudge);
         globalThis.removeEventListener?.("offline", this.#nudge);
         globalThis.removeEventListener?.("pageshow", this.#nudge);
@@ -87,6 +105,11 @@ export class Connection extends EventTarget {
         this.#turn++;
         this.#abandon(1000);
         this.#clearTimers();
+    }
+
+    /** Whether an event stream stands for the socket. */
+    get isStream() {
+        return this.#streams;
     }
 
     /** Sends one operation; false when there is no connection that could take it. */
@@ -134,13 +157,18 @@ export class Connection extends EventTarget {
             if (token === this.#refusedToken) return this.#signOut("refused");
             this.#token = token;
         }
+        const wrong = misconfigured(this.#url, this.#token);
+        if (wrong === "no_subject") return this.#signOut(wrong);
+        if (wrong) return this.#setState("offline", { reason: wrong, isFinal: true });
         this.#open(turn);
     }
 
     #open(turn) {
         let socket;
         try {
-            socket = new WebSocket(this.#url, [SUBPROTOCOL, `bearer.${this.#token}`]);
+            socket = this.#streams
+                ? new EventStreamSocket(httpOrigin(this.#url), this.#token)
+                : new WebSocket(this.#url, [SUBPROTOCOL, `bearer.${this.#token}`]);
         } catch {
             // Only a token that can't be a protocol name, or an address the page may not use, ends up here.
             return this.#signOut("refused");
@@ -154,6 +182,7 @@ export class Connection extends EventTarget {
         socket.onmessage = (message) => this.#receive(message.data);
         socket.onclose = (event) => {
             if (this.#socket !== socket) return;
+            if (socket.isMissing) this.#hasNoStream = true;
             this.#closed(event.code, opened, turn);
         };
         this.#handshakeTimer = setTimeout(() => this.#giveUp(), HANDSHAKE_WITHIN_MS);
@@ -164,6 +193,7 @@ export class Connection extends EventTarget {
         const drainSeconds = this.#draining;
         this.#detach();
         if (wasReady) this.dispatchEvent(new CustomEvent("lost", { detail: { code } }));
+        else if (closePolicy(code) === "backoff") this.#failedToStart();
         if (!opened) return void this.#handshakeFailed(turn);
         switch (drainSeconds !== null ? "drain" : closePolicy(code)) {
         case "stop":
@@ -184,29 +214,62 @@ export class Connection extends EventTarget {
         }
     }
 
+    // Where sockets don't get through twice an event stream is tried; where that does not either, sockets again.
+    #failedToStart() {
+        if (this.#streams) {
+            this.#streams = false;
+            this.#failedSockets = 0;
+        } else if (++this.#failedSockets >= SOCKETS_FAILED && !this.#hasNoStream) {
+            this.#streams = true;
+        }
+    }
+
+    // Whether sockets get through by now is tried beside the stream, which goes on meanwhile.
+    #probeLater() {
+        clearTimeout(this.#probeTimer);
+        if (!this.#streams) return;
+        const delay = SOCKET_AGAIN_MS[Math.min(this.#probes++, SOCKET_AGAIN_MS.length - 1)];
+        this.#probeTimer = setTimeout(() => this.#probe(), delay);
+    }
+
+    #probe() {
+        let probe;
+        try {
+            probe = new WebSocket(this.#url, [SUBPROTOCOL, `bearer.${this.#token}`]);
+        } catch {
+            return;
+        }
+        const turn = this.#turn;
+        let isThrough = false;
+        probe.onmessage = () => {
+            isThrough = true;
+            probe.close(1000);
+            if (turn !== this.#turn || !this.#streams) return;
+            this.#streams = false;
+            this.#failedSockets = 0;
+            this.#abandon(1000);
+            this.dispatchEvent(new CustomEvent("lost", { detail: { code: 1000 } }));
+            this.#connect();
+        };
+        probe.onclose = () => { if (!isThrough && turn === this.#turn) this.#probeLater(); };
+    }
+
     // A browser does not tell why a handshake failed. An HTTP request with the same token does.
     async #handshakeFailed(turn) {
         this.#failedHandshakes++;
-        if (this.#failedHandshakes % 4 === 1 && (await this.#isTokenRefused())) {
-            if (turn !== this.#turn) return;
+        const cause = this.#failedHandshakes % 4 === 1 ? await diagnosed(this.#url, this.#token) : this.state.reason;
+        if (turn !== this.#turn) return;
+        if (cause === "refused") {
             this.#refusedToken = this.#token;
             return void this.#connect({ reason: "refused" });
         }
-        if (turn !== this.#turn) return;
-        this.#waitBackoff({ reconnect: this.#failedHandshakes % 3 === 2 ? "expired" : "connect" });
-    }
-
-    async #isTokenRefused() {
-        const { sub } = tokenClaims(this.#token);
-        if (typeof sub !== "string") return false;
-        try {
-            const url = new URL(`/api/users/${encodeURIComponent(sub)}/conversations?limit=1`, httpOrigin(this.#url));
-            const headers = { Authorization: `Bearer ${this.#token}` };
-            const signal = AbortSignal.timeout?.(HANDSHAKE_WITHIN_MS);
-            return (await fetch(url, { headers, signal, cache: "no-store" })).status === 401;
-        } catch {
-            return false;
+        if (cause === "origin") return this.#wait(BACKOFF_MAX_MS, { interruptible: true, reason: "origin" });
+        if (this.#streams && this.#failedSockets === SOCKETS_FAILED) {
+            // Not the server's fault, it seems: at once.
+            this.#failedSockets++;
+            return void this.#connect();
         }
+        this.#waitBackoff({ reconnect: this.#failedHandshakes % 3 === 2 ? "expired" : "connect" });
     }
 
     #waitBackoff({ reconnect = "connect" } = {}) {
@@ -225,8 +288,10 @@ export class Connection extends EventTarget {
     }
 
     // Coming back to the tab, or to the network, is the best moment to try, and to doubt a silent socket.
-    #nudge = () => {
+    #nudge = (event) => {
         if (globalThis.document?.visibilityState === "hidden") return;
+        // Another network may let sockets through.
+        if (this.#streams && this.#ready && event?.type === "online") this.#probe();
         if (this.#socket) {
             if (this.#ready && since(this.#lastReceived) > 5_000) this.#ping();
         } else if (this.state.name === "offline" && this.#interruptible && globalThis.navigator?.onLine !== false) {
@@ -271,6 +336,8 @@ export class Connection extends EventTarget {
         this.#ready = true;
         this.#refusedToken = null;
         this.#failedHandshakes = 0;
+        if (this.#streams) this.#probeLater();
+        else this.#failedSockets = this.#probes = 0;
         this.userId = frame.userId ?? this.userId;
         this.#attempt = Math.min(this.#attempt, ATTEMPTS_KEPT);
         this.#stableTimer = setTimeout(() => { this.#attempt = 0; }, STABLE_AFTER_MS);
@@ -304,6 +371,7 @@ export class Connection extends EventTarget {
         const wasReady = this.#ready;
         const turn = this.#turn;
         this.#abandon(ABANDONED);
+        if (!wasReady) this.#failedToStart();
         if (wasReady) this.dispatchEvent(new CustomEvent("lost", { detail: { code: 1006 } }));
         if (turn === this.#turn) this.#waitBackoff();
     }
@@ -362,12 +430,6 @@ export class Connection extends EventTarget {
         clearTimeout(this.#heartbeatTimer);
         clearTimeout(this.#stableTimer);
         clearTimeout(this.#renewTimer);
+        clearTimeout(this.#probeTimer);
     }
-}
-
-/** The HTTP origin beside a WebSocket address. */
-export function httpOrigin(url) {
-    const origin = new URL(url);
-    origin.protocol = origin.protocol === "wss:" ? "https:" : "http:";
-    return origin.origin;
 }

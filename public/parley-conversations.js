@@ -1,7 +1,7 @@
 // The list of a user's conversations: from the HTTP API where there is one, from what this browser has seen where
 // there is not, and kept right by the server's `thread` notices. Event: `change`.
 
-import { httpOrigin } from "./parley-connection.js";
+import { httpOrigin } from "./parley-protocol.js";
 
 const PAGE = 50;
 const REMEMBERED = 50;

@@ -1,6 +1,6 @@
 // The days of a conversation: a line before the first message of each, once it is older than today.
 
-import { timeOf } from "./parley-transcript.js";
+import { timeOf } from "./parley-message-view.js";
 
 const DAY_MS = 86_400_000;
 

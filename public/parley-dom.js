@@ -45,6 +45,13 @@ export function isComposing(event) {
     return event.isComposing || event.keyCode === 229;
 }
 
+/** A page's one-key shortcuts see the widget where a person types into a field of it, and would take the letters. */
+export function keptFromThePage(event) {
+    const isTyping = event.composedPath()[0].matches?.("textarea, input");
+    const isModified = event.ctrlKey || event.metaKey || event.altKey;
+    if (isTyping && !isModified && event.key?.length === 1) event.stopPropagation();
+}
+
 // Line drawings on a 20 × 20 grid.
 const ICONS = {
     plus: "M10 4v12M4 10h12",
@@ -68,6 +75,11 @@ const ICONS = {
         + "M8 12l.5-2.3L14.7 3.5l1.8 1.8L10.3 11.5 8 12Z",
     copy: "M7 7V4.5h8.5V13H13M4.5 7H13v8.5H4.5Z",
     image: "M3.5 4.5h13v11h-13ZM3.5 13l4-4 3.5 3.5 2-2 3.5 3M12.7 7.7h.01",
+    left: "M12 5.5 7.5 10l4.5 4.5",
+    right: "M8 5.5l4.5 4.5L8 14.5",
+    again: "M15.5 8.5A6 6 0 1 0 16 11.5M15.8 4.5v4h-4",
+    good: "M6.5 9v7.5h-3V9ZM6.5 9.5 9.5 3c1.4 0 2 .9 1.8 2.2L10.8 8h4.4a1.3 1.3 0 0 1 1.3 1.6l-1.3 5.6a1.6 1.6 0 0 1-1.6 1.3H6.5",
+    bad: "M6.5 11V3.5h-3V11ZM6.5 10.5 9.5 17c1.4 0 2-.9 1.8-2.2L10.8 12h4.4a1.3 1.3 0 0 0 1.3-1.6l-1.3-5.6a1.6 1.6 0 0 0-1.6-1.3H6.5",
     dots: "M5 10h.01M10 10h.01M15 10h.01",
     bubble: "M4 4.5h12a1 1 0 0 1 1 1v7.5a1 1 0 0 1-1 1H9.5L6 17v-3H4a1 1 0 0 1-1-1V5.5a1 1 0 0 1 1-1Z",
 };

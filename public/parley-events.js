@@ -1,5 +1,7 @@
 // What a page hears of a conversation: events of the element, made of the events of the wire.
 
+const ENDS = { cancelled: "cancelled", interrupt: "suspended" };
+
 /** [name, detail] pairs for an AG-UI event that a thread has applied. */
 export function pageEvents(threadId, event, thread) {
     const { runId } = event;
@@ -21,7 +23,7 @@ export function pageEvents(threadId, event, thread) {
         return [["parley-tool", { ...detail, failed: call?.status === "failed" }]];
     }
     case "RUN_FINISHED":
-        return [["parley-run", { threadId, runId, status: event.outcome?.type === "cancelled" ? "cancelled" : "completed" }]];
+        return [["parley-run", { threadId, runId, status: ENDS[event.outcome?.type] ?? "completed" }]];
     case "RUN_ERROR":
         return [
             ["parley-run", { threadId, runId, status: "failed", code: event.code }],

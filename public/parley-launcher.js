@@ -12,7 +12,7 @@ import { adoptProperties, button, h, icon, isComposing, setAttribute } from "./p
 import { launcherStyles, styles } from "./parley-styles.js";
 import { Texts } from "./parley-texts.js";
 
-const HANDED_ON = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "theme", "sidebar"];
+const HANDED_ON = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "name", "picture", "theme", "sidebar"];
 const PHONE = "(max-width: 30rem), (max-height: 28rem)";
 
 class ParleyLauncher extends HTMLElement {

@@ -2,7 +2,8 @@
 // and are sent again with the same idempotency key, so that each becomes one message or none.
 //
 // An entry is {id, threadId, draftId, content, status, attempts, after, errorCode, errorMessage}. `draftId` names a
-// conversation that the server has not named yet. `after` is the last stored message that stood before it.
+// conversation that the server has not named yet. `after` is the last stored message that stood before it. One that is
+// edited has a `parentId` (null: at the beginning); one that asks for another answer names its question, `regenerates`.
 // status: waiting (to be sent), sent (on this connection), failed (the person decides).
 //
 // Clients of one user that live in one page (they can't always share one) never take up, nor write over, what the
@@ -44,9 +45,9 @@ export class Outbox {
     }
 
     /** Null when the outbox is full. `id`: an idempotency key that is already known. */
-    add({ id = newId(), threadId, draftId, content, after }) {
+    add({ id = newId(), threadId, draftId, content, after, ...branch }) {
         if (this.entries.length >= OUTBOX_LIMIT) return null;
-        const entry = { id, threadId, draftId, content, after, status: "waiting", attempts: 0 };
+        const entry = { id, threadId, draftId, content, after, ...branch, status: "waiting", attempts: 0 };
         this.entries.push(entry);
         owners.set(id, this);
         this.save();

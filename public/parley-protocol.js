@@ -133,3 +133,10 @@ export function sendErrorPolicy(code) {
 export function stopReason(code) {
     return code === 1009 ? "too_large" : "protocol";
 }
+
+/** The HTTP origin beside a WebSocket address. */
+export function httpOrigin(url) {
+    const origin = new URL(url);
+    origin.protocol = origin.protocol === "wss:" ? "https:" : "http:";
+    return origin.origin;
+}

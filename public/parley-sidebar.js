@@ -1,6 +1,7 @@
 // The list of conversations beside the chat; a drawer where there is no room for it.
 
 import { Menu, Question } from "./parley-menu.js";
+import { Search } from "./parley-search.js";
 import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 
 const UNITS = [
@@ -9,7 +10,7 @@ const UNITS = [
 
 /**
  * `actions`: create(), open(threadId), loadMore(), showArchive(isShown), rename(threadId, title), archive(threadId),
- * restore(threadId), remove(threadId).
+ * restore(threadId), remove(threadId), find(words, next), reveal(threadId, messageId).
  */
 export class Sidebar {
     element;
@@ -20,6 +21,8 @@ export class Sidebar {
     #archiveLabel = h("span", {});
     #isArchive = false;
     #isRenaming = false;
+    #search;
+    #place;
     #rows = new Map(); // by thread id → {element, button, title, time, name}
     #menu = new Menu();
     #question = new Question();
@@ -34,14 +37,24 @@ export class Sidebar {
         this.#archiveButton = button({
             class: "archive-switch", "data-testid": "archive-switch", onclick: () => actions.showArchive(!this.#isArchive),
         }, icon("archive"), this.#archiveLabel);
+        this.#search = new Search({ find: actions.find, open: actions.reveal }, texts, (isSearching) => {
+            this.#place.hidden = isSearching;
+        });
+        this.#place = h("div", { class: "place" }, this.#list, this.#empty, this.#more);
         this.element = h("nav", { class: "sidebar", part: "sidebar" },
             button({ class: "new", "data-testid": "new-conversation", onclick: () => actions.create() },
                 icon("compose"), texts.bind(h("span", {}), "new-conversation")),
+            this.#search.element,
             h("div", { class: "conversations", onkeydown: (event) => this.#keyPressed(event) },
-                this.#list, this.#empty, this.#more),
+                this.#place, this.#search.results),
             this.#archiveButton,
             h("slot", { name: "account" }), this.#menu.element, this.#question.element);
         texts.bind(this.element, "conversations", "aria-label");
+    }
+
+    /** Nobody's words are looked for any more. */
+    clear() {
+        this.#search.reset();
     }
 
     /** The texts have changed: all is built anew with the next rendering. */
@@ -52,7 +65,10 @@ export class Sidebar {
 
     render({ items, currentId, running, unread, hasMore, isArchive }) {
         const texts = this.#texts;
-        if (isArchive !== this.#isArchive) this.reset();
+        if (isArchive !== this.#isArchive) {
+            this.reset();
+            this.#search.reset();
+        }
         this.#isArchive = isArchive;
         const ids = new Set(items.map((item) => item.id));
         for (const [id, row] of this.#rows) {

@@ -112,6 +112,15 @@ li:is(:hover, :focus-within) > .row-menu, .row-menu[aria-expanded=true] { opacit
 @media (hover: none) { .row-menu { opacity: 1; background: none; } .conversation { padding-inline-end: 2.4rem; } }
 .conversation[data-unread] .title { font-weight: 700; }
 .conversation[data-unread] .title::before { content: ""; display: inline-block; width: .5rem; height: .5rem; margin-inline-end: .4rem; border-radius: 50%; background: var(--accent); }
+.search { position: relative; display: flex; align-items: center; }
+.search > .icon { position: absolute; inset-inline-start: .7rem; width: 1rem; height: 1rem; color: var(--faint); pointer-events: none; }
+.search-field { width: 100%; min-height: 2.2rem; padding: .3rem .75rem .3rem 2.1rem; border: 1px solid transparent; border-radius: .7rem; background: color-mix(in srgb, var(--text) 6%, transparent); color: inherit; font: inherit; font-size: .9rem; }
+.search-field:dir(rtl) { padding: .3rem 2.1rem .3rem .75rem; }
+.search-field::placeholder { color: var(--faint); opacity: 1; }
+.search-field:focus-visible { outline-offset: -1px; }
+.found > .faint { padding: .3rem .75rem; }
+.excerpt { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; font-size: .8125rem; line-height: 1.4; color: var(--faint); overflow-wrap: anywhere; }
+.found mark { color: var(--text); background: color-mix(in srgb, var(--accent) 28%, transparent); border-radius: .2em; }
 .archive-switch { display: flex; align-items: center; gap: .6rem; min-height: 2rem; padding: .3rem .75rem; border-radius: .6rem; font-size: .875rem; color: var(--faint); text-align: start; }
 .archive-switch:hover, .archive-switch[data-shown] { color: var(--text); background: color-mix(in srgb, var(--text) 6%, transparent); }
 .popup { position: fixed; inset: auto; margin: 0; min-width: 11rem; padding: .3rem; border: 1px solid var(--line); border-radius: .7rem; color: var(--text); background: var(--surface); box-shadow: var(--shadow); font-size: .9375rem; }
@@ -210,6 +219,14 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 @media (hover: none) { .message-tools { opacity: 1; } }
 .message[data-open] .message-tools, .message[data-status=pending] .message-tools { visibility: hidden; }
 .user .message-tools { flex-direction: row-reverse; }
+.judgement { display: inline-flex; gap: .1rem; }
+.judgement [aria-pressed=true] { color: var(--accent); }
+.judgement [aria-pressed=true] .icon { fill: color-mix(in srgb, var(--accent) 25%, transparent); }
+.message:has([data-judged]) .message-tools { opacity: 1; }
+.judge-form { display: flex; align-items: center; gap: .4rem; max-width: 30rem; margin-block-start: .9rem; }
+.judge-form .send { flex: none; }
+.task-field { flex: 1; min-width: 0; padding: .4rem .9rem; border: 1px solid var(--line); border-radius: 2rem; color: inherit; background: var(--surface); font: inherit; }
+[data-revealed] { animation: reveal 2s ease-out; border-radius: .8rem; }
 .day { align-self: stretch; display: flex; align-items: center; gap: .8rem; font-size: .78rem; color: var(--faint); }
 .day::before, .day::after { content: ""; flex: 1; border-block-start: 1px solid var(--line); }
 .user .text { max-width: min(34rem, 88%); padding: .55rem .95rem; border-radius: 1.15rem; border-end-end-radius: .35rem; background: var(--bubble); }
@@ -234,6 +251,49 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .skeleton .mine { align-self: flex-end; width: 35%; height: 2.2rem; border-radius: 1.1rem; }
 .skeleton .short { width: 45%; }
 .to-latest { position: absolute; inset-block-end: .75rem; inset-inline-start: 50%; translate: -50% 0; display: grid; padding: .5rem; border-radius: 50%; border: 1px solid var(--line); background: var(--surface); box-shadow: var(--shadow); }
+
+[data-far] { content-visibility: auto; contain-intrinsic-block-size: auto 5rem; }
+
+/* Branches and approvals */
+.branch { display: inline-flex; align-items: center; gap: .1rem; }
+.sibling { font-variant-numeric: tabular-nums; }
+.copy:disabled { opacity: .35; }
+.icon-left:dir(rtl), .icon-right:dir(rtl) { scale: -1 1; }
+.message:has(.sibling) .message-tools { opacity: 1; }
+.rewrite { display: flex; flex-direction: column; gap: .5rem; width: min(34rem, 100%); }
+.rewrite-field, .approval-field :is(input:not([type=checkbox]), textarea, select) { width: 100%; padding: .45rem .8rem; border: 1px solid var(--line); border-radius: .7rem; color: inherit; background: var(--surface); font: inherit; }
+.rewrite-field { max-height: 20rem; resize: none; border-color: var(--accent); }
+.approval { display: flex; flex-direction: column; gap: .7rem; padding: .85rem 1rem; border: 1px solid var(--warn); border-radius: .8rem; background: var(--surface); font-size: .9rem; }
+.approval-head { display: flex; align-items: center; gap: .6rem; }
+.approval-title { font-size: .95rem; font-weight: 650; }
+.approval-fields { display: grid; gap: .5rem; }
+.approval-fields:empty { display: none; }
+.approval-field { display: grid; grid-template-columns: minmax(6rem, 9rem) minmax(0, 1fr); gap: .6rem; align-items: center; }
+.approval-field input[type=checkbox] { justify-self: start; width: 1.15rem; height: 1.15rem; margin: 0; accent-color: var(--accent); }
+.approval-name { color: var(--faint); }
+.approval-field .mono { font-family: var(--mono); font-size: .8125rem; }
+.approval-fields[inert] { opacity: .6; }
+.approval-buttons { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
+.approval-buttons button { min-height: 2.2rem; padding: .25rem 1rem; border-radius: .6rem; font-weight: 600; }
+.approval > .faint:empty { display: none; }
+.approval > .link { align-self: flex-start; }
+.primary { color: var(--on-accent); background: var(--accent); }
+.primary:hover { background: color-mix(in srgb, var(--accent) 85%, var(--text)); }
+
+/* Thoughts */
+.reasoning { font-size: .875rem; color: var(--faint); }
+.reasoning summary { display: flex; align-items: center; gap: .5rem; width: fit-content; min-height: 1.75rem; padding: .1rem .4rem; margin-inline-start: -.4rem; border-radius: .5rem; cursor: pointer; list-style: none; }
+.reasoning summary::-webkit-details-marker { display: none; }
+.reasoning summary::before { content: "›"; transition: rotate .15s; }
+.reasoning[open] summary::before { rotate: 90deg; }
+.reasoning summary:hover { color: var(--text); background: color-mix(in srgb, var(--text) 6%, transparent); }
+.reasoning-text { margin-block: .3rem; padding-inline-start: .9rem; border-inline-start: 2px solid var(--line); max-height: 20rem; overflow-y: auto; scrollbar-width: thin; }
+.reasoning-dots { display: none; gap: .2rem; }
+.reasoning[data-open] .reasoning-dots { display: inline-flex; }
+.reasoning-dots i { width: .3rem; height: .3rem; border-radius: 50%; background: var(--faint); animation: pulse 1.2s ease-in-out infinite; }
+.reasoning-dots i:nth-of-type(2) { animation-delay: .16s; }
+.reasoning-dots i:nth-of-type(3) { animation-delay: .32s; }
+.own-card:empty { display: none; }
 
 /* Tool cards */
 .tool { position: relative; border: 1px solid var(--line); border-radius: .8rem; background: var(--surface); font-size: .9rem; }
@@ -275,6 +335,13 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 /* Beginnings */
 .empty, .signed-out { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center; justify-content: safe center; gap: .5rem; padding: 1.5rem; text-align: center; overflow-y: auto; }
 .emblem { display: grid; place-items: center; width: 3.25rem; height: 3.25rem; margin-block-end: .35rem; border-radius: 1rem; color: var(--accent); background: color-mix(in srgb, var(--accent) 13%, transparent); }
+.emblem img, .picture { object-fit: cover; border-radius: inherit; }
+.emblem img { width: 100%; height: 100%; }
+.picture { flex: none; width: 2rem; height: 2rem; border-radius: .6rem; }
+.suggested { display: flex; flex-wrap: wrap; gap: .4rem; max-width: 46rem; width: 100%; margin-inline: auto; padding: 0 1.25rem .5rem; }
+.suggested:empty { display: none; }
+.suggested button { padding: .3rem .8rem; border: 1px solid var(--line); border-radius: 2rem; background: var(--surface); font-size: .875rem; text-align: start; }
+.suggested button:hover { border-color: var(--accent); }
 .emblem .icon { width: 1.75rem; height: 1.75rem; }
 .empty h3, .signed-out h3 { font-size: 1.375rem; font-weight: 650; letter-spacing: -.01em; }
 .empty p, .signed-out p { max-width: 26rem; color: var(--faint); }
@@ -320,7 +387,9 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
     .under:has(.counter:empty) { min-height: .4rem; padding: 0; }
     .user .text { max-width: 92%; }
     .tool dt { min-width: 5rem; }
+    .approval-field { grid-template-columns: minmax(0, 1fr); gap: .2rem; }
 }
+@keyframes reveal { from { background: color-mix(in srgb, var(--accent) 22%, transparent); } to { background: transparent; } }
 @keyframes appear { from { opacity: 0; } to { opacity: 1; } }
 @keyframes blink { 50% { opacity: 0; } }
 @keyframes pulse { 50% { opacity: .35; } }
@@ -366,8 +435,10 @@ const taskCSS = `
 .task-row { display: flex; align-items: center; gap: .6rem; min-height: 2.5rem; padding: .2rem .5rem; border-block-end: 1px solid var(--line); }
 .task-row label { flex: 1; min-width: 0; display: flex; align-items: center; gap: .7rem; min-height: 2rem; overflow-wrap: anywhere; }
 .task-row input[type=checkbox] { flex: none; width: 1.15rem; height: 1.15rem; margin: 0; accent-color: var(--accent); }
+.task-edit { flex: 1; display: flex; flex-wrap: wrap; gap: .4rem; min-width: 0; }
+.task-edit .rename { flex: 1 1 12rem; width: auto; min-width: 0; margin: 0; }
+.task-row time[data-late] { color: var(--bad); }
 .task-form { display: flex; gap: .5rem; padding: .75rem; }
-.task-field { flex: 1; min-width: 0; padding: .4rem .9rem; border: 1px solid var(--line); border-radius: 2rem; color: inherit; background: var(--surface); font: inherit; }
 `;
 
 export const styles = sheet(css);

@@ -31,6 +31,7 @@ class ParleyTasks extends HTMLElement {
     #empty = h("p", { class: "faint" });
     #field = h("input", { class: "task-field", maxlength: TITLE_LENGTH, dir: "auto", autocomplete: "off", "data-testid": "task-field" });
     #toggle;
+    #isEditing = false;
     #isComposing = false; // the key that would add it was the input method's
 
     constructor() {
@@ -138,7 +139,10 @@ class ParleyTasks extends HTMLElement {
         const turn = ++this.#turn;
         const tasks = await this.#api.tasks(userId, this.#showsDone);
         if (turn !== this.#turn || !tasks) return;
-        this.#tasks = tasks;
+        // What is due comes first, in its order; the rest newest first, as it came.
+        const dueOf = (task) => task.due_at && !task.is_completed ? Date.parse(task.due_at) : Infinity;
+        this.#tasks = tasks.map((task, at) => ({ task, at }))
+            .sort((a, b) => (dueOf(a.task) === dueOf(b.task) ? a.at - b.at : dueOf(a.task) - dueOf(b.task))).map(({ task }) => task);
         this.#render();
     }
 
@@ -174,10 +178,12 @@ class ParleyTasks extends HTMLElement {
             row.box.checked = task.is_completed;
             setText(row.title, task.title);
             setText(row.due, task.due_at ? this.#date(task.due_at) : "");
+            setAttribute(row.due, "data-late", !task.is_completed && Date.parse(task.due_at) < Date.now());
             setAttribute(row.element, "data-completed", String(task.is_completed));
             setAttribute(row.edit, "aria-label", `${this.#texts.get("edit")}: ${task.title}`);
             if (row.element === next) next = next.nextSibling;
-            else this.#list.insertBefore(row.element, next);
+            // A field that is moved loses the focus: then the order has to wait.
+            else if (!this.#isEditing || !row.element.isConnected) this.#list.insertBefore(row.element, next);
         }
         this.#empty.hidden = this.#tasks.length > 0;
         this.#list.lang = this.#texts.language;
@@ -191,36 +197,63 @@ class ParleyTasks extends HTMLElement {
         const title = h("span", { class: "task-title", dir: "auto" });
         const due = h("time", { class: "faint" });
         const box = h("input", { type: "checkbox", "data-testid": "task-box", onchange: () => this.#change(id, { is_completed: box.checked }) });
-        const edit = button({ class: "copy", "data-testid": "task-edit", onclick: () => this.#edit(id, title, edit) }, icon("edit"));
-        const element = h("li", { class: "task-row", "data-testid": "task" }, h("label", {}, box, title), due, edit);
-        return { element, box, title, due, edit };
+        const edit = button({ class: "copy", "data-testid": "task-edit", onclick: () => this.#edit(id, row) }, icon("edit"));
+        const label = h("label", {}, box, title);
+        const element = h("li", { class: "task-row", "data-testid": "task" }, label, due, edit);
+        const row = { element, label, box, title, due, edit };
+        return row;
     }
 
-    #edit(id, title, edit) {
+    // Title and, where the gateway keeps one, the time by which it is due; kept when the focus leaves both.
+    #edit(id, row) {
         let isOpen = true;
-        const old = title.textContent;
+        const task = this.#tasks.find((each) => each.id === id);
+        if (!task) return;
+        this.#isEditing = true;
         const close = (isKept) => {
             if (!isOpen) return;
             isOpen = false;
-            field.replaceWith(title);
+            this.#isEditing = false;
+            form.replaceWith(row.label);
+            const change = {};
             const text = field.value.trim();
-            if (isKept && text && text !== old) this.#change(id, { title: text });
-            edit.focus();
+            if (text && text !== task.title) change.title = text;
+            const due = when.value ? new Date(when.value).toISOString() : null;
+            if (when.value !== localTime(task.due_at)) change.due_at = due;
+            if (isKept && Object.keys(change).length > 0) this.#change(id, change);
+            row.edit.focus();
+        };
+        const keyed = (event) => {
+            if (isComposing(event) || !["Enter", "Escape"].includes(event.key)) return;
+            event.preventDefault();
+            event.stopPropagation();
+            close(event.key === "Enter");
         };
         const field = h("input", {
             class: "rename", maxlength: TITLE_LENGTH, dir: "auto", "aria-label": this.#texts.get("title"), "data-testid": "task-title",
-            onblur: () => close(true),
-            onkeydown: (event) => {
-                if (isComposing(event) || !["Enter", "Escape"].includes(event.key)) return;
-                event.preventDefault();
-                close(event.key === "Enter");
-            },
+            onkeydown: keyed,
         });
-        field.value = old;
-        title.replaceWith(field);
+        const when = h("input", {
+            type: "datetime-local", class: "rename", "aria-label": this.#texts.get("task.due"), "data-testid": "task-due",
+            onkeydown: keyed, hidden: task.due_at === undefined,
+        });
+        const form = h("div", {
+            class: "task-edit", onfocusout: (event) => { if (!form.contains(event.relatedTarget)) close(true); },
+        }, field, when);
+        field.value = task.title;
+        when.value = localTime(task.due_at);
+        row.label.replaceWith(form);
         field.select();
         field.focus();
     }
+}
+
+/** A time as a field for it has it: local, to the minute. */
+function localTime(time) {
+    if (!time) return "";
+    const date = new Date(time);
+    const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+    return local.toISOString().slice(0, 16);
 }
 
 customElements.define("parley-tasks", ParleyTasks);

@@ -2,11 +2,12 @@
 // to which all of that is true. Pure: frames in, items out. No socket, no clock, no page.
 //
 // An item is {kind: "message", id, role, text, status, isOpen, runId, queued, createdAt}, {kind: "tool", id, name,
-// arguments, result, status, runId} or {kind: "notice", id, tone, code, message, runId, questionId}. `key` stays the same while an
+// arguments, result, status, runId}, {kind: "reasoning", id, text, isOpen, runId} or {kind: "notice", id, tone, code, message, runId, questionId}. `key` stays the same while an
 // unacknowledged message becomes a stored one; `version` rises with every change, so that a view redraws what changed
 // and no more. A question whose run did not end well has an `outcome` {status, code, message}; the notice of it, behind
 // the last item of that run, follows from that alone, so that a reload shows what was shown when it happened.
 
+import { contentText, fromAPI, isFailure, itemsOf, message, notice, reasoning, touch } from "./parley-items.js";
 import { isAfter } from "./parley-protocol.js";
 
 export class Thread {
@@ -14,6 +15,11 @@ export class Thread {
     items = [];
     /** The active run: {id, userMessageId} or null. */
     run = null;
+    /** What tools ask before they act (AG-UI interrupts), while the conversation is suspended for it. */
+    interrupts = [];
+    /** The answer to them that is on its way: {id, resume}; and what was wrong with the last one: {code, message}. */
+    answering = null;
+    refusal = null;
     /** The id of the run that was asked to stop, until its terminal event. */
     stopping = null;
     /** Older messages exist than the snapshot brought. */
@@ -26,6 +32,7 @@ export class Thread {
     lostRun = null;
 
     #oldestId = null;
+    #judgements = null; // of answers, by message id; null: not known
     #cursor = null;
     #isResumable = false;
 
@@ -55,16 +62,49 @@ export class Thread {
         this.#isResumable = false;
     }
 
+    /** What the person thinks of the answers: a map of {rating, comment} by message id. */
+    get judgements() {
+        return this.#judgements;
+    }
+
+    set judgements(judgements) {
+        this.#judgements = judgements;
+        this.#applyJudgements();
+    }
+
+    judge(id, judgement) {
+        if (judgement) this.#judgements?.set(id, judgement);
+        else this.#judgements?.delete(id);
+        this.#applyJudgements();
+    }
+
+    #applyJudgements() {
+        for (const item of this.items) {
+            if (item.kind !== "message" || item.role === "user" || !this.#judgements) continue;
+            const judgement = this.#judgements.get(item.id) ?? null;
+            if (item.judgement === judgement) continue;
+            item.judgement = judgement;
+            touch(item);
+        }
+    }
+
     find(id) {
         return this.items.find((item) => item.id === id);
     }
 
     // MARK: catching up
 
-    applySnapshot(frame) {
+    /** `waiting`: the ids of the runs that are queued, in their order. */
+    applySnapshot(frame, waiting = []) {
         const keys = new Map(this.items.map((item) => [item.id, item.key]));
         this.items = itemsOf(frame.messages ?? [], keys);
+        for (const item of this.items) {
+            const at = item.role === "user" ? waiting.indexOf(item.runId) : -1;
+            if (at >= 0) item.queued = at + 1;
+        }
         this.#explain();
+        this.#applyJudgements();
+        this.#ask(frame.interrupts ?? []);
         this.lostRun ??= this.run?.id ?? null;
         this.run = null;
         this.#oldestId = frame.messages?.[0]?.id ?? null;
@@ -89,6 +129,7 @@ export class Thread {
         }
         this.items = [...earlier.filter((item) => !this.find(item.id)), ...this.items];
         this.#explain();
+        this.#applyJudgements();
         this.#oldestId = messages[0]?.id ?? this.#oldestId;
         this.hasMore = hasMore;
     }
@@ -167,18 +208,67 @@ export class Thread {
             const item = this.find(event.toolCallId) ?? this.#openTool(event.toolCallId, "tool");
             item.result = contentText(event.content);
             item.status = isFailure(item.result) ? "failed" : "done";
+            item.messageId = event.messageId;
             touch(item);
             return true;
         }
-        case "RUN_FINISHED":
-            this.#runEnded(event.outcome?.type === "cancelled" ? "cancelled" : "complete");
+        case "REASONING_MESSAGE_START":
+            this.#insert(reasoning(event.messageId, this.run?.id ?? null));
             return true;
+        case "REASONING_MESSAGE_CONTENT": {
+            const item = this.#reasoningOf(event.messageId) ?? this.#insert(reasoning(event.messageId, this.run?.id ?? null));
+            item.text += event.delta ?? "";
+            touch(item);
+            return true;
+        }
+        case "REASONING_MESSAGE_END":
+        case "REASONING_END":
+            for (const item of this.items) {
+                if (item.kind !== "reasoning" || !item.isOpen) continue;
+                item.isOpen = false;
+                touch(item);
+            }
+            return true;
+        case "RUN_FINISHED": {
+            const { type, interrupts } = event.outcome ?? {};
+            if (type === "interrupt") {
+                this.answering = null;
+                this.#ask(interrupts ?? []);
+            }
+            this.#runEnded(type === "cancelled" ? "cancelled" : "complete");
+            return true;
+        }
         case "RUN_ERROR":
             this.#runEnded("failed", event);
             return true;
         default:
             return false;
         }
+    }
+
+    // Nothing of what is asked for has been done. `otherwise`: what becomes of what was asked for before.
+    #ask(interrupts, otherwise = "cancelled") {
+        this.interrupts = interrupts;
+        if (interrupts.length === 0) this.answering = null;
+        this.refusal = null;
+        for (const item of this.items) {
+            if (item.kind !== "tool" || item.result !== null) continue;
+            if (interrupts.some((each) => each.toolCallId === item.id)) item.status = "waiting";
+            else if (item.status === "waiting") item.status = otherwise;
+            else continue;
+            touch(item);
+        }
+    }
+
+    /** The question behind which a message is edited: the id of what stands before it, null at the beginning. */
+    parentOf(questionId) {
+        const at = this.items.findIndex((item) => item.id === questionId);
+        if (at < 0) return undefined;
+        if (this.items[at].parentId !== undefined) return this.items[at].parentId;
+        if (this.hasMore && at === 0) return undefined;
+        const before = this.items.slice(0, at).findLast((item) => item.kind === "message" || item.kind === "tool");
+        if (!before) return null;
+        return before.kind === "tool" ? before.messageId : before.id;
     }
 
     #runStarted(event) {
@@ -188,6 +278,8 @@ export class Thread {
         this.items = this.items.filter((item) => item.runId !== runId || item.role === "user");
         this.run = { id: runId, userMessageId: sent?.id ?? null };
         this.lostRun = null;
+        // What was approved is being carried out now.
+        if (this.interrupts.length > 0) this.#ask([], event.input?.resume ? "running" : "cancelled");
         if (!sent) return;
         const known = this.find(sent.id);
         if (known) {
@@ -199,6 +291,10 @@ export class Thread {
         } else {
             this.#insert(message({ id: sent.id, role: "user", text: contentText(sent.content), runId }));
         }
+    }
+
+    #reasoningOf(messageId) {
+        return this.items.findLast((item) => item.kind === "reasoning" && item.id === `reasoning-${messageId}` && item.isOpen);
     }
 
     #openText(id, role = "assistant") {
@@ -257,6 +353,7 @@ export class Thread {
         }
         this.run = null;
         this.stopping = null;
+        this.#applyJudgements();
         for (const item of this.items) {
             if (item.queued > 1) {
                 item.queued--;
@@ -301,6 +398,8 @@ export class Thread {
             if (item.kind === "message" && item.status === "streaming") {
                 item.isOpen = false;
                 item.status = item === items.at(-1) ? status : "complete";
+            } else if (item.kind === "reasoning" && item.isOpen) {
+                item.isOpen = false;
             } else if (item.kind === "tool" && item.status === "running") {
                 item.status = status === "complete" ? "done" : status;
             } else {
@@ -316,95 +415,4 @@ export class Thread {
         mutate(item);
         touch(item);
     }
-}
-
-function touch(item) {
-    item.version++;
-}
-
-function message({ id, key = id, role, text, runId = null, queued = null, status = "complete", createdAt = null }) {
-    return { kind: "message", id, key, role, text, status, isOpen: false, runId, queued, createdAt, version: 0 };
-}
-
-/** `code` is one of a run's errors, or `stopped`; `message` the server's own words. */
-function notice(runId, tone, { status, code, message: words }, questionId = null) {
-    const id = `notice-${questionId ?? runId}`;
-    const known = code ?? (status === "interrupted" ? "interrupted" : null);
-    return { kind: "notice", id, key: id, tone, code: known, message: words ?? null, runId, questionId, version: 0 };
-}
-
-/** AG-UI content is a string, or a list of parts of which only text can be shown here. */
-function contentText(content) {
-    if (typeof content === "string") return content;
-    if (Array.isArray(content)) return content.map((part) => part?.text ?? "").join("");
-    return "";
-}
-
-/** A result that says `error` is a failed operation; the conversation goes on. */
-function isFailure(result) {
-    try {
-        const value = JSON.parse(result);
-        return value !== null && typeof value === "object" && Boolean(value.error);
-    } catch {
-        return false;
-    }
-}
-
-const STORED_STATUS = { cancelled: "cancelled", interrupted: "failed", failed: "failed" };
-
-/** How the run of a question ended, where that was not well. */
-function outcomeOf(run) {
-    if (run === null || typeof run !== "object") return null;
-    return ["failed", "interrupted", "cancelled"].includes(run.status) ? { status: run.status, code: run.code } : null;
-}
-
-/** A message of the HTTP API in the shape of a snapshot's. */
-function fromAPI(stored) {
-    const { id, role, content, status, run, run_id: runId, tool_call_id: toolCallId, created_at: createdAt } = stored;
-    // Calls come as a list, or in an object with one.
-    const calls = stored.tool_calls?.tools ?? stored.tool_calls ?? [];
-    const toolCalls = calls.map((call) => ({
-        id: call.id, function: { name: call.tool, arguments: call.arguments ?? JSON.stringify(call.parameters ?? {}) },
-    }));
-    return { id, role, content, toolCalls, toolCallId, metadata: { parley: { status, run, runId, createdAt } } };
-}
-
-function itemsOf(messages, keys) {
-    const items = [];
-    const tools = new Map();
-    const toolItem = (id, runId) => {
-        let item = tools.get(id);
-        if (!item) {
-            item = { kind: "tool", id, key: keys.get(id) ?? id, name: "tool", arguments: "", result: null };
-            Object.assign(item, { status: "done", runId, version: 0 });
-            tools.set(id, item);
-            items.push(item);
-        }
-        return item;
-    };
-    for (const each of messages) {
-        const text = contentText(each.content);
-        const { status, createdAt = null, run, runId = run?.id ?? null } = each.metadata?.parley ?? {};
-        if (each.role === "tool") {
-            const item = toolItem(each.toolCallId, runId);
-            item.result = text;
-            item.status = each.error || isFailure(text) ? "failed" : "done";
-            continue;
-        }
-        if (each.role !== "user" && each.role !== "assistant") continue;
-        if (text !== "") {
-            const item = message({
-                id: each.id, key: keys.get(each.id), role: each.role, text, runId, createdAt,
-                status: STORED_STATUS[status],
-            });
-            if (each.role === "user") item.outcome = outcomeOf(run);
-            items.push(item);
-        }
-        for (const call of each.toolCalls ?? []) {
-            const item = toolItem(call.id, runId);
-            item.name = call.function?.name ?? item.name;
-            item.arguments = call.function?.arguments ?? "";
-        }
-    }
-    return items;
 }

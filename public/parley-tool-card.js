@@ -6,8 +6,8 @@ const ICONS = {
     add_task: "plus", list_tasks: "list", get_task: "search", update_task: "edit", delete_task: "trash",
     complete_task: "check", reopen_task: "undo",
 };
-const STATUS_TEXT = { running: "tool.running", done: "tool.done", failed: "tool.wrong", cancelled: "tool.cancelled" };
-const STATUS_ICON = { done: "check", failed: "alert", cancelled: "stop" };
+const STATUS_TEXT = { running: "tool.running", done: "tool.done", failed: "tool.wrong", cancelled: "tool.cancelled", waiting: "tool.waiting" };
+const STATUS_ICON = { done: "check", failed: "alert", cancelled: "stop", waiting: "alert" };
 
 export class ToolCard {
     element;
@@ -107,14 +107,14 @@ function checklist(texts, tasks) {
     return h("ul", { class: "checklist" }, tasks.map((task) => checklistItem(texts, task)));
 }
 
-function checklistItem(texts, { id, title, description, is_completed: isCompleted }) {
+function checklistItem(texts, { id, number = id, title, description, is_completed: isCompleted }) {
     return h("li", { "data-completed": String(isCompleted === true) },
         h("span", { class: "tick" }, isCompleted ? icon("check") : null),
         h("span", { class: "task-title", dir: "auto" },
             title,
             h("span", { class: "visually-hidden" }, ` ${texts.get(isCompleted ? "task.done" : "task.open")}`),
             description ? h("span", { class: "task-description", dir: "auto" }, description) : null),
-        id === undefined ? null : h("span", { class: "task-id" }, `#${id}`));
+        number === undefined ? null : h("span", { class: "task-id" }, `#${number}`));
 }
 
 /** The tasks of a result, if it has the shape of one: `{"tasks":[…]}`, `{"task":{…}}` or `{"deleted":{…}}`. */

@@ -1,22 +1,20 @@
 // The conversation on the page: one element per item, kept while the item lives, changed only where the item changed.
 
-import { copyBy } from "./parley-clipboard.js";
+import { Approval } from "./parley-approval.js";
 import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
-import { MessageText } from "./parley-message-text.js";
-import { sendErrorPolicy } from "./parley-protocol.js";
-import { errorText, runErrorText } from "./parley-texts.js";
+import { MessageView } from "./parley-message-view.js";
+import { runErrorText } from "./parley-texts.js";
+import { OwnCard } from "./parley-own-cards.js";
+import { Reasoning } from "./parley-reasoning.js";
 import { ToolCard } from "./parley-tool-card.js";
 
 const AT_BOTTOM_PX = 8;
+const EARLIER_PX = 300; // so near to the top what is before comes by itself
+const NEAR_ROWS = 60; // at the end: those that are always laid out; what is far from the screen is laid out when it is near
 
-// What can be done about a message that the server refused, by what refused it.
-const FAILED_ACTIONS = {
-    retry: [["retry", "retry"], ["edit", "edit"]],
-    edit: [["edit", "edit"]],
-    drop: [["move-on", "moveOn"]],
-};
-
-/** `actions`: say(text), earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(questionId). */
+/** `actions`: say(text), earlier(), retry, edit, discard and moveOn(entryId), withdraw(runId), askAgain(questionId),
+ * judge(messageId, rating, comment), regenerate(questionId), select(messageId), rewrite(questionId, text),
+ * decide(interruptId, decision). */
 export class Transcript {
     element;
     #list = h("div", { class: "items" });
@@ -28,10 +26,18 @@ export class Transcript {
     #below = null; // what is under the top of the screen, to be kept there while rows come in above
     #lastTop = 0;
     #texts;
+    #host;
+    #far = 0; // how many rows are marked as far
+    /** How the page draws tool calls, by the name of the tool. */
+    toolCards = {};
+    /** What the assistant is called; null: nothing in particular. */
+    name = null;
 
-    constructor(actions, texts) {
+    /** `host`: the widget's element, into which the page's own cards go. */
+    constructor(actions, texts, host) {
         this.#actions = actions;
         this.#texts = texts;
+        this.#host = host;
         this.#scroller = h("div", {
             class: "scroller", role: "log", "aria-live": "off", tabindex: "0",
             onscroll: () => this.#scrolled(),
@@ -52,15 +58,17 @@ export class Transcript {
         const keys = new Set(rows.map((row) => row.key));
         for (const [key, shown] of this.#rows) {
             if (keys.has(key)) continue;
+            shown.remove?.();
             shown.element.remove();
             this.#rows.delete(key);
         }
         let next = this.#list.firstChild;
         for (const row of rows) {
             let shown = this.#rows.get(row.key);
-            if (!shown || shown.kind !== viewKind(row)) {
-                shown?.element.remove();
+            if (!shown || shown.kind !== this.#viewKind(row)) {
                 if (next === shown?.element) next = next.nextSibling;
+                shown?.remove?.();
+                shown?.element.remove();
                 shown = this.#create(row);
                 this.#rows.set(row.key, shown);
             }
@@ -71,6 +79,7 @@ export class Transcript {
             if (shown.element === next) next = next.nextSibling;
             else this.#list.insertBefore(shown.element, next);
         }
+        this.#markFar(rows);
         if (this.#below !== null) {
             this.#scroller.scrollTop = this.#scroller.scrollHeight - this.#below;
             this.#lastTop = this.#scroller.scrollTop;
@@ -81,8 +90,20 @@ export class Transcript {
 
     /** The texts have changed: all is built anew with the next rendering. */
     reset() {
-        for (const { element } of this.#rows.values()) element.remove();
+        for (const shown of this.#rows.values()) {
+            shown.remove?.();
+            shown.element.remove();
+        }
         this.#rows.clear();
+        this.#far = 0;
+    }
+
+    // In a long conversation only what is near the screen costs anything. It is all in the document, and so is found.
+    #markFar(rows) {
+        const far = Math.max(0, rows.length - NEAR_ROWS);
+        if (far === this.#far) return;
+        this.#far = far;
+        rows.forEach((row, at) => setAttribute(this.#rows.get(row.key).element, "data-far", at < far));
     }
 
     scrollToEnd() {
@@ -96,6 +117,21 @@ export class Transcript {
         this.#below = this.#scroller.scrollHeight - this.#scroller.scrollTop;
     }
 
+    /** Brings a message to the middle of the screen, and marks it for a moment. Whether it is there. */
+    reveal(messageId) {
+        for (const { element } of this.#rows.values()) {
+            if (element.getAttribute("data-message-id") !== messageId) continue;
+            this.#isPinned = false;
+            element.scrollIntoView({ block: "center" });
+            this.#lastTop = this.#scroller.scrollTop;
+            this.#scrolled();
+            element.setAttribute("data-revealed", "");
+            element.addEventListener("animationend", () => element.removeAttribute("data-revealed"), { once: true });
+            return true;
+        }
+        return false;
+    }
+
     // MARK: scrolling
 
     #scrolled() {
@@ -103,7 +139,10 @@ export class Transcript {
         const isAtBottom = scrollHeight - clientHeight - scrollTop <= AT_BOTTOM_PX;
         // Only the person's own move upwards lets go; content that grows below does not.
         if (isAtBottom) this.#isPinned = true;
-        else if (scrollTop < this.#lastTop) this.#isPinned = false;
+        else if (scrollTop < this.#lastTop) {
+            this.#isPinned = false;
+            if (scrollTop < EARLIER_PX && this.#rows.has("more")) this.#actions.earlier();
+        }
         this.#lastTop = scrollTop;
         this.#toLatest.hidden = this.#isPinned;
     }
@@ -119,15 +158,33 @@ export class Transcript {
     // MARK: rows
 
     #create(row) {
-        const kind = viewKind(row);
+        const kind = this.#viewKind(row);
         switch (kind) {
         case "message": {
-            const view = new MessageView(this.#actions, this.#texts);
+            const view = new MessageView(this.#actions, this.#texts, this.name);
             return { kind, element: view.element, update: (each) => view.update(each) };
         }
         case "tool": {
             const card = new ToolCard(this.#texts);
             return { kind, element: card.element, update: (item) => card.update(item) };
+        }
+        case "own-card": {
+            const card = new OwnCard(this.#host, this.toolCards[row.name], row);
+            const plain = new ToolCard(this.#texts);
+            const update = (item) => {
+                const isDrawn = card.update(item);
+                plain.element.hidden = isDrawn;
+                if (!isDrawn) plain.update(item);
+            };
+            return { kind, element: h("div", { class: "tool-place" }, card.element, plain.element), update, remove: () => card.remove() };
+        }
+        case "approval": {
+            const view = new Approval((...decision) => this.#actions.decide(...decision), this.#texts);
+            return { kind, element: view.element, update: (each) => view.update(each) };
+        }
+        case "reasoning": {
+            const view = new Reasoning(this.#texts);
+            return { kind, element: view.element, update: (item) => view.update(item) };
         }
         case "notice":
             return { kind, ...this.#notice(row) };
@@ -148,6 +205,12 @@ export class Transcript {
             return { kind, element: h("p", { class: "earlier" }, earlier), update };
         }
         }
+    }
+
+    #viewKind(row) {
+        if (row.kind === "pending") return "message";
+        const isOwn = row.kind === "tool" && Object.hasOwn(this.toolCards, row.name) && typeof this.toolCards[row.name] === "function";
+        return isOwn ? "own-card" : row.kind;
     }
 
     #notice({ tone, questionId, ...item }) {
@@ -180,116 +243,6 @@ export class Transcript {
 /** What a notice says; also what is said of it. */
 export function noticeText(texts, { code, message }) {
     return code === "stopped" ? texts.get("stopped.early") : runErrorText(texts, code, message);
-}
-
-function viewKind(row) {
-    return row.kind === "pending" ? "message" : row.kind;
-}
-
-class MessageView {
-    element;
-    #speaker = h("span", { class: "visually-hidden" });
-    #text;
-    #meta = h("div", { class: "meta" });
-    #metaState = "";
-    #time = h("time", {});
-    #copy;
-    #seenAt = new Date();
-    #actions;
-    #texts;
-
-    constructor(actions, texts) {
-        this.#actions = actions;
-        this.#texts = texts;
-        this.#text = new MessageText({ texts, say: (text) => actions.say(text) });
-        this.#copy = button({
-            class: "copy", "data-testid": "copy-message",
-            "aria-label": texts.get("copy.message"), title: texts.get("copy.message"),
-            onclick: () => copyBy(this.#copy, this.#text.text, texts, (text) => actions.say(text)),
-        }, icon("copy"), icon("check"));
-        this.element = h("article", { "data-testid": "message", part: "message" }, this.#speaker, this.#text.element,
-            this.#meta, h("div", { class: "message-tools" }, this.#copy, this.#time));
-    }
-
-    update(row) {
-        if (row.kind === "pending") this.#updatePending(row);
-        else this.#updateStored(row);
-    }
-
-    #updateStored(item) {
-        this.#show({ role: item.role, id: item.id, status: item.status, text: item.text, isOpen: item.isOpen });
-        setAttribute(this.element, "data-queued", item.queued);
-        this.#stamp(timeOf(item) ?? this.#seenAt);
-        this.#caption(`${item.status} ${item.queued} ${item.role} ${item.isExplained}`, () => this.#storedCaption(item));
-    }
-
-    #stamp(time) {
-        const iso = time.toISOString();
-        if (this.#time.dateTime === iso) return;
-        this.#time.dateTime = iso;
-        const { locale } = this.#texts;
-        setText(this.#time, new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(time));
-        this.#time.title = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" }).format(time);
-    }
-
-    #updatePending({ entry, isOnline }) {
-        const isFailed = entry.status === "failed";
-        const status = isFailed ? "failed" : "pending";
-        this.#show({ role: "user", id: "", status, text: entry.content, isOpen: false });
-        this.#stamp(this.#seenAt);
-        const state = isFailed ? `failed ${entry.errorCode} ${entry.errorMessage}` : `pending ${isOnline}`;
-        this.#caption(state, () => isFailed
-            ? this.#failedCaption(entry)
-            : [h("span", {}, this.#texts.get(isOnline ? "sending" : "offline"))]);
-    }
-
-    #show({ role, id, status, text, isOpen }) {
-        setAttribute(this.element, "class", `message ${role}`);
-        setAttribute(this.element, "data-role", role);
-        setAttribute(this.element, "data-message-id", id);
-        setAttribute(this.element, "data-status", status);
-        setAttribute(this.element, "data-open", isOpen);
-        setText(this.#speaker, this.#texts.get(role === "user" ? "you" : "assistant"));
-        this.#text.update(text, { isMarkdown: role !== "user", isOpen });
-    }
-
-    #caption(state, build) {
-        if (state === this.#metaState) return;
-        this.#metaState = state;
-        this.#meta.replaceChildren(...build());
-    }
-
-    #storedCaption(item) {
-        const texts = this.#texts;
-        if (item.queued !== null) {
-            const place = item.queued > 1 ? texts.get("queued.at", { place: item.queued }) : texts.get("queued");
-            return [h("span", {}, place), link(texts.get("withdraw"), () => this.#actions.withdraw(item.runId))];
-        }
-        if (item.status === "cancelled") {
-            return [h("span", {}, texts.get(item.role === "user" ? "cancelled" : "stopped"))];
-        }
-        // Where the question's run says how it ended, a notice of its own does, and says more.
-        if (item.status === "failed" && !item.isExplained) {
-            return [h("span", { class: "bad" }, texts.get("incomplete"))];
-        }
-        return [];
-    }
-
-    #failedCaption(entry) {
-        const actions = [...FAILED_ACTIONS[sendErrorPolicy(entry.errorCode)] ?? [], ["discard", "discard"]];
-        return [
-            h("span", { class: "bad" }, errorText(this.#texts, entry.errorCode, entry.errorMessage)),
-            ...actions.map(([label, name]) => link(this.#texts.get(label), () => this.#actions[name](entry.id))),
-        ];
-    }
-}
-
-/** When a message was stored; its id tells, too (UUID version 7). Null: not known. */
-export function timeOf({ id, createdAt }) {
-    const time = createdAt !== null && createdAt !== undefined ? Date.parse(createdAt) : NaN;
-    if (!Number.isNaN(time)) return new Date(time);
-    const digits = String(id ?? "").replaceAll("-", "");
-    return /^[0-9a-f]{12}7[0-9a-f]{19}$/i.test(digits) ? new Date(parseInt(digits.slice(0, 12), 16)) : null;
 }
 
 function link(label, onclick, testId = null) {

@@ -11,6 +11,7 @@ export class Welcome {
     signedOut;
     #greeting = h("h3", { dir: "auto" });
     #more = h("p", { dir: "auto" });
+    #emblem = h("div", { class: "emblem" });
     #examples = h("div", { class: "examples" });
     #texts;
     #choose;
@@ -20,21 +21,32 @@ export class Welcome {
         this.#texts = texts;
         this.#choose = choose;
         this.element = h("div", { class: "empty", "data-testid": "empty-state" },
-            h("div", { class: "emblem" }, icon("bubble")), this.#greeting, this.#more, this.#examples);
+            this.#emblem, this.#greeting, this.#more, this.#examples);
         this.signedOut = h("div", { class: "signed-out" },
             h("slot", { name: "signed-out" },
                 texts.bind(h("h3", {}), "signed-out"),
                 texts.bind(h("p", {}), "signed-out.more")));
     }
 
-    /** `greeting` and `suggestions` (with | between them) as a page gave them, or null. */
-    update({ greeting, suggestions }) {
+    /** `greeting`, `picture` (an address) and `suggestions` (texts) as a page gave them, or null. */
+    update({ greeting, picture, suggestions }) {
         const texts = this.#texts;
+        this.#emblem.replaceChildren(picture ? h("img", { src: picture, alt: "" }) : icon("bubble"));
         this.#greeting.textContent = greeting ?? texts.get("greeting");
         this.#more.textContent = greeting === null ? texts.get("greeting.more") : "";
-        const all = suggestions?.split("|").map((text) => text.trim()).filter(Boolean)
-            ?? EXAMPLES.map((name) => texts.get(name));
-        this.#examples.replaceChildren(...all.slice(0, MOST_SUGGESTIONS).map((text) =>
-            button({ "data-testid": "example", dir: "auto", onclick: () => this.#choose(text) }, text)));
+        const all = suggestions ?? EXAMPLES.map((name) => texts.get(name));
+        this.#examples.replaceChildren(...suggested(all, "example", this.#choose));
     }
+}
+
+/** Buttons for what could be said, at most eight. */
+export function suggested(suggestions, testId, choose) {
+    return suggestions.slice(0, MOST_SUGGESTIONS).map((text) =>
+        button({ "data-testid": testId, dir: "auto", onclick: () => choose(text) }, text));
+}
+
+/** Suggestions of a page: a list, or a text with | between them; null where there are none. */
+export function suggestionsOf(value) {
+    const list = typeof value === "string" ? value.split("|") : Array.isArray(value) ? value.map(String) : null;
+    return list?.map((text) => text.trim()).filter(Boolean) ?? null;
 }

@@ -100,3 +100,25 @@ def test_the_tasks(chromium, site, gateway, database, user):
     chromium.until(lambda: len(titles(chromium)) == 1, "not checked off")
     assert database.value("select count(*) from tasks where user_id = %s and is_completed", user) == 1
     assert chromium.errors() == []
+
+
+def test_when_a_task_is_due(chromium, site, gateway, database, user):
+    token = gateway.token(user)
+    page_with(site, gateway, chromium, f"<parley-tasks token='{token}' style='display: block; height: 30rem'></parley-tasks>", "parley-tasks")
+    for title in ("later", "sooner"):
+        chromium.one("[data-testid=task-field]").send_keys(title, Keys.ENTER)
+        chromium.until(lambda: title in titles(chromium), "not added")
+    for title, due in (("later", "2031-05-04T09:30"), ("sooner", "2030-05-04T09:30")):
+        chromium.driver.execute_script("""
+            const root = document.querySelector('parley-tasks').shadowRoot;
+            const row = [...root.querySelectorAll('[data-testid=task]')].find((e) => e.textContent.includes(arguments[0]));
+            row.querySelector('[data-testid=task-edit]').click();
+            root.querySelector('[data-testid=task-due]').value = arguments[1];""", title, due)
+        # Leaving both fields keeps what is in them.
+        chromium.one("h1").click()
+        chromium.until(lambda: database.value(
+            "select count(*) from tasks where user_id = %s and title = %s and due_at is not null", user, title), "not kept")
+    chromium.until(lambda: titles(chromium) == ["sooner", "later"], "not in the order of what is due")
+    assert "2030" in chromium.all("[data-testid=task]")[0].text
+    chromium.screenshot("tasks-due")
+    assert chromium.errors() == []
