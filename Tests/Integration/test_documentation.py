@@ -2,20 +2,15 @@
 
 import json
 import re
-import struct
 
 import pytest
 
 from kit import PAGES, TOP
-from kit.gateway import RESULTS
-from kit.page import browser
 
 DEV = True
 SETTINGS = {"TOKEN_PACE_MS": 0}
 
 TEXTS = [TOP / "README.md", *sorted(PAGES.glob("*.md")), *sorted((TOP / "deploy").rglob("*.md"))]
-PICTURE = PAGES / "Resources" / "page.png"
-SIZE = (1200, 800)
 
 
 def prose(path):
@@ -69,23 +64,3 @@ def test_every_route_is_told(gateway):
     page = (PAGES / "HTTP-API.md").read_text() + (PAGES / "Protocol.md").read_text()
     paths = json.loads(gateway.get("/openapi.json")[2])["paths"]
     assert [path for path in paths if path not in page] == []
-
-
-def test_the_picture_is_of_the_page(gateway):
-    """Makes it anew, beside the results; what is committed is one of these."""
-    with browser(*SIZE) as page:
-        page.driver.get(gateway.url)
-        page.sign_in("Ada")
-        for number, words in enumerate(["add buy milk", "add call the plumber and water the plants", "what's on my list?"]):
-            page.say(words)
-            page.until(lambda: len(page.all("[data-testid=message][data-role=assistant][data-status=complete]")) > number,
-                       "no answer")
-        page.one("[data-testid=conversation-item]")
-        page.screenshot("page")
-    made = (RESULTS / "screenshots" / "page.png").read_bytes()
-    committed = PICTURE.read_bytes()
-    assert len(committed) < 200_000
-    for picture in (made, committed):
-        assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-        width, height = struct.unpack(">II", picture[16:24])
-        assert width == SIZE[0] and 0 < height <= SIZE[1]
