@@ -6,9 +6,9 @@ import Postgres
 enum BatchRow {
     final class Turn {
         let turn: NewTurn
-        let completion: (Result<Acceptance, StoreError>) -> Void
+        let completion: (StoreWrite<Acceptance>) -> Void
 
-        init(_ turn: NewTurn, _ completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
+        init(_ turn: NewTurn, _ completion: @escaping (StoreWrite<Acceptance>) -> Void) {
             self.turn = turn
             self.completion = completion
         }
@@ -16,9 +16,9 @@ enum BatchRow {
 
     final class Ending {
         let ending: RunEnding
-        let completion: (Result<EndingOutcome, StoreError>) -> Void
+        let completion: (StoreWrite<EndingOutcome>) -> Void
 
-        init(_ ending: RunEnding, _ completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
+        init(_ ending: RunEnding, _ completion: @escaping (StoreWrite<EndingOutcome>) -> Void) {
             self.ending = ending
             self.completion = completion
         }
@@ -29,8 +29,8 @@ enum BatchRow {
 
     func fail(_ error: StoreError) {
         switch self {
-        case .turn(let row): row.completion(.failure(error))
-        case .ending(let row): row.completion(.failure(error))
+        case .turn(let row): row.completion(StoreWrite(.failure(error)))
+        case .ending(let row): row.completion(StoreWrite(.failure(error)))
         }
     }
 }

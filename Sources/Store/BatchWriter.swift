@@ -57,7 +57,7 @@ final class BatchWriter: TickParticipant {
 
     // MARK: rows
 
-    func add(_ turn: NewTurn, _ completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
+    func add(_ turn: NewTurn, _ completion: @escaping (StoreWrite<Acceptance>) -> Void) {
         let row = BatchRow.turn(.init(turn, completion))
         enlist()
         guard !isFenced else { return refusals.append((row, .fenced)) }
@@ -70,7 +70,7 @@ final class BatchWriter: TickParticipant {
     }
 
     /// Also taken while the database is away: it is worth waiting for, since the reply exists already.
-    func add(_ ending: RunEnding, _ completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
+    func add(_ ending: RunEnding, _ completion: @escaping (StoreWrite<EndingOutcome>) -> Void) {
         var ending = ending
         var bytes = ending.userID.utf8.count + 256
         for index in ending.messages.indices {
@@ -297,10 +297,10 @@ final class BatchWriter: TickParticipant {
             switch answer {
             case .outcome(let outcome):
                 onWrite?(row.ending.userID)
-                row.completion(.success(outcome))
+                row.completion(.stored(outcome))
             case .again: break
-            case .notOurs: row.completion(.failure(.fenced))
-            case nil: row.completion(.failure(unreadable()))
+            case .notOurs: row.completion(.fenced)
+            case nil: row.completion(.failed(unreadable()))
             }
         }
         for (place, answer) in turns.enumerated() {
@@ -308,9 +308,9 @@ final class BatchWriter: TickParticipant {
             switch answer {
             case .outcome(let outcome):
                 onWrite?(row.turn.userID)
-                row.completion(.success(outcome.acceptance(of: row.turn)))
+                row.completion(.stored(outcome.acceptance(of: row.turn)))
             case .again: break
-            case nil: row.completion(.failure(unreadable()))
+            case nil: row.completion(.failed(unreadable()))
             }
         }
     }

@@ -70,22 +70,22 @@ extension PostgresChatStore {
     }
 
     package func begin(
-        userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void
+        userID: String, runID: Identifier, completion: @escaping (StoreWrite<Beginning>) -> Void
     ) {
         var parameters = Parameters()
         parameters.append(text: userID)
         parameters.append(runID)
         parameters.append(text: settings.node)
         run(userID, Statements.beginRun, parameters, isWrite: true) { outcome in
-            completion(
-                outcome.flatMap { rows in
-                    guard rows.count == 1, let answer = try? rows.text(0, 0) else { return .failure(.rejected) }
-                    switch answer {
-                    case "running": return .success(.begun)
-                    case "gone": return .success(.gone)
-                    default: return .success(.waits(behind: Identifier(answer)))
-                    }
-                })
+            let beginning: Result<Beginning, StoreError> = outcome.flatMap { rows in
+                guard rows.count == 1, let answer = try? rows.text(0, 0) else { return .failure(.rejected) }
+                switch answer {
+                case "running": return .success(.begun)
+                case "gone": return .success(.gone)
+                default: return .success(.waits(behind: Identifier(answer)))
+                }
+            }
+            completion(StoreWrite(beginning))
         }
     }
 

@@ -10,11 +10,21 @@ extension PostgresChatStore {
     func sealing<Value>(
         _ completion: @escaping (Result<Value, StoreError>) -> Void, _ add: () throws(PostgresError) -> Void
     ) {
+        sealing(orElse: { completion(.failure(.rejected)) }, add)
+    }
+
+    func sealing<Value>(
+        _ completion: @escaping (StoreWrite<Value>) -> Void, _ add: () throws(PostgresError) -> Void
+    ) {
+        sealing(orElse: { completion(.failed(.rejected)) }, add)
+    }
+
+    private func sealing(orElse refuse: @escaping () -> Void, _ add: () throws(PostgresError) -> Void) {
         do throws(PostgresError) {
             try add()
         } catch {
             logger.error("a text could not be sealed", metadata: ["cause": "\(error)"])
-            _ = pool.loop.schedule(after: 0) { completion(.failure(.rejected)) }
+            _ = pool.loop.schedule(after: 0, refuse)
         }
     }
 

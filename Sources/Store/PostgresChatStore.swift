@@ -5,7 +5,7 @@ package import Logging
 package import Postgres
 
 /// The store of one shard. Confined to the pool's loop.
-package final class PostgresChatStore: ChatStore {
+package final class PostgresChatStore: ChatStore, ToolHost {
     package let pool: PostgresPool
     /// Connections to a replica, for reads.
     package let replica: PostgresPool?
@@ -57,12 +57,12 @@ package final class PostgresChatStore: ChatStore {
         writer.add(user)
     }
 
-    package func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
+    package func accept(_ turn: NewTurn, completion: @escaping (StoreWrite<Acceptance>) -> Void) {
         guard settings.contents.sealingKey != nil else { return writer.add(turn, completion) }
         sealing(completion) { () throws(PostgresError) in writer.add(try sealed(turn), completion) }
     }
 
-    package func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
+    package func end(_ ending: RunEnding, completion: @escaping (StoreWrite<EndingOutcome>) -> Void) {
         guard settings.contents.sealingKey != nil else { return writer.add(ending, completion) }
         sealing(completion) { () throws(PostgresError) in writer.add(try sealed(ending), completion) }
     }
@@ -75,9 +75,7 @@ package final class PostgresChatStore: ChatStore {
 
     // MARK: tools
 
-    package func perform(
-        _ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void
-    ) {
+    package func call(_ operation: ToolOperation, completion: @escaping (StoreWrite<ToolOutcome>) -> Void) {
         let type: ToolArguments.Operation
         var arguments: ToolArguments?
         var refusal: ToolOutcome?
@@ -85,7 +83,7 @@ package final class PostgresChatStore: ChatStore {
         case .unknownTool:
             // The log has no kind for it, and there is no effect to repeat.
             let outcome = ToolOutcome.failed("unknown_tool", "There is no such tool.")
-            _ = pool.loop.schedule(after: 0) { completion(.success(outcome)) }
+            _ = pool.loop.schedule(after: 0) { completion(.stored(outcome)) }
             return
         case .invalid(let kind, let message):
             type = kind
@@ -100,8 +98,8 @@ package final class PostgresChatStore: ChatStore {
         call.append(text: operation.userID)
         call.append(operation.threadID)
         call.append(operation.messageID)
-        call.append(operation.runID)
-        call.append(int4: Int32(clamping: operation.ordinal))
+        call.append(operation.key.runID)
+        call.append(int4: Int32(clamping: operation.key.ordinal))
         call.append(text: type.rawValue)
         call.append(jsonb: logged)
         if let refusal { call.append(jsonb: refusal.result.description) } else { call.appendNull() }
@@ -116,7 +114,7 @@ package final class PostgresChatStore: ChatStore {
             call.appendNull()
         }
         run(operation.userID, Statements.performTool, call, isWrite: true) { outcome in
-            completion(outcome.flatMap { Self.outcome($0) })
+            completion(StoreWrite(outcome.flatMap { Self.outcome($0) }))
         }
     }
 

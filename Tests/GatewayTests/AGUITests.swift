@@ -52,40 +52,42 @@ struct AGUITests {
         #expect(first.clientID(in: id).count <= ChatLimits().clientIDLength)
     }
 
-    private static func event(_ event: ChatEvent) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(event: event, at: EventPlace(threadID: thread, epoch: "e", position: 7, isReplay: false))
-        return bytes
+    private static func placed(_ event: ChatEvent) -> PlacedEvent {
+        PlacedEvent(
+            event: event, place: EventPlace(threadID: thread, epoch: "e", position: 7, isReplay: false))
     }
 
-    private static let started = event(
-        .runStarted(
-            runID: run, message: Message(id: message, role: .user, content: #"a ,"metadata":{"parley": b"#)))
-    private static let finished = event(.runFinished(runID: run, outcome: .success, usage: nil))
-    private static let failed = event(.runError(code: .internal, message: "no"))
+    private static let started = ChatEvent.runStarted(
+        runID: run, message: Message(id: message, role: .user, content: #"a ,"metadata":{"parley": b"#))
+    private static let finished = ChatEvent.runFinished(
+        runID: run, outcome: .success, usage: Usage(inputTokens: 3, outputTokens: 4))
+    private static let failed = ChatEvent.runError(code: .internal, message: "no")
 
     @Test("the events of one run")
     func filter() {
-        var filter = RunEventFilter(threadID: Self.thread, runID: Self.run)
-        let foreign = Self.event(
-            .runStarted(runID: Self.thread, message: Message(id: Self.run, role: .user, content: "")))
-        var verdicts: [RunEventFilter.Verdict] = []
-        for bytes in [
-            foreign, Self.event(.textStart(Self.message)), Self.finished, Self.started,
-            Self.event(.textStart(Self.message)), Self.failed, Self.started,
-        ] {
-            bytes.withUnsafeBytes { verdicts.append(filter.judge($0)) }
-        }
-        #expect(verdicts == [.other, .other, .other, .first, .middle, .last, .other])
+        var filter = RunEventFilter(runID: Self.run)
+        let foreign = ChatEvent.runStarted(
+            runID: Self.thread, message: Message(id: Self.run, role: .user, content: ""))
+        let events: [ChatEvent?] = [
+            foreign, .textStart(Self.message), nil, Self.finished, Self.started, .textStart(Self.message), nil,
+            Self.failed, nil, Self.started,
+        ]
+        #expect(
+            events.map { filter.takes($0) } == [
+                false, false, false, false, true, true, true, true, false, false,
+            ])
     }
 
     @Test("they carry the client's ids")
     func rewritten() throws {
         let writer = AGUIEventWriter(threadID: "t\"", runID: "r", replay: nil)
         var body: [UInt8] = []
-        Self.started.withUnsafeBytes { writer.append($0, .first, to: &body) }
-        Self.finished.withUnsafeBytes { writer.append($0, .last, to: &body) }
-        Self.failed.withUnsafeBytes { writer.append($0, .last, to: &body) }
+        for event in [Self.started, Self.finished, Self.failed] {
+            let placed = Self.placed(event)
+            var json: [UInt8] = []
+            json.append(event: event, at: placed.place)
+            json.withUnsafeBytes { writer.append(placed, $0, to: &body) }
+        }
         let events = try Self.events(body)
         #expect(events.count == 3)
         for event in events { #expect(event["metadata"]?["parley"]?["cursor"]?.string == "e.7") }
@@ -93,6 +95,7 @@ struct AGUITests {
             #expect(event["threadId"]?.string == "t\"" && event["runId"]?.string == "r")
         }
         #expect(events[0]["input"] == nil && events[1]["outcome"]?["type"]?.string == "success")
+        #expect(events[1]["usage"]?.array?.first?["totalTokens"]?.integer == 7)
         #expect(events[2]["code"]?.string == "internal")
     }
 

@@ -189,12 +189,12 @@ final class SimulatedDatabase {
 
     func perform(_ operation: ToolOperation, _ node: String) -> Result<ToolOutcome, StoreError> {
         guard isMember(node) else { return .failure(.fenced) }
-        let key = "\(operation.runID)/\(operation.ordinal)"
+        let key = "\(operation.key.runID)/\(operation.key.ordinal)"
         if let outcome = operations[key] { return .success(outcome) }
         effects += 1
         let outcome = ToolOutcome(status: .success, result: ["done": .integer(Int64(effects))])
         operations[key] = outcome
-        runs[operation.runID]?.hasEffects = true
+        runs[operation.key.runID]?.hasEffects = true
         return .success(outcome)
     }
 

@@ -47,7 +47,8 @@ final class SimulatedGateway: SessionEnvironment {
     // MARK: SessionEnvironment
 
     var store: any ChatStore { simulatedStore }
-    var agent: any Agent { simulatedAgent }
+    var tools: any ToolHost { simulatedStore }
+    private(set) lazy var agents: any AgentHost = SingleAgentHost(simulatedAgent)
     var holdsLease: Bool {
         world.database.fault == .noLease || world.database.fault == .noFence || nowMilliseconds < leaseEnd
     }
@@ -227,7 +228,7 @@ extension Result where Failure == StoreError {
 }
 
 /// The store of a gateway: everything takes its time, and some of it goes wrong.
-final class SimulatedStore: ChatStore {
+final class SimulatedStore: ChatStore, ToolHost {
     private unowned let gateway: SimulatedGateway
 
     init(gateway: SimulatedGateway) { self.gateway = gateway }
@@ -263,16 +264,16 @@ final class SimulatedStore: ChatStore {
 
     func touch(_ user: UserRecord) {}
 
-    func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
-        ask({ $0.accept(turn, $1) }, completion)
+    func accept(_ turn: NewTurn, completion: @escaping (StoreWrite<Acceptance>) -> Void) {
+        ask({ $0.accept(turn, $1) }, { completion(StoreWrite($0)) })
     }
 
-    func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
-        ask({ $0.end(ending, $1) }, completion)
+    func end(_ ending: RunEnding, completion: @escaping (StoreWrite<EndingOutcome>) -> Void) {
+        ask({ $0.end(ending, $1) }, { completion(StoreWrite($0)) })
     }
 
-    func begin(userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void) {
-        ask({ $0.begin(runID, $1) }, completion)
+    func begin(userID: String, runID: Identifier, completion: @escaping (StoreWrite<Beginning>) -> Void) {
+        ask({ $0.begin(runID, $1) }, { completion(StoreWrite($0)) })
     }
 
     func checkpoint(_ checkpoint: RunCheckpoint) {
@@ -282,8 +283,8 @@ final class SimulatedStore: ChatStore {
             }, { _ in })
     }
 
-    func perform(_ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void) {
-        ask({ $0.perform(operation, $1) }, completion)
+    func call(_ operation: ToolOperation, completion: @escaping (StoreWrite<ToolOutcome>) -> Void) {
+        ask({ $0.perform(operation, $1) }, { completion(StoreWrite($0)) })
     }
 
     func newestMessages(

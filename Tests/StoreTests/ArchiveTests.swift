@@ -20,7 +20,8 @@ import Testing
         _ = await store.accept(turn)
         _ = await store.perform(
             ToolOperation(
-                userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
+                userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                key: ToolCallKey(runID: turn.runID, ordinal: 1),
                 name: "add_task", arguments: ["title": "milk"]))
         let asking = Message(
             id: store.id(), role: .assistant, content: "",

@@ -70,12 +70,13 @@ import Testing
             #expect(await store.end(store.ending(turn, [store.reply("late")])) == .failure(.fenced))
         case .perform:
             let operation = ToolOperation(
-                userID: user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
+                userID: user, threadID: turn.threadID, messageID: turn.messageID,
+                key: ToolCallKey(runID: turn.runID, ordinal: 1),
                 name: "add_task", arguments: ["title": "late"])
             #expect(await store.perform(operation) == .failure(.fenced))
         case .begin:
             let outcome: Result<Beginning, StoreError> = await store.on { store, resume in
-                store.begin(userID: user, runID: later.runID, completion: resume)
+                store.begin(userID: user, runID: later.runID) { resume($0.result) }
             }
             #expect(outcome == .failure(.fenced))
         case .checkpoint:
@@ -175,7 +176,7 @@ import Testing
         #expect(!isRunning)
         let begin = { (expected: Beginning) async in
             let outcome: Result<Beginning, StoreError> = await second.on { store, resume in
-                store.begin(userID: first.user, runID: behind.runID, completion: resume)
+                store.begin(userID: first.user, runID: behind.runID) { resume($0.result) }
             }
             #expect(outcome == .success(expected))
         }

@@ -18,8 +18,9 @@ import Testing
         _ = await store.accept(turn)
         _ = await store.perform(
             ToolOperation(
-                userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
-                name: "add_task", arguments: ["title": "milk", "due_at": "2030-01-01T00:00:00Z", "remind": true]))
+                userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                key: ToolCallKey(runID: turn.runID, ordinal: 1), name: "add_task",
+                arguments: ["title": "milk", "due_at": "2030-01-01T00:00:00Z", "remind": true]))
         let owner = try TestDatabase.owner()
         let id = store.id().description
         _ = try owner.query(

@@ -135,8 +135,9 @@ import Testing
         for ordinal in 1...5 {
             _ = await store.perform(
                 ToolOperation(
-                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID,
-                    ordinal: ordinal, name: "add_task", arguments: ["title": "milk"]))
+                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                    key: ToolCallKey(runID: turn.runID, ordinal: ordinal), name: "add_task",
+                    arguments: ["title": "milk"]))
         }
         let user = store.user
         for wanted in [true, false] {
@@ -184,7 +185,8 @@ import Testing
         _ = await store.accept(turn)
         _ = await store.perform(
             ToolOperation(
-                userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
+                userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                key: ToolCallKey(runID: turn.runID, ordinal: 1),
                 name: "add_task", arguments: ["title": "milk"]))
         let call = ToolCall(id: "c", name: "add_task", arguments: "{\"title\":\"milk\"}")
         let long = String(repeating: "é", count: 150_000)

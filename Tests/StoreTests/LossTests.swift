@@ -74,7 +74,7 @@ import Testing
             let order = Order()
             for turn in turns {
                 store.accept(turn) { outcome in
-                    if case .success = outcome { order.events.append("stored") }
+                    if case .stored = outcome { order.events.append("stored") }
                 }
             }
             store.close {

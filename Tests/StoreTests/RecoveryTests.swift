@@ -68,7 +68,7 @@ import Testing
                     userID: user, threadID: first.threadID, runID: first.runID, messages: [(texts[0].id, "on")]))
             store.checkpoint(RunCheckpoint(userID: user, threadID: first.threadID, runID: first.runID, messages: texts))
             // The same batch; its answer shows that the checkpoint is stored.
-            store.accept(second, completion: resume)
+            store.accept(second) { resume($0.result) }
         }
         try die(dead)
         let runs = try await recover(heir).filter { $0.userID == user }
@@ -99,7 +99,8 @@ import Testing
         _ = await dead.accept(turn)
         _ = await dead.perform(
             ToolOperation(
-                userID: dead.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID, ordinal: 1,
+                userID: dead.user, threadID: turn.threadID, messageID: turn.messageID,
+                key: ToolCallKey(runID: turn.runID, ordinal: 1),
                 name: "add_task", arguments: ["title": "milk"]))
         try die(dead)
         let runs = try await recover(heir).filter { $0.userID == dead.user }

@@ -27,8 +27,9 @@ import Testing
             if let recurrence { arguments["recurrence"] = .string(recurrence) }
             let outcome = try await store.perform(
                 ToolOperation(
-                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID,
-                    ordinal: ordinal, name: "add_task", arguments: .object(arguments))
+                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                    key: ToolCallKey(runID: turn.runID, ordinal: ordinal), name: "add_task",
+                    arguments: .object(arguments))
             ).get()
             return outcome.result["task"]?["id"] ?? .null
         }
@@ -144,7 +145,8 @@ import Testing
             _ = await gateway.store.perform(
                 ToolOperation(
                     userID: gateway.store.user, threadID: gateway.turn.threadID, messageID: gateway.turn.messageID,
-                    runID: gateway.turn.runID, ordinal: ordinal, name: name, arguments: ["task_id": key]))
+                    key: ToolCallKey(runID: gateway.turn.runID, ordinal: ordinal), name: name,
+                    arguments: ["task_id": key]))
         }
         try gateway.makeDue()
         #expect(try await gateway.claim().reminders.isEmpty)

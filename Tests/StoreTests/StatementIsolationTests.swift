@@ -63,8 +63,9 @@ import Testing
             _ = await store.accept(turn)
             _ = await store.perform(
                 ToolOperation(
-                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID,
-                    ordinal: 1, name: "add_task", arguments: ["title": .string("task \(word)")]))
+                    userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                    key: ToolCallKey(runID: turn.runID, ordinal: 1), name: "add_task",
+                    arguments: ["title": .string("task \(word)")]))
             task = try store.value("select id from parley.tasks where user_id = $1", [store.user]) ?? ""
         }
 

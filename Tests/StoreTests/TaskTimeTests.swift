@@ -101,8 +101,8 @@ import Testing
             return { ordinal, name, arguments in
                 let outcome = await store.perform(
                     ToolOperation(
-                        userID: store.user, threadID: turn.threadID, messageID: turn.messageID, runID: turn.runID,
-                        ordinal: ordinal, name: name, arguments: arguments))
+                        userID: store.user, threadID: turn.threadID, messageID: turn.messageID,
+                        key: ToolCallKey(runID: turn.runID, ordinal: ordinal), name: name, arguments: arguments))
                 return try outcome.get().result
             }
         }

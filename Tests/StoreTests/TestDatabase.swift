@@ -148,20 +148,20 @@ final class StoreFixture: Sendable {
     func accept(_ turns: [NewTurn]) async -> [Result<Acceptance, StoreError>] {
         await on { store, resume in
             let gathered = Gathered<Result<Acceptance, StoreError>>(turns.count, resume)
-            for (index, turn) in turns.enumerated() { store.accept(turn) { gathered.set(index, $0) } }
+            for (index, turn) in turns.enumerated() { store.accept(turn) { gathered.set(index, $0.result) } }
         }
     }
 
     func accept(_ turn: NewTurn) async -> Result<Acceptance, StoreError> {
-        await on { store, resume in store.accept(turn, completion: resume) }
+        await on { store, resume in store.accept(turn) { resume($0.result) } }
     }
 
     func end(_ ending: RunEnding) async -> Result<EndingOutcome, StoreError> {
-        await on { store, resume in store.end(ending, completion: resume) }
+        await on { store, resume in store.end(ending) { resume($0.result) } }
     }
 
     func perform(_ operation: ToolOperation) async -> Result<ToolOutcome, StoreError> {
-        await on { store, resume in store.perform(operation, completion: resume) }
+        await on { store, resume in store.call(operation) { resume($0.result) } }
     }
 
     func history(_ thread: Identifier, limit: Int = 50, user: String? = nil) async -> MessagePage? {

@@ -22,7 +22,7 @@ import Testing
             await store.perform(
                 ToolOperation(
                     userID: user ?? store.user, threadID: turn.threadID, messageID: turn.messageID,
-                    runID: turn.runID, ordinal: ordinal, name: name, arguments: arguments))
+                    key: ToolCallKey(runID: turn.runID, ordinal: ordinal), name: name, arguments: arguments))
         }
 
         func result(_ ordinal: Int, _ name: String, _ arguments: JSON) async throws -> JSON {
@@ -87,10 +87,10 @@ import Testing
         let store = caller.store
         let operation = ToolOperation(
             userID: store.user, threadID: caller.turn.threadID, messageID: caller.turn.messageID,
-            runID: caller.turn.runID, ordinal: 2, name: "add_task", arguments: ["title": "bread"])
+            key: ToolCallKey(runID: caller.turn.runID, ordinal: 2), name: "add_task", arguments: ["title": "bread"])
         let outcomes: [Result<ToolOutcome, StoreError>] = await store.on { store, resume in
             let gathered = Gathered<Result<ToolOutcome, StoreError>>(8, resume)
-            for index in 0..<8 { store.perform(operation) { gathered.set(index, $0) } }
+            for index in 0..<8 { store.call(operation) { gathered.set(index, $0.result) } }
         }
         #expect(outcomes.allSatisfy { $0 == outcomes[0] })
         #expect((try? outcomes[0].get())?.status == .success)

@@ -3,31 +3,31 @@ import JSON
 /// A run with its assistant at work: carries out what the run's machine decides.
 ///
 /// It is what the assistant speaks to; each call goes to the machine, and what that adds to the log is published to
-/// the thread's sockets.
+/// whoever listens to the conversation.
 final class Run: AgentRun {
     // First what each piece of text looks at, with the machine's own behind it.
 
-    /// The run keeps its thread, and the thread its session, until its end is stored; then it lets go, so that an
-    /// assistant that still holds the run holds nothing else.
-    @exclusivity(unchecked) private var thread: ChatThread?
+    /// The run keeps its feed and its conversation, and that its session, until its end is stored; then it lets go, so
+    /// that an assistant that still holds the run holds nothing else.
+    @exclusivity(unchecked) private var feed: Feed?
+    private var conversation: ConversationDriver?
     let metrics: ChatMetrics
     private let environment: any SessionEnvironment
     private var hasSpoken = false
     private var checkpointTimer: UInt64?
     var machine: RunMachine
     let turn: Turn
-    /// Who asked for it to be cancelled, and is answered when the end is durable.
-    var cancellations: [Answer] = []
     private var work: (any AgentWork)?
     private var checkpointed: UInt64 = 0
 
-    init(turn: Turn, thread: ChatThread, environment: any SessionEnvironment) {
+    init(turn: Turn, conversation: ConversationDriver, environment: any SessionEnvironment) {
         self.turn = turn
-        self.thread = thread
+        self.conversation = conversation
+        feed = conversation.feed
         self.environment = environment
         metrics = environment.chatMetrics
         machine = RunMachine(
-            runID: turn.runID, message: turn.message, position: thread.newest,
+            runID: turn.runID, message: turn.message, position: conversation.feed.newest,
             replyLength: environment.limits.replyLength, logBytes: environment.limits.logBytes)
     }
 
@@ -35,22 +35,23 @@ final class Run: AgentRun {
 
     func start() {
         machine.start()
-        thread?.publish()
+        feed?.publish()
     }
 
     /// Hands the turn to the assistant, unless it was stopped meanwhile.
     func begin(history: [Message]) {
-        guard machine.isRunning, let thread else { return }
+        guard machine.isRunning, let conversation else { return }
         let input = AgentInput(
-            userID: thread.session.userID, threadID: thread.id, runID: id, history: history, message: turn.message)
-        let work = environment.agent.start(input, self)
+            userID: conversation.userID, threadID: conversation.id, runID: id, history: history, message: turn.message)
+        let work = conversation.agent.start(input, self)
         // It may have been stopped from within, when there was no work yet that could be told.
         if machine.isRunning { self.work = work } else { work.cancel() }
     }
 
     /// The end is stored: nothing comes after it.
     func letGo() {
-        thread = nil
+        conversation = nil
+        feed = nil
     }
 
     func stop(_ status: RunStatus, failure: RunFailure? = nil) {
@@ -65,7 +66,7 @@ final class Run: AgentRun {
         silence()
         if let timer = checkpointTimer { environment.cancel(timer: timer) }
         checkpointTimer = nil
-        thread = nil
+        letGo()
     }
 
     // MARK: AgentRun
@@ -79,7 +80,7 @@ final class Run: AgentRun {
         let outcome = machine.text(utf8: delta, newID: environment.makeIdentifier)
         if case .ignored = outcome { return }
         metrics.deltas &+= 1
-        thread?.publishText(of: self)
+        feed?.publishText(of: self)
         if !hasSpoken {
             hasSpoken = true
             if let received = turn.receivedAt { metrics.spoke(after: environment.nowNanoseconds &- received) }
@@ -93,38 +94,38 @@ final class Run: AgentRun {
 
     func endText() {
         machine.endText()
-        thread?.publish()
+        feed?.publish()
     }
 
     func dropText() {
         machine.dropText()
-        thread?.publish()
+        feed?.publish()
     }
 
     func reasoning(_ delta: String) {
         guard machine.reasoning(delta, newID: environment.makeIdentifier) else { return }
-        thread?.publishText(of: self)
+        feed?.publishText(of: self)
     }
 
     func toolCallStart(id: String, name: String) {
         let outcome = machine.toolCallStart(id: id, name: name, newID: environment.makeIdentifier)
-        thread?.publish()
+        feed?.publish()
         if case .tooLong = outcome { fail(.upstreamTruncated, "The reply has too many tool calls.") }
     }
 
     func toolCallArguments(id: String, delta: String) {
         let outcome = machine.toolCallArguments(id: id, delta: delta)
-        thread?.publish()
+        feed?.publish()
         if case .tooLong = outcome { fail(.upstreamTruncated, "The arguments of the tool calls are too long.") }
     }
 
     func toolCallEnd(id: String) {
         machine.toolCallEnd(id: id)
-        thread?.publish()
+        feed?.publish()
     }
 
     func perform(id: String, name: String, arguments: JSON, completion: @escaping (ToolOutcome) -> Void) {
-        guard machine.isRunning, let thread else { return }
+        guard machine.isRunning, let conversation else { return }
         guard let ordinal = machine.perform(id: id) else {
             // Its answer would never come, and the run never end.
             environment.report("run \(self.id): the assistant asked for a call that it had not announced")
@@ -132,8 +133,8 @@ final class Run: AgentRun {
             return
         }
         let operation = ToolOperation(
-            userID: thread.session.userID, threadID: thread.id, messageID: turn.message.id, runID: self.id,
-            ordinal: ordinal, name: name, arguments: arguments)
+            userID: conversation.userID, threadID: conversation.id, messageID: turn.message.id,
+            key: ToolCallKey(runID: self.id, ordinal: ordinal), name: name, arguments: arguments)
         carryOut(operation, of: id, attempt: 1, completion)
     }
 
@@ -144,17 +145,17 @@ final class Run: AgentRun {
     private func carryOut(
         _ operation: ToolOperation, of call: String, attempt: Int, _ completion: @escaping (ToolOutcome) -> Void
     ) {
-        environment.store.perform(operation) { [self] result in
+        environment.tools.call(operation) { [self] result in
             switch result {
-            case .success(let outcome):
+            case .stored(let outcome):
                 let canEnd = machine.toolDone(
                     id: call, content: outcome.result.description, messageID: environment.makeIdentifier())
-                thread?.publish()
-                thread?.trimLog()
+                feed?.publish()
+                feed?.trimLog()
                 if machine.isRunning { completion(outcome) } else { settle(canEnd) }
-            case .failure(.fenced):
-                thread?.abandon(self)
-            case .failure(let error):
+            case .fenced:
+                conversation?.handle(.lost(id))
+            case .failed(let error):
                 let isUncertain = error == .unknown || attempt > 1
                 if isUncertain, attempt < Self.attempts {
                     _ = environment.schedule(after: min(100 << UInt64(attempt - 1), 2_000)) { [self] in
@@ -162,7 +163,7 @@ final class Run: AgentRun {
                     }
                     return
                 }
-                environment.report("run \(id): tool operation \(operation.ordinal) could not be stored: \(error)")
+                environment.report("run \(id): tool operation \(operation.key.ordinal) could not be stored: \(error)")
                 let message =
                     isUncertain
                     ? "The to-do list could not be reached. It is not known whether this step was carried out."
@@ -176,8 +177,8 @@ final class Run: AgentRun {
 
     func toolResult(id: String, content: String) {
         let outcome = machine.toolResult(id: id, content: content, newID: environment.makeIdentifier)
-        thread?.publish()
-        thread?.trimLog()
+        feed?.publish()
+        feed?.trimLog()
         if case .tooLong = outcome { fail(.upstreamTruncated, "The results of the tool calls are too long.") }
     }
 
@@ -199,12 +200,12 @@ final class Run: AgentRun {
     // MARK: Inside
 
     private func settle(_ canEnd: Bool) {
-        thread?.publish()
+        feed?.publish()
         guard canEnd else { return }
         work = nil
         if let timer = checkpointTimer { environment.cancel(timer: timer) }
         checkpointTimer = nil
-        thread?.store(endOf: self)
+        conversation?.handle(.canEnd(id))
     }
 
     /// Ends the assistant's part at once.
@@ -217,11 +218,12 @@ final class Run: AgentRun {
     private func scheduleCheckpoint() {
         checkpointTimer = environment.schedule(after: environment.limits.checkpointInterval) { [self] in
             checkpointTimer = nil
-            guard let thread, machine.isRunning, machine.log.end > checkpointed else { return }
+            guard let conversation, machine.isRunning, machine.log.end > checkpointed else { return }
             checkpointed = machine.log.end
             environment.store.checkpoint(
                 RunCheckpoint(
-                    userID: thread.session.userID, threadID: thread.id, runID: id, messages: machine.checkpoint()))
+                    userID: conversation.userID, threadID: conversation.id, runID: id,
+                    messages: machine.checkpoint()))
         }
     }
 }

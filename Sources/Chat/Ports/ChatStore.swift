@@ -1,5 +1,3 @@
-package import JSON
-
 /// What the sessions of a shard need of the database. Calls and completions are on the shard's loop; a completion
 /// comes exactly once, never before the call has returned.
 ///
@@ -11,21 +9,17 @@ package protocol ChatStore: AnyObject {
     func touch(_ user: UserRecord)
 
     /// Stores a user's message with its run, and the conversation where it is new: one group commit with others.
-    func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void)
+    func accept(_ turn: NewTurn, completion: @escaping (StoreWrite<Acceptance>) -> Void)
 
     /// Stores what a run left (messages, state) and, in the same transaction, lets the next one of the conversation
     /// begin: one group commit with others.
-    func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void)
+    func end(_ ending: RunEnding, completion: @escaping (StoreWrite<EndingOutcome>) -> Void)
 
     /// Lets a committed turn begin that waits behind a run of another gateway.
-    func begin(userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void)
+    func begin(userID: String, runID: Identifier, completion: @escaping (StoreWrite<Beginning>) -> Void)
 
     /// Text of a streaming run, so that a crash loses little of it. Batched; the last one of a run counts.
     func checkpoint(_ checkpoint: RunCheckpoint)
-
-    /// Effect, log row and result of a tool call in one transaction keyed by (run, ordinal). A repeated key gives the
-    /// stored result and no second effect. Wrong arguments are a `failed` outcome and a `failed` log row.
-    func perform(_ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void)
 
     /// The newest `limit` messages of a conversation, oldest first; `nil`: there is none, or it is not this user's.
     func newestMessages(
@@ -44,6 +38,37 @@ package protocol ChatStore: AnyObject {
     func conversation(
         userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void)
 }
+
+/// What came of a write.
+package enum StoreWrite<Value> {
+    /// Committed.
+    case stored(Value)
+    /// The run, or all that this process has, is another gateway's by now: nothing was stored, and nothing of it may be
+    /// told any more.
+    case fenced
+    /// Not stored, or not known to be.
+    case failed(StoreError)
+
+    package init(_ result: Result<Value, StoreError>) {
+        switch result {
+        case .success(let value): self = .stored(value)
+        case .failure(.fenced): self = .fenced
+        case .failure(let error): self = .failed(error)
+        }
+    }
+
+    /// The same for who does not tell a fence from other failures.
+    package var result: Result<Value, StoreError> {
+        switch self {
+        case .stored(let value): .success(value)
+        case .fenced: .failure(.fenced)
+        case .failed(let error): .failure(error)
+        }
+    }
+}
+
+extension StoreWrite: Equatable where Value: Equatable {}
+extension StoreWrite: Sendable where Value: Sendable {}
 
 package enum StoreError: Error, Sendable, Equatable {
     /// The database is away or the queue is full: nothing was stored. Seconds after which to try again.
@@ -251,31 +276,5 @@ package struct RunCheckpoint: Sendable {
         self.threadID = threadID
         self.runID = runID
         self.messages = messages
-    }
-}
-
-/// A tool call to carry out. `ordinal` counts the calls of a run from 1.
-package struct ToolOperation: Sendable {
-    package var userID: String
-    package var threadID: Identifier
-    package var messageID: Identifier
-    package var runID: Identifier
-    package var ordinal: Int
-    /// The name as the assistant gave it: may be no tool at all.
-    package var name: String
-    /// The arguments as the assistant gave them: may be anything.
-    package var arguments: JSON
-
-    package init(
-        userID: String, threadID: Identifier, messageID: Identifier, runID: Identifier, ordinal: Int, name: String,
-        arguments: JSON
-    ) {
-        self.userID = userID
-        self.threadID = threadID
-        self.messageID = messageID
-        self.runID = runID
-        self.ordinal = ordinal
-        self.name = name
-        self.arguments = arguments
     }
 }

@@ -9,7 +9,7 @@ extension Session {
     ///
     /// - Parameter completion: called once, when all of that is stored, or after 5 s.
     package func stopTurns(in threadID: Identifier, _ completion: @escaping () -> Void) {
-        guard closing.insert(threadID).inserted, let thread = thread(threadID) else {
+        guard closing.insert(threadID).inserted, let conversation = conversation(threadID) else {
             // Nothing to wait for, or somebody else's deletion waits already: the database decides between them.
             _ = environment.schedule(after: 0, completion)
             return
@@ -25,22 +25,22 @@ extension Session {
             told?()
         }
         timer = environment.schedule(after: Self.stopLimit, done)
-        thread.stopTurns { _ = environment.schedule(after: 0, done) }
+        conversation.stop { _ = environment.schedule(after: 0, done) }
     }
 
     /// The deletion has failed: the conversation goes on.
     package func allow(_ threadID: Identifier) {
         guard closing.remove(threadID) != nil else { return }
         // Where the deletion did not wait for the end of a turn, the next ones are not stopped for it.
-        thread(threadID)?.goOnAfterStop()
+        conversation(threadID)?.handle(.allow)
     }
 
     /// The conversation is deleted in the database: nobody is subscribed to it any longer, and every socket hears so.
     package func deleted(_ conversation: Conversation) {
         closing.remove(conversation.id)
-        if let thread = thread(conversation.id) {
-            thread.letGo()
-            release(thread)
+        if let held = self.conversation(conversation.id) {
+            held.letGo()
+            release(held)
         }
         announce(conversation)
     }
@@ -49,7 +49,7 @@ extension Session {
     ///
     /// They take no new ones until `allowAll`.
     package func stopAllTurns(_ completion: @escaping () -> Void) {
-        let busy = threadsWithWork
+        let busy = busyConversations
         guard !busy.isEmpty else {
             _ = environment.schedule(after: 0, completion)
             return
@@ -75,9 +75,8 @@ extension Session {
     /// A message was deleted in the database: the assistant no longer sees it, nothing of it is replayed, and whoever
     /// is subscribed is shown the history anew.
     package func messageDeleted(threadID: Identifier) {
-        guard let thread = thread(threadID) else { return }
-        thread.forgetHistory()
-        refresh(threadID: threadID)
-        release(thread)
+        guard let conversation = conversation(threadID) else { return }
+        conversation.historyChanged()
+        release(conversation)
     }
 }

@@ -9,7 +9,7 @@ extension Session {
 
     /// Sends come out in the order in which they came in: while one waits, the next waits behind it.
     func sendToActive(_ send: UnaddressedSend) throws(ClientError) {
-        guard unaddressed.count < environment.limits.waitingAnswers else { throw ChatThread.tooManyRequests }
+        guard unaddressed.count < environment.limits.waitingAnswers else { throw .tooManyRequests }
         unaddressed.append(send)
         if unaddressed.count == 1 { addressNext() }
     }
@@ -19,7 +19,7 @@ extension Session {
             if isIdle { becameIdle?() }
             return
         }
-        if let opened, thread(opened)?.hasWork == true {
+        if let opened, conversation(opened)?.hasWork == true {
             // The conversation that the one before has begun, which may not be stored yet.
             return address(send, to: opened)
         }
@@ -28,7 +28,7 @@ extension Session {
             case .success(let found): address(send, to: found)
             case .failure(let error):
                 unaddressed.removeFirst()
-                send.answer.send(ServerFrame.error(id: send.answer.id, Self.unavailable(error)))
+                send.answer.send(.refused(.notRead(error)))
                 addressNext()
             }
         }
@@ -40,7 +40,7 @@ extension Session {
             opened = try accept(
                 send.content, to: found.map { .known($0) }, policy: send.policy, answer: send.answer)
         } catch {
-            send.answer.send(ServerFrame.error(id: send.answer.id, error))
+            send.answer.send(.refused(error))
         }
         addressNext()
     }

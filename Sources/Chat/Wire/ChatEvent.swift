@@ -41,6 +41,17 @@ package struct EventPlace: Sendable {
     }
 }
 
+/// An event and where it stands, for a client that looks into it.
+package struct PlacedEvent: Sendable {
+    package var event: ChatEvent
+    package var place: EventPlace
+
+    package init(event: ChatEvent, place: EventPlace) {
+        self.event = event
+        self.place = place
+    }
+}
+
 extension [UInt8] {
     /// Appends an event as JSON text, in the form of the AG-UI 1.0 models: camelCase, no null, no field that AG-UI
     /// does not define.
@@ -213,7 +224,7 @@ extension [UInt8] {
         }
     }
 
-    private mutating func append(usage: Usage) {
+    package mutating func append(usage: Usage) {
         append(#","usage":[{"inputTokens":"#)
         append(decimal: usage.inputTokens)
         append(#","outputTokens":"#)

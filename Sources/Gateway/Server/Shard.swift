@@ -1,4 +1,3 @@
-import Agents
 package import Chat
 package import EventLoop
 import HTTP
@@ -6,7 +5,6 @@ import Logging
 import Postgres
 import Store
 import Strings
-import TodoAssistant
 import WebSocket
 
 /// Everything of one core: its loop with sockets, sessions, assistant and database connections. A user belongs to one
@@ -19,7 +17,7 @@ package final class Shard: SessionEnvironment {
     let replica: PostgresPool?
     let chatStore: PostgresChatStore
     let hub: WebSocketHub
-    package let agent: any Agent
+    package let agents: any AgentHost
     package let limits: ChatLimits
     package private(set) var epoch: String
     let index: Int
@@ -84,25 +82,9 @@ package final class Shard: SessionEnvironment {
                 pongTimeout: UInt64(configuration.pongSeconds) * 1_000_000_000,
                 compressionThreshold: configuration.deflate.threshold))
 
-        switch configuration.agent {
-        case .chatCompletions, .agui:
-            guard let url = configuration.agentURL else {
-                // The reader of the configuration requires one.
-                agent = TodoAgent(clock: loop, pace: 0)
-                break
-            }
-            var upstreamSettings = configuration.upstream.upstream.share(of: configuration.shards)
-            if configuration.agent == .agui { upstreamSettings.skippedTypes = AGUIEvent.dispensableTypes }
-            let upstream = Upstream(HTTPClient(on: loop, configuration.upstream.client), upstreamSettings)
-            agent = Self.upstreamAgent(configuration, at: url, upstream, logger)
-            upstreamFigures = { [weak upstream] in upstream?.figures ?? UpstreamFigures() }
-        case .todo:
-            agent = TodoAgent(clock: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
-        case .scripted:
-            agent = ScriptedAgent(
-                loop: loop, tokens: configuration.scriptedTokens,
-                pace: UInt64(configuration.scriptedPaceMilliseconds) * 1_000_000)
-        }
+        let assistant = ConfiguredAssistant(configuration, on: loop, logger)
+        agents = SingleAgentHost(assistant.agent)
+        upstreamFigures = assistant.figures
     }
 
     /// How the gateway reaches its database.
@@ -112,26 +94,6 @@ package final class Shard: SessionEnvironment {
         settings.needsWrites = true
         if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }
         return settings
-    }
-
-    /// The assistant at `AGENT_BASE_URL`, whose requests all go through `upstream`.
-    private static func upstreamAgent(
-        _ configuration: GatewayConfiguration, at url: HTTPURL, _ upstream: Upstream, _ logger: Logger
-    ) -> any Agent {
-        let report = { (line: String) in logger.warning("\(line)") }
-        let isAGUI = configuration.agent == .agui
-        let transport = HTTPAgentTransport(
-            upstream, isAGUI ? url : url.appending(path: "/chat/completions"), key: configuration.agentKey)
-        if isAGUI {
-            return AGUIAgent(
-                maximumSteps: configuration.agentSteps, showsReasoning: configuration.showsReasoning, transport,
-                report: report)
-        }
-        var settings = ChatCompletionsAgent.Settings(
-            model: configuration.agentModel, instructions: configuration.agentInstructions,
-            maximumSteps: configuration.agentSteps)
-        settings.showsReasoning = configuration.showsReasoning
-        return ChatCompletionsAgent(settings, transport, profile: configuration.agentProfile, report: report)
     }
 
     // MARK: Users and their sockets
@@ -268,6 +230,7 @@ package final class Shard: SessionEnvironment {
     // MARK: SessionEnvironment
 
     package var store: any ChatStore { chatStore }
+    package var tools: any ToolHost { chatStore }
 
     package var nowMilliseconds: UInt64 { loop.now / 1_000_000 }
 
@@ -311,8 +274,8 @@ package final class Shard: SessionEnvironment {
     /// HTTP connections of this shard; set by who has them.
     var httpConnectionCount: () -> Int = { 0 }
 
-    /// Calls of the assistant's upstream; none where it has none. Set by who makes the assistant.
-    var upstreamFigures: () -> UpstreamFigures = { UpstreamFigures() }
+    /// Calls of the assistant's upstream; none where it has none.
+    let upstreamFigures: () -> UpstreamFigures
 
     func collect() {
         metrics.collect(self, httpConnections: httpConnectionCount())

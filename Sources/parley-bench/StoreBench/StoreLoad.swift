@@ -181,7 +181,7 @@ final class StoreLoad {
         store.accept(turn) { [self] outcome in
             underWay -= 1
             switch outcome {
-            case .success(.accepted):
+            case .stored(.accepted):
                 conversations[index].hasBegun = true
                 note(began)
             default: failed += 1

@@ -18,7 +18,8 @@ final class FakeEnvironment: SessionEnvironment {
     private var timers: [(id: UInt64, due: UInt64, action: () -> Void)] = []
 
     var store: any ChatStore { fakeStore }
-    var agent: any Agent { fakeAgent }
+    var tools: any ToolHost { fakeStore }
+    private(set) lazy var agents: any AgentHost = SingleAgentHost(fakeAgent)
     var timerCount: Int { timers.count }
 
     func admitMessage(of userID: String) -> Int? { admission }

@@ -4,7 +4,7 @@ import Strings
 
 /// A store in memory that keeps to the contract of `ChatStore` and answers when, and in the order in which, a test
 /// says so. What a call does to the "database" and the moment its caller hears of it are two steps, as in life.
-final class FakeStore: ChatStore {
+final class FakeStore: ChatStore, ToolHost {
     enum Kind: Sendable, Equatable { case accept, begin, end, perform, messages, conversation, sent }
 
     /// A call whose answer is still due.
@@ -40,17 +40,12 @@ final class FakeStore: ChatStore {
         var status: RunStatus
     }
 
-    struct OperationKey: Hashable {
-        var runID: Identifier
-        var ordinal: Int
-    }
-
     private(set) var held: [Held] = []
     var conversations: [Identifier: (userID: String, conversation: Conversation)] = [:]
     var messages: [Identifier: [Message]] = [:]
     var runs: [Identifier: Run] = [:]
     var clientIDs: [ExactString: Identifier] = [:]
-    private(set) var operations: [OperationKey: ToolOutcome] = [:]
+    private(set) var operations: [ToolCallKey: ToolOutcome] = [:]
     private(set) var effects: [ToolOperation] = []
     private(set) var endings: [RunEnding] = []
     private(set) var turns: [NewTurn] = []
@@ -59,7 +54,7 @@ final class FakeStore: ChatStore {
     private(set) var violations: [String] = []
     /// What a tool does.
     var tool: (ToolOperation) -> ToolOutcome = { operation in
-        ToolOutcome(status: .success, result: ["done": .integer(Int64(operation.ordinal))])
+        ToolOutcome(status: .success, result: ["done": .integer(Int64(operation.key.ordinal))])
     }
     /// Runs of other gateways.
     var elsewhere: Set<Identifier> = []
@@ -108,17 +103,17 @@ final class FakeStore: ChatStore {
 
     func touch(_ user: UserRecord) {}
 
-    func accept(_ turn: NewTurn, completion: @escaping (Result<Acceptance, StoreError>) -> Void) {
+    func accept(_ turn: NewTurn, completion: @escaping (StoreWrite<Acceptance>) -> Void) {
         turns.append(turn)
         hold(.accept, completion) { self.accepted(turn) }
     }
 
-    func end(_ ending: RunEnding, completion: @escaping (Result<EndingOutcome, StoreError>) -> Void) {
+    func end(_ ending: RunEnding, completion: @escaping (StoreWrite<EndingOutcome>) -> Void) {
         if !ending.status.isTerminal { violations.append("an end as \(ending.status)") }
         hold(.end, completion) { self.ended(ending) }
     }
 
-    func begin(userID: String, runID: Identifier, completion: @escaping (Result<Beginning, StoreError>) -> Void) {
+    func begin(userID: String, runID: Identifier, completion: @escaping (StoreWrite<Beginning>) -> Void) {
         hold(.begin, completion) {
             guard let run = self.runs[runID], !run.status.isTerminal, !self.elsewhere.contains(runID) else {
                 return .gone
@@ -133,13 +128,12 @@ final class FakeStore: ChatStore {
 
     func checkpoint(_ checkpoint: RunCheckpoint) { checkpoints.append(checkpoint) }
 
-    func perform(_ operation: ToolOperation, completion: @escaping (Result<ToolOutcome, StoreError>) -> Void) {
+    func call(_ operation: ToolOperation, completion: @escaping (StoreWrite<ToolOutcome>) -> Void) {
         hold(.perform, completion) {
-            let key = OperationKey(runID: operation.runID, ordinal: operation.ordinal)
-            if let outcome = self.operations[key] { return outcome }
+            if let outcome = self.operations[operation.key] { return outcome }
             let outcome = self.tool(operation)
             self.effects.append(operation)
-            self.operations[key] = outcome
+            self.operations[operation.key] = outcome
             return outcome
         }
     }
@@ -194,6 +188,12 @@ final class FakeStore: ChatStore {
         let code = endings.last { $0.runID == id }?.failure?.code
         message.run = MessageRun(id: id, status: run.status, code: run.status.isTerminal ? code : nil)
         return message
+    }
+
+    private func hold<Value>(
+        _ kind: Kind, _ completion: @escaping (StoreWrite<Value>) -> Void, _ effect: @escaping () -> Value
+    ) {
+        hold(kind, { completion(StoreWrite($0)) }, effect)
     }
 
     private func hold<Value>(

@@ -13,28 +13,22 @@ package struct AGUIEventWriter: RunEventWriter {
         self.replay = replay
     }
 
-    package func append(_ event: UnsafeRawBufferPointer, _ verdict: RunEventFilter.Verdict, to body: inout [UInt8]) {
-        body.append("data: ")
-        let metadata = Self.metadata(in: event)
-        switch verdict {
-        case .first:
+    package func append(_ event: PlacedEvent?, _ json: UnsafeRawBufferPointer, to body: inout [UInt8]) {
+        switch event?.event {
+        case .runStarted:
             // Its echo of the input would be ours, not the client's.
-            appendStart(to: &body)
-            body.append(contentsOf: event[metadata...])
-        case .last where event.starts(with: Self.finished):
-            body.append(#"{"type":"RUN_FINISHED","threadId":"#)
-            body.append(jsonString: threadID)
-            body.append(#","runId":"#)
-            body.append(jsonString: runID)
-            body.append(contentsOf: event[Self.finishedLength...])
-        case .last, .middle, .other:
-            body.append(contentsOf: event)
+            if let event { appendBegin(at: event.place, to: &body) }
+        case .runFinished(_, let outcome, let usage):
+            if let event { appendEnd(outcome: outcome.rawValue, usage, at: event.place, to: &body) }
+        default:
+            body.append("data: ")
+            body.append(contentsOf: json)
+            body.append("\n\n")
         }
-        body.append("\n\n")
     }
 
     package func appendWithdrawn(
-        _ turn: TurnAnswer.Acknowledgement, at place: EventPlace, to body: inout [UInt8]
+        _ turn: TurnAcknowledgement, at place: EventPlace, to body: inout [UInt8]
     ) {
         appendBegin(at: place, to: &body)
         appendEnd(outcome: "cancelled", at: place, to: &body)
@@ -60,14 +54,15 @@ package struct AGUIEventWriter: RunEventWriter {
         body.append("\n\n")
     }
 
-    func appendEnd(outcome: StaticString, at place: EventPlace, to body: inout [UInt8]) {
+    func appendEnd(outcome: String, _ usage: Usage? = nil, at place: EventPlace, to body: inout [UInt8]) {
         body.append(#"data: {"type":"RUN_FINISHED","threadId":"#)
         body.append(jsonString: threadID)
         body.append(#","runId":"#)
         body.append(jsonString: runID)
         body.append(#","outcome":{"type":""#)
-        body.append(outcome)
+        body.append(contentsOf: outcome.utf8)
         body.append(#""}"#)
+        if let usage { body.append(usage: usage) }
         body.append(place: place)
         body.append("\n\n")
     }
@@ -78,20 +73,5 @@ package struct AGUIEventWriter: RunEventWriter {
         body.append(#","runId":"#)
         body.append(jsonString: runID)
         body.append(#","protocolVersion":"1.0""#)
-    }
-
-    private static let finished = Array(#"{"type":"RUN_FINISHED","#.utf8)
-    /// Up to the end of its two ids, each of 36 characters.
-    private static let finishedLength = #"{"type":"RUN_FINISHED","threadId":"","runId":"""#.utf8.count + 72
-    private static let metadataStart = Array(#","metadata":{"parley":"#.utf8)
-
-    /// Where an event's own metadata begins: it is always the last member. The event's end if there is none.
-    private static func metadata(in event: UnsafeRawBufferPointer) -> Int {
-        var index = event.count - metadataStart.count
-        while index >= 0 {
-            if UnsafeRawBufferPointer(rebasing: event[index...]).starts(with: metadataStart) { return index }
-            index -= 1
-        }
-        return max(event.count - 1, 0)
     }
 }

@@ -21,7 +21,7 @@ package struct HistoryReplay: Sendable {
         self.epoch = epoch
     }
 
-    func answer(_ call: APICall, _ turn: TurnAnswer.Acknowledgement) {
+    func answer(_ call: APICall, _ turn: TurnAcknowledgement) {
         answer(call, thread: turn.threadID, message: turn.messageID)
     }
 

@@ -8,7 +8,7 @@ import Strings
 struct TurnReceiver: Sendable {
     var refused: @Sendable (ClientError) -> Void
     /// - Parameter isOver: the run ended long ago: no events follow.
-    var accepted: @Sendable (TurnAnswer.Acknowledgement, _ isOver: Bool) -> Void
+    var accepted: @Sendable (TurnAcknowledgement, _ isOver: Bool) -> Void
     /// A part of the event stream; its size is to be told with `TurnClient.taken`.
     var events: @Sendable ([UInt8]) -> Void
     /// After the last event; not whole: the stream has to be cut.
@@ -28,7 +28,7 @@ final class TurnClient: SessionClient {
     private let receiver: TurnReceiver
     private let writer: (any RunEventWriter)?
     private var filter: RunEventFilter?
-    private var acknowledgement: TurnAnswer.Acknowledgement?
+    private var acknowledgement: TurnAcknowledgement?
     /// Written, and not handed over yet.
     private var waiting: [UInt8] = []
     private var inFlight = 0
@@ -91,14 +91,16 @@ final class TurnClient: SessionClient {
         return false
     }
 
-    func send(_ json: UnsafeRawBufferPointer) {
-        guard !isOver else { return }
-        if json.starts(with: Self.ours) {
-            if acknowledgement == nil, let answer = TurnAnswer(frame: json) { answered(answer) }
-            return
-        }
-        guard let writer, let verdict = filter?.judge(json), verdict != .other else { return }
-        writer.append(json, verdict, to: &waiting)
+    /// Frames of ours that answer nothing: not for it.
+    func send(_ json: UnsafeRawBufferPointer) {}
+
+    func send(_ event: PlacedEvent, _ json: UnsafeRawBufferPointer) { take(event, json) }
+
+    func send(delta json: UnsafeRawBufferPointer) { take(nil, json) }
+
+    private func take(_ event: PlacedEvent?, _ json: UnsafeRawBufferPointer) {
+        guard !isOver, let writer, filter?.takes(event?.event) == true else { return }
+        writer.append(event, json, to: &waiting)
         enlist()
     }
 
@@ -108,32 +110,34 @@ final class TurnClient: SessionClient {
         cut()
     }
 
-    private static let ours = Array(#"{"op":"#.utf8)
-
     // MARK: The answer
 
-    private func answered(_ answer: TurnAnswer) {
-        switch answer {
+    func answer(_ reply: Reply, id: String?) {
+        guard !isOver, acknowledgement == nil else { return }
+        switch reply {
         case .refused(let error):
             receiver.refused(error)
             finish()
-        case .acknowledged(let acknowledgement):
+        case .sent(let threadID, let messageID, let runID, let status, let position):
+            let acknowledgement = TurnAcknowledgement(
+                threadID: threadID, messageID: messageID, runID: runID, status: status, position: position)
             self.acknowledgement = acknowledgement
             guard writer != nil else {
                 receiver.accepted(acknowledgement, true)
                 finish()
                 return
             }
-            filter = RunEventFilter(threadID: acknowledgement.threadID, runID: acknowledgement.runID)
-            // What is still held of a repeated turn comes within this call, so at the end of the tick it is known.
+            filter = RunEventFilter(runID: runID)
+            // What is still held of a repeated turn comes within this tick, so at its end it is known.
             enlist()
+        case .done: break
         }
     }
 
     private func flush() {
         guard !isOver, let acknowledgement, let filter else { return }
         if !isAccepted {
-            let isRepeated = acknowledgement.status == "duplicate"
+            let isRepeated = acknowledgement.status == .duplicate
             if isRepeated, !filter.hasStarted, !isUnfinished(acknowledgement.runID) {
                 answerWithoutRun(acknowledgement)
                 return
@@ -155,7 +159,7 @@ final class TurnClient: SessionClient {
 
     /// A repeated turn's run that is not here has ended, unless it is still to be found, or runs elsewhere: then the
     /// answer waits for its end.
-    private func answerWithoutRun(_ acknowledgement: TurnAnswer.Acknowledgement) {
+    private func answerWithoutRun(_ acknowledgement: TurnAcknowledgement) {
         if shard.isDraining {
             refuse("The server is about to restart. Please send again.")
             return

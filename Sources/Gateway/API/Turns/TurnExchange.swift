@@ -64,7 +64,7 @@ final class TurnExchange {
         close()
     }
 
-    private func accepted(_ turn: TurnAnswer.Acknowledgement, isOver: Bool) {
+    private func accepted(_ turn: TurnAcknowledgement, isOver: Bool) {
         if isOver {
             if let replay = writer?.replay {
                 replay.answer(call, turn)

@@ -1,0 +1,293 @@
+import Strings
+
+/// A conversation that is held in memory because somebody is subscribed to it or something is under way in it: carries
+/// out what its machine decides, through the ports.
+///
+/// Effects are carried out in the order in which they were decided, each when the state has settled. What comes in
+/// meanwhile, from within a frame that a client is given or an assistant that answers at once, goes to the machine at
+/// once, and its effects behind those that are due.
+final class ConversationDriver: FeedOwner {
+    let id: Identifier
+    let userID: String
+    /// Held as long as the conversation is in use, so that a write under way always finds it; the session lets go of it
+    /// when it is not (`Session.release`), which ends the cycle.
+    private let session: Session
+    private let environment: any SessionEnvironment
+    let feed: Feed
+    private(set) var machine: ConversationMachine
+    /// Decided and not carried out yet, and what is being carried out.
+    private var effects: [ConversationMachine.Effect] = []
+    /// The run at work, with the assistant.
+    private var run: Run?
+    private var history: RecentHistory
+    /// It is this user's: the database has said so.
+    private(set) var isKnown = false
+    private var whenStopped: [() -> Void] = []
+    private var counted = (waiting: 0, running: 0)
+
+    init(
+        id: Identifier, isNew: Bool, session: Session, buffer: EncodingBuffer, environment: any SessionEnvironment
+    ) {
+        self.id = id
+        self.session = session
+        self.environment = environment
+        userID = session.userID
+        feed = Feed(threadID: id, userID: session.userID, environment: environment, buffer: buffer)
+        machine = ConversationMachine(
+            threadID: id, isNew: isNew, isDraining: session.isDraining, limits: environment.limits)
+        history = RecentHistory(isNew: isNew, contextMessages: environment.limits.contextMessages)
+        feed.owner = self
+    }
+
+    // MARK: What it is asked
+
+    var isUsed: Bool { machine.isUsed || feed.isUsed }
+    var hasWork: Bool { machine.hasWork }
+    var isDraining: Bool { session.isDraining }
+    var agent: any Agent { environment.agents.agent(for: id, of: userID) }
+
+    /// Whether a run is in memory here, also one that has just ended.
+    func holds(_ runID: Identifier) -> Bool { machine.holds(runID) || feed.holdsLog(of: runID) }
+
+    func isFound() { isKnown = true }
+
+    func release() { session.release(self) }
+
+    // MARK: What it is told
+
+    func handle(_ event: ConversationMachine.Event) {
+        let isUnderWay = !effects.isEmpty
+        effects += machine.handle(event)
+        count()
+        guard !isUnderWay else { return }
+        var index = 0
+        while index < effects.count {
+            carryOut(effects[index])
+            index += 1
+        }
+        effects.removeAll(keepingCapacity: effects.capacity <= Self.keptEffects)
+        session.release(self)
+    }
+
+    /// Room for effects that is kept between events.
+    private static let keptEffects = 32
+
+    /// A client has gone: nothing that is under way subscribes it again.
+    func forget(_ client: any SessionClient) {
+        feed.leave(client)
+        handle(.gone(client))
+    }
+
+    func unsubscribe(_ client: any SessionClient) {
+        feed.unsubscribe(client)
+        // What it has sent does not subscribe it again.
+        handle(.unsubscribed(client))
+    }
+
+    /// Subscribes a client, where its cursor allows it by what it has missed.
+    func subscribe(_ client: any SessionClient, after: String?, id: String?) throws(ClientError) {
+        if let after, isKnown, try feed.resume(client, after: after, id: id) { return }
+        try feed.subscribe(client, id: id)
+    }
+
+    /// Cancels what runs and withdraws what waits; `stopped` is called when that is stored, at once where there is
+    /// nothing.
+    func stop(_ stopped: @escaping () -> Void) {
+        whenStopped.append(stopped)
+        handle(.stop)
+    }
+
+    /// Its conversation is gone: nobody hears of it any longer.
+    func letGo() {
+        isKnown = false
+        feed.letGo()
+        history.forget()
+    }
+
+    /// What is remembered of the messages is no longer what is stored.
+    func historyChanged() {
+        history.forget()
+        feed.forgetLogs()
+        feed.showAnew()
+    }
+
+    /// All of it is another gateway's.
+    func abandon() {
+        handle(.abandon)
+        feed.abandon()
+    }
+
+    private func count() {
+        let now = (waiting: machine.turns.count, running: machine.active == nil ? 0 : 1)
+        environment.chatMetrics.waiting += now.waiting - counted.waiting
+        environment.chatMetrics.running += now.running - counted.running
+        counted = now
+    }
+
+    // MARK: Effects
+
+    private func carryOut(_ effect: ConversationMachine.Effect) {
+        switch effect {
+        case .answer(let answer, let reply): answer.send(reply)
+        case .answerBehindEnd(let answer, let run, let status): feed.answer(answer, endOf: run, status)
+        case .join(let answer, let runID): if let client = answer.client { feed.join(client, from: runID) }
+        case .cancel(let runID, let answer): handle(.cancel(runID, answer))
+        case .settled(let runID, let key): session.settled(key, run: runID)
+        case .duplicate(let turn, let sent): session.duplicate(turn, of: sent)
+        case .announce(let conversation): session.announce(conversation)
+        case .committed(let receivedAt): committed(receivedAt)
+        case .showAnew: historyChanged()
+        case .begin(let turn, let isWorking): begin(turn, isWorking: isWorking)
+        case .stop(let runID, let status, let failure):
+            if let run, run.id == runID { run.stop(status, failure: failure) }
+        case .finish(let runID): finish(runID)
+        case .abandon(let runID): abandon(runID)
+        case .accept(let turn, let startsNow, let isNew): accept(turn, startsNow: startsNow, isNew: isNew)
+        case .end(let runID, let next): end(runID, next: next)
+        case .withdraw(let runID, let next): withdraw(runID, next: next)
+        case .askToBegin(let runID):
+            environment.store.begin(userID: userID, runID: runID) { [self] in handle(.begun(runID, $0)) }
+        case .find(let runID, let key): find(runID, key)
+        case .claim(let turnID, let key): claim(turnID, key)
+        case .watch(let runID, let key): feed.watch(runID, key: key)
+        case .schedule(let timer, let milliseconds):
+            _ = environment.schedule(after: milliseconds) { [self] in handle(.due(timer)) }
+        case .stopped:
+            let told = whenStopped
+            whenStopped = []
+            for stopped in told { stopped() }
+        case .report(let incident): environment.report(incident)
+        }
+    }
+
+    private func committed(_ receivedAt: UInt64?) {
+        isKnown = true
+        feed.historyChanged()
+        if let receivedAt {
+            environment.chatMetrics.acknowledged(after: environment.nowNanoseconds &- receivedAt)
+        }
+    }
+
+    // MARK: The run
+
+    private func begin(_ turn: Turn, isWorking: Bool) {
+        let run = Run(turn: turn, conversation: self, environment: environment)
+        self.run = run
+        feed.follow(run)
+        run.start()
+        guard isWorking else { return history.remember(turn.message) }
+        // The message itself is the newest of those that the assistant sees.
+        let wanted = min(agent.historyWanted, environment.limits.contextMessages - 1)
+        if wanted <= 0 {
+            history.forget()
+            return run.begin(history: [])
+        }
+        guard let messages = history.window(wanted) else { return readHistory(for: run, wanted: wanted) }
+        history.remember(turn.message)
+        run.begin(history: messages)
+    }
+
+    private func readHistory(for run: Run, wanted: Int) {
+        environment.store.newestMessages(userID: userID, threadID: id, limit: wanted + 10) { [self] result in
+            guard self.run === run, !machine.isAbandoned else { return }
+            switch result {
+            case .success(let page):
+                let others = Set(machine.turns.map(\.message.id) + [run.turn.message.id])
+                let messages = (page?.messages ?? []).filter { !others.contains($0.id) }
+                history.read(messages)
+                history.remember(run.turn.message)
+                run.begin(history: HistoryWindow.select(messages, limit: wanted))
+            case .failure:
+                run.fail(.internal, "The conversation could not be read.")
+            }
+        }
+    }
+
+    /// Its end is stored: says so, and keeps its log for those that come back.
+    private func finish(_ runID: Identifier) {
+        guard let run, run.id == runID else { return }
+        run.machine.stored()
+        feed.publish()
+        feed.historyChanged()
+        feed.keepLog()
+        self.run = nil
+        measure(run)
+        run.letGo()
+    }
+
+    private func abandon(_ runID: Identifier) {
+        guard let run, run.id == runID else { return }
+        run.abandon()
+        feed.leaveRun()
+        self.run = nil
+    }
+
+    private func measure(_ run: Run) {
+        guard case .ended(let status) = run.machine.state else { return }
+        let code = run.machine.failure?.code
+        environment.chatMetrics.runEnded(status, code)
+        environment.runEnded(run.id, userID: userID, threadID: id, status, code)
+        if let received = run.turn.receivedAt {
+            environment.chatMetrics.turnEnded(after: environment.nowNanoseconds &- received)
+        }
+    }
+
+    // MARK: The store
+
+    private func accept(_ turn: Turn, startsNow: Bool, isNew: Bool) {
+        let new = NewTurn(
+            userID: userID, threadID: id, isNewThread: isNew,
+            title: isNew ? ConversationTitle.make(from: turn.message.content) : nil, messageID: turn.message.id,
+            clientID: turn.clientID, content: turn.message.content, runID: turn.runID, startsNow: startsNow)
+        environment.store.accept(new) { [self] outcome in
+            var isHeld = false
+            if case .stored(.duplicate(id, _, let runID, _)) = outcome {
+                isKnown = true
+                isHeld = feed.holdsLog(of: runID)
+            }
+            handle(.accepted(outcome, isHeld: isHeld))
+        }
+    }
+
+    private func end(_ runID: Identifier, next: Identifier?) {
+        guard let run, run.id == runID, case .ending(let status) = run.machine.state else { return }
+        let ending = RunEnding(
+            userID: userID, threadID: id, runID: runID, status: status, messages: run.machine.messages(),
+            usage: run.machine.usage, failure: run.machine.failure, nextRunID: next)
+        environment.store.end(ending) { [self] outcome in
+            guard self.run === run else { return }
+            switch outcome {
+            case .stored:
+                history.append(ending.messages)
+                handle(.ended(.stored(status)))
+            case .fenced: handle(.ended(.fenced))
+            case .failed(.rejected):
+                let wasBare = run.machine.isBare
+                run.machine.refused()
+                handle(.ended(.refused(isBare: wasBare)))
+            case .failed: handle(.ended(.failed))
+            }
+        }
+    }
+
+    private func withdraw(_ runID: Identifier, next: Identifier?) {
+        let ending = RunEnding(
+            userID: userID, threadID: id, runID: runID, status: .cancelled, messages: [], nextRunID: next)
+        environment.store.end(ending) { [self] in handle(.withdrawn($0)) }
+    }
+
+    private func find(_ runID: Identifier, _ key: String) {
+        environment.store.sentTurn(userID: userID, clientID: key) { [self] result in
+            var isHeld = false
+            if case .success(let sent?) = result { isHeld = session.holds(run: sent.runID, of: sent.threadID) }
+            handle(.found(runID, result, isHeld: isHeld))
+        }
+    }
+
+    private func claim(_ turnID: Identifier, _ key: String) {
+        environment.store.sentTurn(userID: userID, clientID: key) { [self] result in
+            let claimed = machine.claims.first { $0.turn.runID == turnID }?.runID
+            handle(.claimed(turnID, result, isHeld: claimed.map { feed.holdsLog(of: $0) } ?? false))
+        }
+    }
+}

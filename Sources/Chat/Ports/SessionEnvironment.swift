@@ -1,0 +1,42 @@
+/// What the sessions of a shard have in common: time, ids, and the ports behind which everything else is.
+package protocol SessionEnvironment: AnyObject {
+    /// Whether this process may hand out events and take turns. Not while it can't say that it lives: another gateway may
+    /// then have taken over what it has. Looked at for each token.
+    var holdsLease: Bool { get }
+    /// Ends with the process, or when it was fenced; the first part of every cursor.
+    var epoch: String { get }
+    var limits: ChatLimits { get }
+    var store: any ChatStore { get }
+    var agents: any AgentHost { get }
+    var tools: any ToolHost { get }
+    func makeIdentifier() -> Identifier
+    /// A position beyond all that threads of this process have used: where a thread's log begins.
+    func freshPosition() -> UInt64
+    /// Monotonic milliseconds.
+    var nowMilliseconds: UInt64 { get }
+    /// Monotonic nanoseconds, for measurements.
+    var nowNanoseconds: UInt64 { get }
+    var chatMetrics: ChatMetrics { get }
+    /// Counts a message of this user against its rate.
+    ///
+    /// - Returns: `nil` when it may be sent; else the seconds to wait.
+    func admitMessage(of userID: String) -> Int?
+    /// A limit of the chat was reached; for the figures.
+    func limitReached(_ limit: StaticString)
+    /// A run has ended, which is durable now.
+    func runEnded(_ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?)
+    /// Runs `action` on the loop after so many milliseconds.
+    func schedule(after milliseconds: UInt64, _ action: @escaping () -> Void) -> UInt64
+    func cancel(timer: UInt64)
+    /// A run or a write went wrong in a way that the operator should see. No content of users.
+    func report(_ incident: String)
+}
+
+extension SessionEnvironment {
+    package var nowNanoseconds: UInt64 { nowMilliseconds &* 1_000_000 }
+    package func admitMessage(of userID: String) -> Int? { nil }
+    package func limitReached(_ limit: StaticString) {}
+    package func runEnded(
+        _ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?
+    ) {}
+}
