@@ -1,7 +1,10 @@
 """What a page says when it is set up wrongly, when nobody looks at it, and where WebSockets don't pass."""
 
+import base64
 import gzip
 import json
+import shutil
+import subprocess
 import urllib.parse
 import urllib.request
 
@@ -72,6 +75,28 @@ def test_an_origin_that_is_not_allowed(chromium, site, gateway, database, user):
         says(chromium, "ALLOWED_ORIGINS", "origin")
     finally:
         other.remove()
+
+
+def test_what_a_secure_page_may_not_reach(tmp_path):
+    """Seen before anything is tried: a browser says of mixed content no more than that it failed."""
+    for path in (TOP / "public").glob("*.js"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "package.json").write_text('{"type":"module"}')
+    claims = base64.urlsafe_b64encode(b'{"sub":"ada"}').decode().rstrip("=")
+    script = """
+        const [folder, token] = process.argv.slice(1);
+        const { misconfigured } = await import(`${folder}/parley-diagnosis.js`);
+        const cases = [["https:", "ws://chat.example.com/ws"], ["https:", "wss://chat.example.com/ws"],
+                       ["http:", "ws://chat.example.com/ws"], ["https:", "ws://localhost:8080/ws"], ["https:", "ws://[::1]/ws"]];
+        console.log(JSON.stringify(cases.map(([protocol, url]) => {
+            globalThis.location = { protocol };
+            return misconfigured(url, token);
+        })));
+        """
+    answer = subprocess.run(["node", "--input-type=module", "-e", script, tmp_path, f"x.{claims}.x"],
+                            capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == ["mixed_content", None, None, None, None]
 
 
 _HIDDEN = """

@@ -56,7 +56,7 @@ async function pass(milliseconds) {
 }
 
 const { Connection } = await import(`${folder}/parley-connection.js`);
-const connection = new Connection({ url: "ws://x/ws", provideToken: async () => "a.e30.c" });
+const connection = new Connection({ url: "ws://x/ws", provideToken: async () => "a.eyJzdWIiOiJ4In0.c" });
 const states = [];
 connection.addEventListener("state", ({ detail }) => states.push(detail.name));
 globalThis.answers = true;
