@@ -279,8 +279,8 @@ def test_a_result_that_is_longer_than_a_message_may_be(chat, world, database):
 
 
 FAULTS = {
-    "out of order": ([STARTED, {"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "x"}], "upstream_error", ""),
-    "no start": ([chunk("x")], "upstream_error", ""),
+    "out of order": ([STARTED, {"type": "TOOL_CALL_ARGS", "toolCallId": "c", "delta": "x"}], "upstream_error", ""),
+    "no start": ([chunk("x")], "upstream_truncated", "x"),
     "unreadable": ([STARTED, chunk("half"), "data: {nonsense\n\n"], "upstream_error", "half"),
     "cut": ([STARTED, chunk("half")], "upstream_truncated", "half"),
     "RUN_ERROR": ([STARTED, chunk("half"), {"type": "RUN_ERROR", "message": f"key {KEY}"}], "upstream_error", "half"),

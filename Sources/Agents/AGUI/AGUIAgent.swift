@@ -85,7 +85,9 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private func freshReader() -> AGUIReader {
         let answer = request.messages.lastIndex { $0.role == .user }.map { request.messages[($0 + 1)...] } ?? []
         return AGUIReader(
-            state: request.state, earlier: unanswered, before: answer.filter { $0.role == .assistant }.map(\.content))
+            state: request.state, earlier: unanswered,
+            answered: Set(answer.lazy.compactMap(\.toolCallID).map { ExactString($0) }),
+            before: answer.filter { $0.role == .assistant }.map(\.content))
     }
 
     // MARK: AgentStreamReceiver
@@ -175,6 +177,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
                 fail(.empty(hasThought: false, reason: nil))
             }
         case .finished(.interrupt(let interrupts)): goOn(declining: interrupts.map(\.id))
+        case .finished(.failed): fail(.reported(status: nil, detail: "failed"))
         case .finished(.cancelled):
             fail(AgentFailure(.upstreamError, "The assistant stopped.", detail: "cancelled upstream"))
         case .failed(let code):

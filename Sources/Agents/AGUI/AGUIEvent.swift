@@ -3,11 +3,12 @@ package import Chat
 import HTTP
 import Strings
 
-/// An event of an AG-UI 1.0 upstream, with what is used of it. Null counts as absent, since producers before 1.0 wrote
-/// it; everything else must be as the specification has it.
+/// An event of an AG-UI upstream, with what is used of it. Null counts as absent, since producers before 1.0 wrote it, names
+/// may be in small letters and fields with underscores, as libraries write them that forget the aliases; what is needed
+/// must be there.
 package enum AGUIEvent: Sendable, Equatable {
-    case runStarted(runID: String)
-    case runFinished(runID: String, Outcome, Usage?)
+    case runStarted
+    case runFinished(Outcome, Usage?)
     case runError(code: String?, message: String, Usage?)
     case textStart(id: String, isAssistant: Bool)
     case textContent(id: String, delta: String)
@@ -32,6 +33,7 @@ package enum AGUIEvent: Sendable, Equatable {
         case success(pending: [String]?)
         case interrupt([Interrupt])
         case cancelled
+        case failed
     }
 
     /// Something that the upstream wants decided.
@@ -52,7 +54,9 @@ package enum AGUIEvent: Sendable, Equatable {
     package init(_ data: UnsafeRawBufferPointer, readsThoughts: Bool = false) throws(AgentFailure) {
         // What is not used is not read, whatever its size, depth and characters.
         var scanner = EventTypeScanner()
-        if case .found(let type) = scanner.feed(data), !Self.usedTypes.contains(type) {
+        if case .found(let name) = scanner.feed(data), !Self.usedTypes.contains(name),
+            case let type = name.uppercased(), !Self.usedTypes.contains(type)
+        {
             if readsThoughts, Self.thoughtTypes.contains(type) {
                 self = Self.thought(data)
                 return
@@ -63,24 +67,18 @@ package enum AGUIEvent: Sendable, Equatable {
         guard let json = (try? JSON(parsing: data)) ?? (try? JSON(withHalves: data)) else { throw .malformed }
         guard let object = json.object, let type = object["type"]?.string else { throw .malformed }
         let fields = AGUIFields(object)
-        switch ExactString(type) {
-        case "RUN_STARTED":
-            _ = try fields.text("threadId")
-            self = .runStarted(runID: try fields.text("runId"))
-        case "RUN_FINISHED":
-            _ = try fields.text("threadId")
-            self = .runFinished(
-                runID: try fields.text("runId"), try Self.outcome(fields), try Self.usage(fields.list("usage")))
+        switch ExactString(type.uppercased()) {
+        case "RUN_STARTED": self = .runStarted
+        case "RUN_FINISHED": self = .runFinished(try Self.outcome(fields), Self.usage(fields.object["usage"]?.array))
         case "RUN_ERROR":
-            let message = try fields.text("message")
+            let code = fields.object["code"]
             self = .runError(
-                code: ReportedCode.word(.string((try fields.optional("code") ?? "").lowercased())),
-                message: message,
-                try Self.usage(fields.list("usage")))
+                code: ReportedCode.word(.string((code?.string ?? code?.integer.map(String.init) ?? "").lowercased())),
+                message: fields.object["message"]?.string ?? "", Self.usage(fields.object["usage"]?.array))
         case "TEXT_MESSAGE_START":
             self = .textStart(id: try fields.text("messageId"), isAssistant: try Self.isAssistant(fields))
         case "TEXT_MESSAGE_CONTENT":
-            self = .textContent(id: try fields.text("messageId"), delta: try fields.text("delta"))
+            self = .textContent(id: try fields.text("messageId"), delta: try fields.optional("delta") ?? "")
         case "TEXT_MESSAGE_END": self = .textEnd(id: try fields.text("messageId"))
         case "TEXT_MESSAGE_CHUNK":
             self = .textChunk(
@@ -91,15 +89,16 @@ package enum AGUIEvent: Sendable, Equatable {
                 id: try fields.text("toolCallId"), name: try fields.text("toolCallName"),
                 parent: try fields.optional("parentMessageId"))
         case "TOOL_CALL_ARGS":
-            self = .callArguments(id: try fields.text("toolCallId"), delta: try fields.text("delta"))
+            self = .callArguments(id: try fields.text("toolCallId"), delta: try fields.optional("delta") ?? "")
         case "TOOL_CALL_END": self = .callEnd(id: try fields.text("toolCallId"))
         case "TOOL_CALL_CHUNK":
             self = .callChunk(
                 id: try fields.optional("toolCallId"), name: try fields.optional("toolCallName"),
                 parent: try fields.optional("parentMessageId"), delta: try fields.optional("delta"))
         case "TOOL_CALL_RESULT":
+            let callID = try fields.text("toolCallId")
             self = .callResult(
-                messageID: try fields.text("messageId"), callID: try fields.text("toolCallId"),
+                messageID: try fields.optional("messageId") ?? "result-of-\(callID)", callID: callID,
                 content: try AGUIMessage.content(object["content"]))
         case "STATE_SNAPSHOT": self = .stateSnapshot(object["snapshot"] ?? .null)
         case "STATE_DELTA":
@@ -152,19 +151,19 @@ package enum AGUIEvent: Sendable, Equatable {
 
     private static func outcome(_ fields: AGUIFields) throws(AgentFailure) -> Outcome {
         guard let outcome = fields.object["outcome"], !outcome.isNull else { return .success(pending: nil) }
-        switch outcome["type"]?.string {
-        case "success":
-            guard let pending = outcome["pendingToolCallIds"], !pending.isNull else { return .success(pending: nil) }
-            guard let ids = pending.array else { throw .malformed }
-            return .success(pending: ids.compactMap(\.string))
+        switch outcome["type"]?.string ?? outcome.string {
         case "interrupt":
             let interrupts = (outcome["interrupts"]?.array ?? []).compactMap { entry in
                 entry["id"]?.string.map { Interrupt(id: $0, callID: entry["toolCallId"]?.string) }
             }
             guard !interrupts.isEmpty else { throw .malformed }
             return .interrupt(interrupts)
-        case "cancelled": return .cancelled
-        default: throw .malformed
+        case "cancelled", "canceled": return .cancelled
+        case "error", "failed", "failure": return .failed
+        default:
+            guard let pending = outcome["pendingToolCallIds"], !pending.isNull else { return .success(pending: nil) }
+            guard let ids = pending.array else { throw .malformed }
+            return .success(pending: ids.compactMap(\.string))
         }
     }
 
@@ -186,13 +185,24 @@ struct AGUIFields {
         self.object = object
     }
 
+    /// By its name, or by that of Python's models.
+    private func member(_ name: String) -> JSON? {
+        if let value = object[name] { return value }
+        var underscored = ""
+        for scalar in name.unicodeScalars {
+            if ("A"..."Z").contains(scalar) { underscored += "_" }
+            underscored += String(scalar).lowercased()
+        }
+        return object[underscored]
+    }
+
     func text(_ name: String) throws(AgentFailure) -> String {
-        guard let value = object[name]?.string else { throw .malformed }
+        guard let value = member(name)?.string else { throw .malformed }
         return value
     }
 
     func optional(_ name: String) throws(AgentFailure) -> String? {
-        guard let value = object[name], !value.isNull else { return nil }
+        guard let value = member(name), !value.isNull else { return nil }
         guard let text = value.string else { throw .malformed }
         return text
     }

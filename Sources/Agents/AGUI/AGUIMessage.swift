@@ -27,7 +27,7 @@ package struct AGUIMessage: Sendable, Equatable {
     init?(_ json: JSON) throws(AgentFailure) {
         guard let object = json.object else { throw .malformed }
         let fields = AGUIFields(object)
-        guard let role = Role(rawValue: try fields.text("role")) else { return nil }
+        guard let role = Role(rawValue: (try? fields.text("role")) ?? "") else { return nil }
         self.init(id: try fields.text("id"), role: role, content: try Self.content(object["content"]))
         toolCallID = try fields.optional("toolCallId")
         for call in try fields.list("toolCalls") ?? [] {

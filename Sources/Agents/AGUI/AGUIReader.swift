@@ -37,6 +37,7 @@ package struct AGUIReader: Sendable {
         var isEnded = false
         var hasContent = false
         var joiner = HalfCharacter.Joiner()
+        var filter = TextFilter(findsOpenedOnly: true)
     }
 
     private struct Call {
@@ -44,6 +45,8 @@ package struct AGUIReader: Sendable {
         var name: String
         var arguments = ""
         var isOpen = true
+        /// Its end has come, and no arguments.
+        var isEndHeld = false
         var result: String?
         var joiner = HalfCharacter.Joiner()
     }
@@ -61,12 +64,13 @@ package struct AGUIReader: Sendable {
     package private(set) var state: JSON?
     /// What the run said, as the messages that a next run is told, with the upstream's own ids.
     private var transcript: [AGUIMessage] = []
-    private var runID: String?
     private var texts: [OpenText] = []
     private var calls: [Call] = []
     private var chunk: Chunk?
     private var snapshot: [AGUIMessage] = []
     private var heldBytes = 0
+    /// Nothing more comes for what is open.
+    private var isRunOver = false
     private var items = 0
     private var thoughtJoiner = HalfCharacter.Joiner()
     /// Something was shown: text or a call.
@@ -75,9 +79,14 @@ package struct AGUIReader: Sendable {
     private let before: [String]
     /// Calls of earlier runs of the turn that have no result yet.
     private var earlier: Set<ExactString>
+    /// And those that have one.
+    private let answeredBefore: Set<ExactString>
 
-    package init(state: JSON? = nil, earlier: Set<ExactString> = [], before: [String] = []) {
+    package init(
+        state: JSON? = nil, earlier: Set<ExactString> = [], answered: Set<ExactString> = [], before: [String] = []
+    ) {
         self.before = before
+        answeredBefore = answered
         self.state = state
         self.earlier = earlier
     }
@@ -126,21 +135,16 @@ package struct AGUIReader: Sendable {
     // MARK: Events
 
     package mutating func take(_ event: AGUIEvent, into actions: inout [Action]) throws(AgentFailure) {
-        if case .runStarted(let id) = event {
-            guard runID == nil else { throw Self.disorder("RUN_STARTED") }
-            runID = id
-            return
-        }
+        // Some begin without it, and some say it twice.
+        if case .runStarted = event { return }
         guard end == nil else { return }
         if case .runError(let code, let message, let counted) = event {
-            // The one event that may come before RUN_STARTED.
             usage = counted
             refusal = UpstreamRefusal(code: code, message: message)
             try closeAll(into: &actions)
             end = .failed(code: code)
             return
         }
-        guard runID != nil else { throw Self.disorder("before RUN_STARTED") }
         switch event {
         case .textChunk(let id, let isAssistant, let delta):
             try takeTextChunk(id, isAssistant, delta, into: &actions)
@@ -171,12 +175,11 @@ package struct AGUIReader: Sendable {
         case .thought(let delta):
             let joined = thoughtJoiner.join(delta)
             if !joined.isEmpty { actions.append(.thought(joined)) }
-        case .runFinished(let id, let outcome, let counted):
-            guard id.isExactly(runID) else { throw Self.disorder("RUN_FINISHED of another run") }
+        case .runFinished(let outcome, let counted):
             try closeAll(into: &actions)
             usage = counted
-            showSnapshot(into: &actions)
-            end = .finished(outcome)
+            try showSnapshot(into: &actions)
+            end = outcome == .failed ? .failed(code: nil) : .finished(outcome)
         default: break
         }
     }
@@ -184,9 +187,7 @@ package struct AGUIReader: Sendable {
     // MARK: Text
 
     private mutating func startText(_ id: String, _ isAssistant: Bool) throws(AgentFailure) {
-        guard !texts.contains(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
-            throw Self.disorder("TEXT_MESSAGE_START")
-        }
+        guard !texts.contains(where: { $0.id.isExactly(id) && !$0.isEnded }) else { return }
         try count()
         texts.append(OpenText(id: id, isAssistant: isAssistant))
     }
@@ -194,12 +195,12 @@ package struct AGUIReader: Sendable {
     private mutating func addText(
         _ id: String, _ delta: String, into actions: inout [Action]
     ) throws(AgentFailure) {
-        guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
-            throw Self.disorder("TEXT_MESSAGE_CONTENT")
-        }
+        // A beginning that got lost.
+        if !texts.contains(where: { $0.id.isExactly(id) && !$0.isEnded }) { try startText(id, true) }
+        guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else { return }
         // What speaks as somebody else is no part of the answer.
         guard texts[index].isAssistant else { return }
-        let delta = texts[index].joiner.join(delta)
+        let delta = filtered(texts[index].joiner.join(delta), of: index, into: &actions)
         guard !delta.isEmpty else { return }
         texts[index].hasContent = true
         if texts[..<index].allSatisfy({ !$0.hasContent }) {
@@ -214,10 +215,8 @@ package struct AGUIReader: Sendable {
     }
 
     private mutating func endText(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
-        guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else {
-            throw Self.disorder("TEXT_MESSAGE_END")
-        }
-        let half = texts[index].joiner.end()
+        guard let index = texts.firstIndex(where: { $0.id.isExactly(id) && !$0.isEnded }) else { return }
+        let half = filtered(texts[index].joiner.end(), of: index, isEnd: true, into: &actions)
         if !half.isEmpty {
             if index == 0 { show(half, of: id, into: &actions) } else { texts[index].held += half }
         }
@@ -230,6 +229,24 @@ package struct AGUIReader: Sendable {
             texts[0].held = ""
             show(next.held, of: next.id, into: &actions)
         }
+    }
+
+    /// Without what an agent hands on of its model's thoughts, between tags at the beginning.
+    private mutating func filtered(
+        _ delta: String, of index: Int, isEnd: Bool = false, into actions: inout [Action]
+    ) -> String {
+        var pieces: [TextFilter.Piece] = []
+        if !delta.isEmpty { texts[index].filter.take(Array(delta.utf8), behind: [], into: &pieces) }
+        if isEnd { texts[index].filter.end(behind: [], into: &pieces) }
+        var text = ""
+        for piece in pieces {
+            switch piece {
+            case .text(let bytes): text += String(decoding: bytes, as: UTF8.self)
+            case .thought(let bytes): actions.append(.thought(String(decoding: bytes, as: UTF8.self)))
+            case .textWasThought, .call: break
+            }
+        }
+        return text
     }
 
     private mutating func show(_ delta: String, of id: String, into actions: inout [Action]) {
@@ -251,8 +268,10 @@ package struct AGUIReader: Sendable {
     private mutating func startCall(
         _ id: String, _ name: String, _ parent: String?, into actions: inout [Action]
     ) throws(AgentFailure) {
-        guard !calls.contains(where: { $0.id.isExactly(id) }) else { throw Self.disorder("TOOL_CALL_START") }
+        // Told twice: by the model's stream and by the step that carries it out.
+        guard !calls.contains(where: { $0.id.isExactly(id) }) else { return }
         try count()
+        let name = ToolNames.meant(name)?.rawValue ?? name
         hasShown = true
         calls.append(Call(id: id, name: name))
         actions.append(.callStart(id: id, name: name))
@@ -264,8 +283,9 @@ package struct AGUIReader: Sendable {
     private mutating func addArguments(
         _ id: String, _ delta: String, into actions: inout [Action]
     ) throws(AgentFailure) {
-        guard let index = calls.firstIndex(where: { $0.id.isExactly(id) && $0.isOpen }) else {
-            throw Self.disorder("TOOL_CALL_ARGS")
+        guard let index = calls.firstIndex(where: { $0.id.isExactly(id) && $0.isOpen && !$0.isEndHeld }) else {
+            guard calls.contains(where: { $0.id.isExactly(id) }) else { throw Self.disorder("TOOL_CALL_ARGS") }
+            return
         }
         guard !delta.isEmpty else { return }
         let joined = calls[index].joiner.join(delta)
@@ -276,7 +296,13 @@ package struct AGUIReader: Sendable {
 
     private mutating func endCall(_ id: String, into actions: inout [Action]) throws(AgentFailure) {
         guard let index = calls.firstIndex(where: { $0.id.isExactly(id) && $0.isOpen }) else {
-            throw Self.disorder("TOOL_CALL_END")
+            guard calls.contains(where: { $0.id.isExactly(id) }) else { throw Self.disorder("TOOL_CALL_END") }
+            return
+        }
+        // The arguments of a call of ours may be in the closing snapshot alone.
+        if calls[index].arguments.isEmpty, !isRunOver, ToolName(rawValue: calls[index].name) != nil {
+            calls[index].isEndHeld = true
+            return
         }
         calls[index].isOpen = false
         let half = calls[index].joiner.end()
@@ -301,7 +327,11 @@ package struct AGUIReader: Sendable {
             transcript.append(AGUIMessage(id: messageID, role: .tool, content: content, toolCallID: callID))
             return
         }
-        if calls[index].isOpen { try? endCall(callID, into: &actions) }
+        if calls[index].isOpen {
+            isRunOver = true
+            try? endCall(callID, into: &actions)
+            isRunOver = false
+        }
         calls[index].result = content
         actions.append(.callResult(id: callID, content: content))
         transcript.append(AGUIMessage(id: messageID, role: .tool, content: content, toolCallID: callID))
@@ -316,7 +346,7 @@ package struct AGUIReader: Sendable {
         if case .text(let open) = chunk { current = open }
         if current == nil || (id != nil && !id.isExactly(current)) {
             try endChunk(into: &actions)
-            guard let id else { throw Self.disorder("TEXT_MESSAGE_CHUNK") }
+            let id = id ?? "text-\(items + 1)"
             try startText(id, isAssistant)
             chunk = .text(id)
             current = id
@@ -355,23 +385,58 @@ package struct AGUIReader: Sendable {
     private mutating func closeAll(into actions: inout [Action]) throws(AgentFailure) {
         try endChunk(into: &actions)
         for id in texts.filter({ !$0.isEnded }).map(\.id) { try endText(id, into: &actions) }
+        try fillArguments(into: &actions)
+        isRunOver = true
         for id in calls.filter(\.isOpen).map(\.id) { try endCall(id, into: &actions) }
     }
 
     /// Some upstreams stream nothing, or not all, and send the conversation as it is now: what stands behind the user's
     /// message is compared with what was shown, and what is missing is shown.
-    private mutating func showSnapshot(into actions: inout [Action]) {
+    private mutating func showSnapshot(into actions: inout [Action]) throws(AgentFailure) {
         guard let last = snapshot.lastIndex(where: { $0.role == .user }) else { return }
         let shown = before + transcript.filter { $0.role == .assistant }.map(\.content)
-        for message in snapshot[(last + 1)...] where message.role == .assistant && !message.content.isEmpty {
-            guard !shown.contains(where: { $0.isExactly(message.content) }) else { continue }
+        for message in snapshot[(last + 1)...] where message.role == .assistant {
+            let content = Self.withoutThoughts(message.content)
+            guard !content.isEmpty, !shown.contains(where: { $0.isExactly(content) }) else { continue }
             let known = transcript.last { $0.id.isExactly(message.id) && $0.role == .assistant }?.content ?? ""
             // What was streamed otherwise than it is told now has been read already.
-            guard message.content.utf8.starts(with: known.utf8) else { continue }
-            let missing = String(decoding: Array(message.content.utf8.dropFirst(known.utf8.count)), as: UTF8.self)
+            guard content.utf8.starts(with: known.utf8) else { continue }
+            let missing = String(decoding: Array(content.utf8.dropFirst(known.utf8.count)), as: UTF8.self)
             show(missing, of: message.id, into: &actions)
             actions.append(.endText)
         }
+        // Calls of ours that were streamed by nobody, and that nobody has carried out.
+        let answered = Set(snapshot[(last + 1)...].compactMap { $0.toolCallID.map { ExactString($0) } })
+        for message in snapshot[(last + 1)...] {
+            for call in message.toolCalls where ToolNames.meant(call.name) != nil {
+                guard !answered.contains(ExactString(call.id)), !answeredBefore.contains(ExactString(call.id)),
+                    !calls.contains(where: { $0.id.isExactly(call.id) })
+                else { continue }
+                try startCall(call.id, call.name, message.id, into: &actions)
+                try addArguments(call.id, call.arguments, into: &actions)
+                try endCall(call.id, into: &actions)
+            }
+        }
+    }
+
+    /// Calls that ended without arguments get those that the snapshot has.
+    private mutating func fillArguments(into actions: inout [Action]) throws(AgentFailure) {
+        for index in calls.indices where calls[index].isEndHeld && calls[index].isOpen {
+            calls[index].isEndHeld = false
+            let id = calls[index].id
+            let told = snapshot.lazy.flatMap(\.toolCalls).last { $0.id.isExactly(id) }
+            if let told { try addArguments(id, told.arguments, into: &actions) }
+        }
+    }
+
+    private static func withoutThoughts(_ content: String) -> String {
+        var filter = TextFilter(findsOpenedOnly: true)
+        var pieces: [TextFilter.Piece] = []
+        filter.take(Array(content.utf8), behind: [], into: &pieces)
+        filter.end(behind: [], into: &pieces)
+        var text: [UInt8] = []
+        for case .text(let bytes) in pieces { text.append(contentsOf: bytes) }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private mutating func keep(state new: JSON) {

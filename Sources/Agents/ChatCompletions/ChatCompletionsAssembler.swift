@@ -187,6 +187,10 @@ package struct ChatCompletionsAssembler: Sendable {
                 throw .tooManyCalls
             }
         }
+        // The form before chat.
+        if choice["delta"]?.object == nil, choice["message"]?.object == nil, case .string(let text)? = choice["text"] {
+            guard take(content: text, isLast: !reason.isEmpty, into: &actions) else { throw .tooManyCalls }
+        }
         if !reason.isEmpty { finishReason = reason }
     }
 
@@ -364,9 +368,18 @@ package struct ChatCompletionsAssembler: Sendable {
         let isError = chunk["object"]?.string == "error" || chunk["type"]?.string == "error"
         let hasError = chunk["error"].map { !$0.isNull && $0 != false && $0 != "" } ?? false
         let hasDetail = chunk["choices"] == nil && chunk["delta"] == nil && chunk["detail"] != nil
-        guard isError || hasError || hasDetail else { return nil }
+        guard isError || hasError || hasDetail || isRefusal(chunk) else { return nil }
         guard let refusal = UpstreamRefusal(json: chunk) else { return .reported(status: nil, detail: nil) }
         return .reported(refusal)
+    }
+
+    /// Whether what should have been a chunk or a completion only says that it is none: `{"code": 429, "message": "…"}`,
+    /// `{"success": false, …}`, `{"base_resp": {"status_code": 1004, …}}`.
+    private static func isRefusal(_ chunk: JSON) -> Bool {
+        guard chunk["choices"]?.array == nil else { return false }
+        if let status = chunk["base_resp"]?["status_code"]?.integer, status != 0 { return true }
+        if chunk["success"] == false { return true }
+        return chunk["message"]?.string != nil || chunk["msg"]?.string != nil
     }
 
     /// What an event named `error` says, whose data may be anything.

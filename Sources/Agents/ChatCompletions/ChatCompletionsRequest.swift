@@ -299,7 +299,6 @@ package struct ChatCompletionsRequest: Sendable {
     /// go back as an object that holds them.
     private static func arguments(_ text: String) -> String {
         if text.isEmpty { return "{}" }
-        if (try? JSON(parsing: text))?.object != nil { return text }
-        return JSON.object(["invalid_arguments": .string(text)]).description
+        return (try? JSON(parsing: text))?.object != nil ? text : InvalidArguments.wrapped(text)
     }
 }

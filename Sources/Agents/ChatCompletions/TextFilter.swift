@@ -1,4 +1,3 @@
-import JSON
 import Chat
 
 /// Takes out of a model's text what is none: thoughts between `<think>` tags, and calls between `<tool_call>` tags, in any
@@ -9,12 +8,14 @@ import Chat
 /// | `<think>` at the very beginning | thoughts, to `</think>` |
 /// | `</think>` on a line of its own, or at the end of one, and no opening tag | all before it was thought: the template gave the opening |
 /// | the same where it is expected (`expectsThought`) | held back until the tag comes, or the end |
-/// | `<tool_call>{…}</tool_call>`, the end may be missing | a call, if it is an object with a name |
+/// | `<tool_call>{…}</tool_call>`, the end may be missing; with `<function=…>` in it | a call, if it has a name |
+/// | `[TOOL_CALLS]…` or `<\|python_tag\|>{…}` at the very beginning | calls, to the end, if they can be read |
+/// | a template's token for the end, at the end | nothing |
 /// | `{"name": …}</tool_call>` at the very beginning | the same, without its opening |
 ///
 /// Only what may yet become a tag is held back.
-struct TextFilter: Sendable {
-    enum Piece: Sendable, Equatable {
+package struct TextFilter: Sendable {
+    package enum Piece: Sendable, Equatable {
         case text([UInt8])
         case thought([UInt8])
         /// All text so far was thought.
@@ -30,7 +31,7 @@ struct TextFilter: Sendable {
     static let tagLimit = 64
 
     /// In which form a reply had thoughts in its text.
-    enum ThoughtForm: Sendable {
+    package enum ThoughtForm: Sendable {
         case none, tagged
         /// With a closing tag alone.
         case bare
@@ -45,6 +46,8 @@ struct TextFilter: Sendable {
         case thought(end: [UInt8])
         /// Between the tags.
         case call
+        /// Behind a token that goes before calls.
+        case callList(token: Int)
         /// What begins as a call does, and may have its closing tag.
         case bareCall
         /// Behind a thought or a call: white space is left out.
@@ -56,22 +59,43 @@ struct TextFilter: Sendable {
     private var hadThought = false
     private(set) var form = ThoughtForm.none
     private let expectsThought: Bool
+    private let findsOpenedOnly: Bool
     private var tags = 0
     /// Bytes of a call, or of what may be a thought, in which its closing tag is not.
     private var searched = 0
     /// The last byte of text that was given; at the beginning a line begins too.
     private var last: UInt8 = 0x0A
 
-    private static let openings = ["<think>", "<thinking>", "<thought>"].map { Array($0.utf8) }
-    private static let closings = ["</think>", "</thinking>", "</thought>"].map { Array($0.utf8) }
+    private static let openings = ["<think>", "<thinking>", "<thought>", "<reasoning>"].map { Array($0.utf8) }
+    private static let closings = ["</think>", "</thinking>", "</thought>", "</reasoning>"].map { Array($0.utf8) }
+    /// What begins a thought only at the very beginning, and what ends it.
+    private static let tagged =
+        Array(zip(openings, closings))
+        + [
+            ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("<|channel|>analysis<|message|>", "<|end|>"),
+            ("<|start|>assistant<|channel|>analysis<|message|>", "<|end|>"),
+        ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
+    /// What a template puts before the answer, and behind it.
+    private static let preludes = ["<|start|>assistant<|channel|>final<|message|>", "<|channel|>final<|message|>"].map {
+        Array($0.utf8)
+    }
+    private static let endTokens = [
+        "<|im_end|>", "<|eot_id|>", "<|end|>", "<|return|>", "<|endoftext|>", "<|end_of_text|>", "</s>",
+        "<end_of_turn>",
+    ].map { Array($0.utf8) }
+    private static let callTokens = ["[TOOL_CALLS]", "<|python_tag|>"].map { Array($0.utf8) }
     private static let longestClosing = closings.map(\.count).max() ?? 0
     private static let callOpening = Array("<tool_call>".utf8)
     private static let callClosing = Array("</tool_call>".utf8)
     private static let fence = Array("```".utf8)
 
-    /// - Parameter expectsThought: replies of this model are known to begin with a thought, perhaps without a tag.
-    init(expectsThought: Bool = false) {
+    /// - Parameters:
+    ///   - expectsThought: replies of this model are known to begin with a thought, perhaps without a tag.
+    ///   - findsOpenedOnly: of an agent's text, where its model's calls are not: only thoughts with an opening tag are
+    ///     taken out.
+    package init(expectsThought: Bool = false, findsOpenedOnly: Bool = false) {
         self.expectsThought = expectsThought
+        self.findsOpenedOnly = findsOpenedOnly
     }
 
     /// Whether text goes through as it is, unless there is a `<` in it.
@@ -86,17 +110,17 @@ struct TextFilter: Sendable {
     }
 
     /// - Parameter text: all that was given as text before.
-    mutating func take(_ new: some Collection<UInt8>, behind text: [UInt8], into pieces: inout [Piece]) {
+    package mutating func take(_ new: some Collection<UInt8>, behind text: [UInt8], into pieces: inout [Piece]) {
         held.append(contentsOf: new)
         while advance(behind: text, isEnd: false, into: &pieces) {}
     }
 
     /// Nothing more comes.
-    mutating func end(behind text: [UInt8], into pieces: inout [Piece]) {
+    package mutating func end(behind text: [UInt8], into pieces: inout [Piece]) {
         while advance(behind: text, isEnd: true, into: &pieces) {}
         switch state {
         case .thought: give(thought: held.count, into: &pieces)
-        case .start, .text, .waiting, .call, .bareCall: give(text: held.count, into: &pieces)
+        case .start, .text, .waiting, .call, .bareCall, .callList: give(text: held.count, into: &pieces)
         case .behind: held = []
         }
     }
@@ -108,6 +132,7 @@ struct TextFilter: Sendable {
         case .start, .behind: return begin(isEnd: isEnd)
         case .waiting: return wait(isEnd: isEnd, into: &pieces)
         case .thought(let end): return takeThought(to: end, into: &pieces)
+        case .callList(let token): return takeCallList(token, isEnd: isEnd, into: &pieces)
         case .call: return takeCall(opening: Self.callOpening.count, isEnd: isEnd, into: &pieces)
         case .bareCall:
             if !Self.mayBeCall(held) {
@@ -115,7 +140,12 @@ struct TextFilter: Sendable {
                 return true
             }
             return takeCall(opening: 0, isEnd: isEnd, into: &pieces)
-        case .text: return takeText(behind: text, isEnd: isEnd, into: &pieces)
+        case .text:
+            if findsOpenedOnly {
+                give(text: held.count, into: &pieces)
+                return false
+            }
+            return takeText(behind: text, isEnd: isEnd, into: &pieces)
         }
     }
 
@@ -123,8 +153,23 @@ struct TextFilter: Sendable {
     private mutating func begin(isEnd: Bool) -> Bool {
         guard let first = held.firstIndex(where: { $0 > 0x20 }) else { return false }
         let rest = held[first...]
+        for prelude in Self.preludes {
+            if rest.starts(with: prelude) {
+                held.removeFirst(first + prelude.count)
+                return true
+            }
+            if !isEnd, prelude.starts(with: rest) { return false }
+        }
+        for token in Self.callTokens where !findsOpenedOnly {
+            if rest.starts(with: token) {
+                held.removeFirst(first)
+                state = .callList(token: token.count)
+                return true
+            }
+            if !isEnd, token.starts(with: rest) { return false }
+        }
         if case .start = state {
-            for (opening, closing) in zip(Self.openings, Self.closings) {
+            for (opening, closing) in Self.tagged {
                 if rest.starts(with: opening) {
                     held.removeFirst(first + opening.count)
                     form = .tagged
@@ -134,7 +179,7 @@ struct TextFilter: Sendable {
                 if !isEnd, opening.starts(with: rest) { return false }
             }
         }
-        if !hadThought {
+        if !hadThought, !findsOpenedOnly {
             for closing in Self.closings {
                 if rest.starts(with: closing) {
                     held.removeFirst(first + closing.count)
@@ -148,7 +193,7 @@ struct TextFilter: Sendable {
         }
         if case .behind = state { held.removeFirst(first) }
         // A call may stand behind white space, which then is none of the answer.
-        if held.first(where: { $0 > 0x20 }) == UInt8(ascii: "{"), Self.mayBeCall(held), !isEnd {
+        if held.first(where: { $0 > 0x20 }) == UInt8(ascii: "{"), Self.mayBeCall(held), !isEnd, !findsOpenedOnly {
             searched = 0
             state = .bareCall
         } else if case .start = state, expectsThought {
@@ -207,13 +252,18 @@ struct TextFilter: Sendable {
             give(text: held.count, into: &pieces)
             return false
         }
+        for token in Self.endTokens where held.starts(with: token) {
+            guard held[token.count...].allSatisfy({ $0 <= 0x20 }) else { continue }
+            if isEnd { held = [] }
+            return false
+        }
         if held.starts(with: Self.callOpening) {
             guard let next = held[Self.callOpening.count...].first(where: { $0 > 0x20 }) else {
                 if isEnd { give(text: held.count, into: &pieces) }
                 return false
             }
             tags += 1
-            if next == UInt8(ascii: "{"), !Self.isCode(text, pieces) {
+            if next == UInt8(ascii: "{") || next == UInt8(ascii: "<"), !Self.isCode(text, pieces) {
                 searched = Self.callOpening.count
                 state = .call
             } else {
@@ -236,7 +286,9 @@ struct TextFilter: Sendable {
             }
             return true
         }
-        if !isEnd, ([Self.callOpening] + Self.closings).contains(where: { $0.starts(with: held) }) { return false }
+        if !isEnd, ([Self.callOpening] + Self.closings + Self.endTokens).contains(where: { $0.starts(with: held) }) {
+            return false
+        }
         give(text: 1, into: &pieces)
         return true
     }
@@ -275,7 +327,7 @@ struct TextFilter: Sendable {
             return false
         }
         let body = String(decoding: held[opening..<(place ?? held.count)], as: UTF8.self)
-        guard let (name, arguments) = Self.call(body) else {
+        guard let (name, arguments) = WrittenCall.call(body) else {
             state = .text
             give(text: 1, into: &pieces)
             return true
@@ -287,16 +339,18 @@ struct TextFilter: Sendable {
         return true
     }
 
-    private static func call(_ body: String) -> (name: String, arguments: String)? {
-        guard let text = ArgumentRepair.mended(body), let json = try? JSON(parsing: text),
-            let name = json["name"]?.string, !name.isEmpty
-        else { return nil }
-        switch json["arguments"] ?? json["parameters"] {
-        case .object(let object)?: return (name, JSON.object(object).description)
-        case .string(let text)?: return (name, text)
-        case nil, .null?: return (name, "{}")
-        default: return nil
+    /// Everything behind the token is kept to the end, which tells what it is.
+    private mutating func takeCallList(_ token: Int, isEnd: Bool, into pieces: inout [Piece]) -> Bool {
+        guard isEnd || held.count > Self.heldLimit else { return false }
+        let calls = isEnd ? WrittenCall.calls(String(decoding: held[token...], as: UTF8.self)) : []
+        guard !calls.isEmpty else {
+            state = .text
+            give(text: 1, into: &pieces)
+            return true
         }
+        for call in calls { pieces.append(.call(name: call.name, arguments: call.arguments)) }
+        held = []
+        return false
     }
 
     /// Whether a text may be the beginning of `{"name": "` and the name of a tool.

@@ -68,7 +68,8 @@ package struct ToolCallAssembly: Sendable {
         if !calls[place].isAnnounced, !name.isEmpty, !calls[place].name.isExactly(name) { calls[place].name += name }
         let piece = calls[place].joiner.join(arguments)
         if !piece.isEmpty {
-            announce(place, into: &actions)
+            // Some servers give the name last.
+            if !calls[place].name.isEmpty { announce(place, into: &actions) }
             add(piece, to: place, isWhole: isWhole)
         }
         return true
@@ -108,7 +109,9 @@ package struct ToolCallAssembly: Sendable {
         }
         // Of a call that is there already, its whole says what is missing.
         if isWhole, !known.isEmpty {
-            if piece.utf8.starts(with: known.utf8) { calls[place].arguments = piece }
+            if piece.utf8.starts(with: known.utf8) || ArgumentRepair.mended(known) == "{}" {
+                calls[place].arguments = piece
+            }
         } else {
             calls[place].arguments += piece
         }
@@ -118,7 +121,8 @@ package struct ToolCallAssembly: Sendable {
         if (try? JSON(parsing: call.arguments))?.object != nil { return call.arguments }
         if let last = call.cumulative, (try? JSON(parsing: last))?.object != nil { return last }
         guard call.arguments.utf8.contains(where: { $0 > 0x20 }) else { return "" }
-        return ArgumentRepair.mended(call.arguments) ?? call.arguments
+        // Everybody is told JSON, and the model that they are none.
+        return ArgumentRepair.mended(call.arguments) ?? InvalidArguments.wrapped(call.arguments)
     }
 
     /// The call that a delta goes on with; `nil`: it begins one.

@@ -13,6 +13,9 @@ import JSON
 /// | `"{\"a\":1}"` | JSON in JSON |
 /// | `{"a":1}}` | a bracket too many |
 /// | `{"a":1,}` | a comma too many |
+/// | `{\"a\":1}` | JSON in JSON without its quotes |
+/// | `[{"a":1}]` | an object in a list of its own |
+/// | `json {"a":1}`, `{"a":1}</tool_call>` | what is left of a fence, and of a template |
 /// | `null`, `[]`, nothing | no arguments |
 package enum ArgumentRepair {
     /// JSON inside JSON inside JSON …
@@ -23,7 +26,9 @@ package enum ArgumentRepair {
     /// - Returns: JSON text of an object; the text itself where it is one. `nil`: it is not certain what was meant.
     package static func mended(_ text: String) -> String? {
         if (try? JSON(parsing: text))?.object != nil { return text }
-        return mended(text, depth: 0)
+        if let mended = mended(text, depth: 0) { return mended }
+        guard text.contains(#"{\""#), let inner = (try? JSON(parsing: "\"\(text)\""))?.string else { return nil }
+        return mended(inner, depth: 1)
     }
 
     private static func mended(_ text: String, depth: Int) -> String? {
@@ -42,6 +47,8 @@ package enum ArgumentRepair {
                 guard !objects.isEmpty, rest.allSatisfy({ $0 == first || $0 <= 0x20 }) else { return nil }
                 break
             }
+            // Tags and tokens of a template, and nothing else.
+            if first == UInt8(ascii: "<"), !objects.isEmpty, isTags(rest) { break }
             guard objects.count < valueLimit, let end = end(of: rest),
                 let value = try? JSON(parsing: Array(rest[..<end]))
             else { return nil }
@@ -57,14 +64,37 @@ package enum ArgumentRepair {
         case .string(let inner) where isAlone: return mended(inner, depth: depth + 1)
         case .null where isAlone: return "{}"
         case .array(let elements) where isAlone && elements.isEmpty: return "{}"
+        case .array(let elements) where isAlone && elements.count == 1 && elements[0].object != nil:
+            return mended(
+                String(decoding: trimmed(trimmed(last.text).dropFirst().dropLast()), as: UTF8.self), depth: depth + 1)
         default: return nil
         }
+    }
+
+    /// `</tool_call>`, `<|im_end|>` and the like, one behind the other.
+    private static func isTags(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var isOpen = false
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: "<") where !isOpen: isOpen = true
+            case UInt8(ascii: ">") where isOpen: isOpen = false
+            case UInt8(ascii: "/"), UInt8(ascii: "|"), UInt8(ascii: "_"), UInt8(ascii: "a")...UInt8(ascii: "z"):
+                guard isOpen else { return false }
+            default: guard byte <= 0x20 else { return false }
+            }
+        }
+        return !isOpen
     }
 
     /// Without white space and code fences around it.
     private static func unfenced(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let fence = Array("```".utf8)
         var bytes = trimmed(bytes)
+        let word = Array("json".utf8)
+        if bytes.starts(with: word) {
+            let rest = trimmed(bytes.dropFirst(word.count))
+            return rest.first == UInt8(ascii: "{") ? rest : bytes
+        }
         guard bytes.starts(with: fence) else { return bytes }
         guard let line = bytes.firstIndex(of: 0x0A), !bytes[..<line].contains(UInt8(ascii: "{")) else { return bytes }
         bytes = trimmed(bytes[(line + 1)...])

@@ -9,17 +9,39 @@ enum ToolNames {
 
     /// The tool that is meant, where that is certain; otherwise a name that can be written back, which no tool has.
     static func valid(_ name: String) -> String {
-        if ToolName(rawValue: name) != nil { return name }
+        if let tool = meant(name) { return tool.rawValue }
         // Tokens of a template that have leaked into the name: `list_tasks<|channel|>commentary`.
         var rest = name.unicodeScalars[...]
         if let mark = rest.firstIndex(of: "<") { rest = rest[..<mark] }
-        // `functions.list_tasks`, `default_api:list_tasks`, `tools/list_tasks`.
-        if let mark = rest.lastIndex(where: { ".:/".unicodeScalars.contains($0) }) {
-            let last = clean(rest[rest.index(after: mark)...])
-            if ToolName(rawValue: last) != nil { return last }
-        }
         let cleaned = clean(rest)
         return cleaned.isEmpty ? unnamed : cleaned
+    }
+
+    /// The tool that a name certainly means; `nil`: none, or more than one.
+    static func meant(_ name: String) -> ToolName? {
+        if let tool = ToolName(rawValue: name) { return tool }
+        var rest = name.unicodeScalars[...]
+        if let mark = rest.firstIndex(where: { $0 == "<" || $0 == "(" }) { rest = rest[..<mark] }
+        guard rest.count <= 4 * lengthLimit else { return nil }
+        if let tool = plain(rest) { return tool }
+        // `functions.list_tasks:0`, `default_api:list_tasks`, `tools/list_tasks`, `mcp__todo__list_tasks`.
+        let parts = rest.split { ".:/".unicodeScalars.contains($0) }.flatMap { part in
+            String(part).split(separator: "__").map { $0.unicodeScalars[...] }
+        }
+        let tools = Set(parts.compactMap { plain($0) })
+        return tools.count == 1 ? tools.first : nil
+    }
+
+    /// `List_Tasks`, `list-tasks`, `listTasks`, and a name that came twice.
+    private static func plain(_ name: Substring.UnicodeScalarView) -> ToolName? {
+        var folded = ""
+        var before: Unicode.Scalar?
+        for scalar in clean(name).unicodeScalars {
+            if ("A"..."Z").contains(scalar), let before, ("a"..."z").contains(before) { folded += "_" }
+            folded += scalar == "-" ? "_" : String(scalar).lowercased()
+            before = scalar
+        }
+        return ToolName.allCases.first { folded == $0.rawValue || folded == $0.rawValue + $0.rawValue }
     }
 
     private static func clean(_ name: Substring.UnicodeScalarView) -> String {

@@ -48,7 +48,8 @@ package struct UpstreamRefusal: Sendable, Equatable {
 
     private init?(_ object: JSONObject, depth: Int) {
         // {"error": {…}}, {"error": "…"}, FastAPI's {"detail": "…"} and {"detail": [{"loc", "msg", "type"}]}.
-        for name in ["error", "detail", "errors"] {
+        for name in ["error", "detail", "errors", "base_resp"] {
+            if name == "base_resp", object[name]?["status_code"] == 0 { continue }
             guard let inner = object[name], !inner.isNull, let refusal = Self(json: inner, depth: depth + 1) else {
                 continue
             }
@@ -57,9 +58,11 @@ package struct UpstreamRefusal: Sendable, Equatable {
             return
         }
         let place = object["loc"]?.array?.compactMap { $0.string ?? $0.integer.map(String.init) }.joined(separator: ".")
-        let message = object["message"]?.string ?? object["msg"]?.string ?? ""
+        let message =
+            object["message"]?.string ?? object["msg"]?.string ?? object["status_msg"]?.string ?? ""
         self.init(
-            code: Self.word(object["code"]) ?? Self.word(object["status"]), type: Self.word(object["type"]),
+            code: Self.word(object["code"]) ?? Self.word(object["status_code"]) ?? Self.word(object["status"]),
+            type: Self.word(object["type"]),
             parameter: place ?? object["param"]?.string, message: message)
         // Azure names the cause inside, and gateways put the provider's own answer beside their message.
         if let inner = object["innererror"]?["code"]?.string { type = "\(type ?? "") \(inner)" }
@@ -110,7 +113,7 @@ extension UpstreamRefusal {
 
     private static let lengthNames = [
         "context_length", "exceed_context", "context_window", "request_too_large", "tokens_limit", "prompt_too_long",
-        "input_too_long", "max_tokens_exceeded", "payload_too_large", "token_limit",
+        "input_too_long", "max_tokens_exceeded", "payload_too_large", "token_limit", "contextwindow", "1261",
     ]
     private static let lengthWords = [
         "context length", "context window", "context size", "maximum context", "context_length", "max_model_len",
@@ -119,15 +122,18 @@ extension UpstreamRefusal {
         "maximum number of tokens", "token limit", "tokens limit", "reduce the length", "reduce your prompt",
         "maximum input length", "maximum prompt length", "input length", "prompt length", "n_ctx", "payload too large",
         "entity too large", "exceeds the limit of", "maximum allowed length", "exceeds the available",
+        "contextwindowexceeded", "exceeds max length", "exceeds the model", "max_new_tokens", "model token limit",
+        "context the overflows", "超长",
     ]
     private static let filterNames = [
         "content_filter", "content_policy", "responsibleai", "moderation", "data_inspection", "prohibited_content",
-        "content_blocked", "invalid_prompt", "safety",
+        "content_blocked", "invalid_prompt", "safety", "1301",
     ]
     private static let filterWords = [
         "content management policy", "content policy", "content filter", "content_filter", "flagged", "moderation",
         "usage polic", "safety system", "inappropriate content", "sensitive content", "risk control",
-        "violates our", "violates the", "prohibited content", "harmful content",
+        "violates our", "violates the", "prohibited content", "harmful content", "exists risk", "high risk",
+        "guardrail", "new_sensitive", "敏感",
     ]
 
     /// By what is named, most particular first.
@@ -142,22 +148,30 @@ extension UpstreamRefusal {
             return .callIDs
         }
         if has("additionalproperties", "minlength", "maxlength", "json schema", "invalid schema") { return .schemas }
-        if has("alternat", "consecutive messages", "consecutive user", "expected last role", "roles must") {
+        if has("alternat", "consecutive messages", "consecutive user", "expected last role", "roles must")
+            || (has("only user") && has("roles"))
+        {
             return .alternation
         }
         if has("developer") || (has("system") && has("role", "not support", "unsupported", "instruction")) {
             return .systemRole
         }
+        // Gemini's words for a result without a name.
+        if has("function_response.name") { return .name }
         if has("content"), !has("context"),
-            has("empty", "null", "none is not", "blank", "valid string", "be a string", "non-whitespace", "required")
+            has(
+                "empty", "null", "none is not", "blank", "valid string", "be a string", "non-whitespace", "required",
+                "is missing", "<nil>")
         {
             return .emptyContent
         }
-        if has("tool_choice") { return .toolChoice }
+        // What templates say of it.
+        if has("have a text parameter", "\"nonetype\"", "'nonetype'") { return .emptyContent }
+        if has("tool_choice") || (has("tool choice") && !has("requires --")) { return .toolChoice }
         if has("tool", "function call", "functions"),
             has(
                 "not support", "unsupported", "support tool", "no endpoints found", "not permitted", "not allowed",
-                "unknown", "unrecognized", "unexpected", "requires --enable", "not enabled", "extra",
+                "unknown", "unrecognized", "unexpected", "requires --", "not enabled", "extra",
                 "cannot find field")
         {
             return has(".name", "'name'", "\"name\"", "`name`") ? .name : .tools

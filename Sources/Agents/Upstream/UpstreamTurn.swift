@@ -66,7 +66,8 @@ class UpstreamTurn: AgentWork {
     /// What is no JSON stays what it is, a text, which no tool takes: the operation fails and says so.
     static func arguments(_ text: String) -> JSON {
         if text.utf8.allSatisfy({ $0 <= 0x20 }) { return .object([:]) }
-        return (try? JSON(parsing: text)) ?? .string(text)
+        guard let arguments = try? JSON(parsing: text) else { return .string(text) }
+        return InvalidArguments.text(in: arguments).map { (try? JSON(parsing: $0)) ?? .string($0) } ?? arguments
     }
 
     // MARK: The end

@@ -143,7 +143,7 @@ import Testing
                 ["type": "RUN_FINISHED", "threadId": "x", "runId": "y", "outcome": ["type": "cancelled"]],
                 "upstream_error"
             ),
-            (["type": "TEXT_MESSAGE_END", "messageId": "zz"], "upstream_error"), (["no": "type"], "upstream_error"),
+            (["type": "TOOL_CALL_END", "toolCallId": "zz"], "upstream_error"), (["no": "type"], "upstream_error"),
         ] as [(JSON, String)])
     func failures(_ row: (event: JSON, code: String)) throws {
         var reports: [String] = []

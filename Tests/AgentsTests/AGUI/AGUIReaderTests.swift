@@ -227,25 +227,50 @@ private func result(_ id: String, _ content: String) -> String {
     }
 
     static let disorders: [[String]] = [
-        [textStart("a")], [finished], [started, started], [started, content("a", "x")], [started, textEnd("a")],
-        [started, textStart("a"), textStart("a")], [started, arguments("c", "x")], [started, callEnd("c")],
-        [started, callStart("c"), callEnd("c"), arguments("c", "x")], [started, callStart("c"), callStart("c")],
-        [started, #"{"type":"RUN_FINISHED","threadId":"t","runId":"other"}"#],
-        [started, #"{"type":"TEXT_MESSAGE_CHUNK","delta":"x"}"#],
+        [started, arguments("c", "x")], [started, callEnd("c")],
         [started, #"{"type":"TOOL_CALL_CHUNK","toolCallId":"c"}"#],
         // Not what the specification has.
-        ["[]"], ["{}"], [#"{"type":7}"#], [#"{"type":"RUN_STARTED","threadId":"t"}"#], ["nonsense"],
+        ["[]"], ["{}"], [#"{"type":7}"#], ["nonsense"],
         [started, #"{"type":"TEXT_MESSAGE_START","messageId":"a","role":"tool"}"#],
         [started, #"{"type":"TEXT_MESSAGE_START","messageId":1}"#],
-        [started, textStart("a"), #"{"type":"TEXT_MESSAGE_CONTENT","messageId":"a","delta":null}"#],
         [started, #"{"type":"TOOL_CALL_START","toolCallId":"c"}"#], [started, #"{"type":"STATE_DELTA"}"#],
         [started, #"{"type":"MESSAGES_SNAPSHOT","messages":{}}"#],
         [
             started,
             #"{"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"interrupt","interrupts":[]}}"#,
         ],
-        [started, #"{"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"whatever"}}"#],
     ]
+
+    /// What libraries are known to get wrong, and what is certainly meant.
+    static let slips: [(events: [String], shown: [String])] = [
+        ([textStart("a"), content("a", "x")], ["text x"]),
+        ([started, started, textStart("a"), textStart("a"), content("a", "x")], ["text x"]),
+        ([started, content("a", "x"), textEnd("a"), textEnd("a")], ["text x", "endText"]),
+        (
+            [
+                started, callStart("c"), arguments("c", "{}"), callEnd("c"), callStart("c"), arguments("c", "{}"),
+                callEnd("c"),
+            ],
+            ["start c add_task", "arguments c {}", "end c"]
+        ),
+        ([started, #"{"type":"TEXT_MESSAGE_CHUNK","delta":"x"}"#], ["text x"]),
+        ([started, textStart("a"), #"{"type":"TEXT_MESSAGE_CONTENT","messageId":"a","delta":null}"#], []),
+        ([#"{"type":"text_message_content","message_id":"a","delta":"x"}"#], ["text x"]),
+        (
+            [started, #"{"type":"RUN_FINISHED","threadId":"t","runId":"other","outcome":{"type":"whatever"}}"#], []
+        ),
+        (
+            [started, content("a", "<thi"), content("a", "nk>x</think>\\n"), content("a", "y")],
+            ["thought x", "text y"]
+        ),
+    ]
+
+    @Test(arguments: slips.indices)
+    func slipsAreUnderstood(_ index: Int) throws {
+        let row = Self.slips[index]
+        let (_, shown) = try read(row.events)
+        #expect(shown == row.shown)
+    }
 
     @Test(arguments: disorders)
     func disorderIsAnError(_ events: [String]) {

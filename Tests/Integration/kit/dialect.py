@@ -61,6 +61,12 @@ RULES = {
     "a role is": lambda path, body, role: any(message["role"] == role for message in body["messages"]),
     "a result has no name": lambda path, body: any(m["role"] == "tool" and not m.get("name") for m in body["messages"]),
     "a message has": lambda path, body, name: any(name in message for message in body["messages"]),
+    "beside calls is missing": lambda path, body, name: any(not m.get(name) for m in _beside_calls(body)),
+    "a call's id is longer than": lambda path, body, most: any(len(call["id"]) > most for call in _calls(body)),
+    "a call has no signature": lambda path, body: any(not call.get("extra_content") for call in _calls(body)),
+    "tools are not offered": lambda path, body: not body.get("tools") or body.get("tool_choice") == "none",
+    "the last call was": lambda path, body, name: bool(_calls(body)) and _calls(body)[-1]["function"]["name"] == name,
+    "results are more than": lambda path, body, most: sum(m["role"] == "tool" for m in body["messages"]) > most,
 }
 
 

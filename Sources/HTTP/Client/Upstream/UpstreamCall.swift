@@ -54,6 +54,7 @@ package final class UpstreamCall {
     private var detail: [UInt8] = []
     /// Whether the body has begun, and with what it begins is known.
     private var isKnownForm = false
+    private var saysJSON = false
     /// Bytes of this attempt's events that count.
     private var used = 0
     private var isMoved = false
@@ -166,6 +167,7 @@ package final class UpstreamCall {
         head = nil
         detail = []
         isKnownForm = false
+        saysJSON = false
         used = 0
         events = ServerSentEventParser(
             eventBytes: upstream.settings.eventBytes, skipping: upstream.settings.skippedTypes)
@@ -269,14 +271,13 @@ extension UpstreamCall: HTTPClientReceiver {
             stage = .waiting
             exchange.cancel()
             attemptFailed(.notAStream, now: true)
-        case "application/json": collect(exchange)
+        case "application/json": saysJSON = true
         default: break
         }
     }
 
     private func collect(_ exchange: HTTPExchange) {
         stage = .collecting(exchange)
-        isKnownForm = true
         // Whatever comes of it, it is an answer.
         if !hasEvents { firstEvent() }
     }
@@ -285,7 +286,9 @@ extension UpstreamCall: HTTPClientReceiver {
     private func recognise(_ body: UnsafeRawBufferPointer, _ exchange: HTTPExchange) {
         guard let first = body.first(where: { $0 > 0x20 }) else { return }
         isKnownForm = true
-        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") { collect(exchange) }
+        // And some send a stream that they call JSON: no JSON begins like a field of an event.
+        let beginsField = Array(":deir".utf8).contains(first) || first >= 0x80
+        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") || (saysJSON && !beginsField) { collect(exchange) }
     }
 
     package func exchange(_ exchange: HTTPExchange, body: UnsafeRawBufferPointer) {
