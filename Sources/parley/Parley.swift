@@ -9,7 +9,7 @@ struct Parley: AsyncParsableCommand {
         abstract: "A streaming chat gateway between browsers and an assistant, durable in PostgreSQL.",
         version: Version.text,
         subcommands: [
-            Serve.self, Config.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Audit.self,
+            Serve.self, Config.self, Check.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Audit.self,
         ])
 
     static func main() async { await run(as: "parley") }

@@ -22,7 +22,7 @@ struct ConfiguredAssistant {
             var settings = configuration.upstream.upstream.share(of: configuration.shards)
             if configuration.agent == .agui { settings.skippedTypes = AGUIEvent.dispensableTypes }
             let upstream = Upstream(HTTPClient(on: loop, configuration.upstream.client), settings)
-            agent = Self.upstreamAgent(configuration, at: url, upstream, logger)
+            agent = Self.upstreamAgent(configuration, at: url, upstream) { logger.warning("\($0)") }
             figures = { [weak upstream] in upstream?.figures ?? UpstreamFigures() }
         case .todo:
             agent = TodoAgent(clock: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
@@ -34,10 +34,12 @@ struct ConfiguredAssistant {
     }
 
     /// The assistant at `AGENT_BASE_URL`, whose requests all go through `upstream`.
-    private static func upstreamAgent(
-        _ configuration: GatewayConfiguration, at url: HTTPURL, _ upstream: Upstream, _ logger: Logger
+    ///
+    /// - Parameter report: takes one line for the operator about a turn that failed.
+    static func upstreamAgent(
+        _ configuration: GatewayConfiguration, at url: HTTPURL, _ upstream: Upstream,
+        report: @escaping (String) -> Void
     ) -> any Agent {
-        let report = { (line: String) in logger.warning("\(line)") }
         let isAGUI = configuration.agent == .agui
         let transport = HTTPAgentTransport(
             upstream, isAGUI ? url : url.appending(path: "/chat/completions"), key: configuration.agentKey)
