@@ -132,7 +132,9 @@ let package = Package(
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "EventLoop"], swiftSettings: settings),
         .target(
             name: "FuzzTargets",
-            dependencies: ["HTTP", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "Agents", "HTTP", "JSON", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             path: "Tests/Fuzz/Targets", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),

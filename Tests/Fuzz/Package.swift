@@ -12,7 +12,10 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
     name: "fuzz",
-    dependencies: [.package(url: "https://github.com/apple/swift-http-types", from: "1.8.0")],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    ],
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
@@ -26,9 +29,23 @@ let package = Package(
         .target(
             name: "WebSocket", dependencies: ["EventLoop", "Strings", "CZlib", "COpenSSL"],
             swiftSettings: settings),
+        .target(name: "JSON", dependencies: ["Strings"], swiftSettings: settings),
+        .target(
+            name: "Chat", dependencies: ["JSON", "Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: settings),
+        .target(
+            name: "Agents",
+            dependencies: [
+                "Chat", "EventLoop", "HTTP", "JSON", "Strings",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
         .target(
             name: "FuzzTargets",
-            dependencies: ["EventLoop", "HTTP", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "Agents", "EventLoop", "HTTP", "JSON", "WebSocket",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "Fuzz", dependencies: ["FuzzTargets"], swiftSettings: settings,

@@ -13,6 +13,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case connection
     /// The headers of a handshake.
     case handshake
+    /// The stream of an assistant, whole and split, and the text in it.
+    case reader
+    /// Arguments of calls that are not quite JSON.
+    case arguments
 
     package func run(_ input: UnsafeRawBufferPointer) {
         switch self {
@@ -22,6 +26,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .deflate: DeflateFuzzing.message(input)
         case .connection: ConnectionFuzzing.stream(input)
         case .handshake: HandshakeFuzzing.headers(input)
+        case .reader: AssistantFuzzing.reader(input)
+        case .arguments: AssistantFuzzing.arguments(input)
         }
     }
 }
