@@ -304,7 +304,13 @@ package struct TextFilter: Sendable {
     /// Whether the text so far talks of tags, or is inside a block of code.
     private static func isCode(_ text: [UInt8], _ pieces: [Piece]) -> Bool {
         var all = text
-        for case .text(let more) in pieces { all.append(contentsOf: more) }
+        for piece in pieces {
+            switch piece {
+            case .text(let more): all.append(contentsOf: more)
+            case .textWasThought: all = []
+            case .thought, .call: break
+            }
+        }
         if openings.contains(where: { place(of: $0, in: all) != nil }) { return true }
         var count = 0
         var rest = all[...]
