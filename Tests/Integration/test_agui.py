@@ -151,3 +151,38 @@ def test_its_events_in_the_strict_check(api):
     for event in run(api, run_input("o", said("1", "add milk"))):
         thread.apply(event)
     assert thread.run is None and list(thread.outcomes.values()) == ["success"] and len(thread.calls) == 1
+
+
+def users(database, thread):
+    return [row[2] for row in database.messages(thread) if row[1] == "user"]
+
+
+def test_several_messages_of_a_new_thread(api, database, user):
+    """Those before the last are stored and not answered; the assistant is told of all."""
+    thread = f"thread-{uuid.uuid4()}"
+    body = run_input(thread, said("s", "be kind", "system"), said("1", "I like milk"), said("2", [{"type": "text", "text": "and eggs"}]),
+                     said("3", "what's on my list?"))
+    first = run(api, body)
+    stored = thread_of(first)
+    assert users(database, stored) == ["I like milk", "and eggs", "what's on my list?"]
+    assert [row[1] for row in database.messages(stored)] == ["user", "user", "user", *(["assistant", "tool", "assistant"][-len(database.messages(stored)) + 3:])]
+    assert database.tasks(user) == []
+    # The same again starts nothing, and a later one takes over what lies between.
+    run(api, body | {"runId": "again"})
+    assert len(users(database, stored)) == 3
+    run(api, run_input(thread, *body["messages"], said("4", "one more thing"), said("5", "add milk")))
+    assert users(database, stored)[3:] == ["one more thing", "add milk"]
+    assert [title for _, title, _ in database.tasks(user)] == ["milk"]
+
+
+def test_what_cannot_be_taken_of_several_is_refused_by_name(api, database, user):
+    def refused(*messages):
+        answer = api.raw("POST", "/agui", run_input(f"thread-{uuid.uuid4()}", *messages))
+        return answer[0], json.loads(answer[2])["error"]["code"]
+
+    last = said("z", "hello")
+    assert refused(*(said(str(n), f"message {n}") for n in range(9)), last) == (400, "invalid_field")
+    assert refused(said("1", [{"type": "image", "source": {"type": "url", "value": "http://x"}}]), last) == (400, "invalid_field")
+    assert refused(said("1", "  "), last)[1] == "empty_content"
+    assert refused(said("1", "x" * 200_000), last)[1] == "content_too_long"
+    assert database.value("select count(*) from messages where user_id = %s", user) == 0

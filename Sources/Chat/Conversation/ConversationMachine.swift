@@ -311,8 +311,12 @@ package struct ConversationMachine {
     mutating func begin(_ turn: Turn) {
         if interruption != nil, turn.cancellations.isEmpty { return }
         active = ActiveRun(turn: turn)
-        effect(.begin(turn, isWorking: turn.cancellations.isEmpty))
-        if !turn.cancellations.isEmpty { effect(.stop(turn.runID, .cancelled, nil)) }
+        effect(.begin(turn, isWorking: turn.cancellations.isEmpty && turn.expectsAnswer))
+        if !turn.cancellations.isEmpty {
+            effect(.stop(turn.runID, .cancelled, nil))
+        } else if !turn.expectsAnswer {
+            effect(.stop(turn.runID, .completed, nil))
+        }
     }
 
     private mutating func canEnd(_ runID: Identifier) {

@@ -40,6 +40,8 @@ package struct Turn {
     package var isBehindAnothers = false
     /// When it arrived, monotonic nanoseconds; `nil` for one that was taken over.
     package var receivedAt: UInt64?
+    /// It is only to be stored: its run ends as it begins, and the next message is answered with this one in the history.
+    package var expectsAnswer = true
     /// Who asked for it to be cancelled; told when that is durable.
     package var cancellations: [Answer] = []
     /// The run that is cancelled in its favour once this turn is accepted, and not before: a turn that is refused or

@@ -107,11 +107,12 @@ package final class Session {
 
     // MARK: Sending
 
+    /// - Parameter expectsAnswer: otherwise it is only stored (`Turn.expectsAnswer`).
     /// - Returns: the conversation that the message goes to, known before it is stored; `nil`: refused already.
     @discardableResult
     package func send(
         _ content: String, to reference: ThreadReference?, policy: ClientCommand.QueuePolicy, id: String?,
-        from client: any SessionClient
+        from client: any SessionClient, expectsAnswer: Bool = true
     ) -> Identifier? {
         let answer = Answer(client: client, id: id)
         do throws(ClientError) {
@@ -119,7 +120,8 @@ package final class Session {
                 try sendToActive(UnaddressedSend(content: content, policy: policy, answer: answer))
                 return nil
             }
-            return try accept(content, to: reference, policy: policy, answer: answer)
+            return try accept(
+                content, to: reference, policy: policy, answer: answer, expectsAnswer: expectsAnswer)
         } catch {
             answer.send(.refused(error))
             return nil
@@ -127,7 +129,8 @@ package final class Session {
     }
 
     func accept(
-        _ content: String, to reference: ThreadReference?, policy: ClientCommand.QueuePolicy, answer: Answer
+        _ content: String, to reference: ThreadReference?, policy: ClientCommand.QueuePolicy, answer: Answer,
+        expectsAnswer: Bool = true
     ) throws(ClientError) -> Identifier {
         guard environment.holdsLease else { throw .notStored(retryAfter: 1) }
         if isDraining {
@@ -156,6 +159,7 @@ package final class Session {
             message: Message(id: environment.makeIdentifier(), role: .user, content: content),
             runID: environment.makeIdentifier(), clientID: answer.id, answers: [answer])
         turn.receivedAt = environment.nowNanoseconds
+        turn.expectsAnswer = expectsAnswer
         if let key = answer.id {
             pending[ExactString(key)] = PendingSend(threadID: conversation.id, runID: turn.runID)
         }

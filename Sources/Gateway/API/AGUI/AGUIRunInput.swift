@@ -1,12 +1,14 @@
 package import JSON
 package import Chat
 import HTTP
+import Strings
 
-/// AG-UI's RunAgentInput, as far as Parley uses it: the thread, the run, and which user's message is the new one.
+/// AG-UI's RunAgentInput, as far as Parley uses it: the thread, the run, which user's message is the new one, and those
+/// before it that may not be stored yet.
 ///
-/// Parley keeps the history itself. Messages of the input are only compared with it by their ids; state, tools,
+/// Parley keeps the history itself. Other messages of the input are only compared with it by their ids; state, tools,
 /// context and forwarded properties are accepted and not used.
-package struct AGUIRunInput: Sendable, Equatable {
+package struct AGUIRunInput: Sendable {
     /// Code points of an id of the client's.
     static let idLength = 255
     /// Messages of one input.
@@ -17,6 +19,8 @@ package struct AGUIRunInput: Sendable, Equatable {
     /// The last message of the user's.
     package var messageID: String
     package var content: String
+    /// The user's messages before it, in their order, with contents that are read when they are needed.
+    var earlier: [(id: String, content: JSON?)]
     /// The ids of all messages that the client has.
     package var knownIDs: Set<String>
 
@@ -31,22 +35,34 @@ package struct AGUIRunInput: Sendable, Equatable {
         }
         var known: Set<String> = []
         var last: JSONObject?
+        var earlier: [(id: String, content: JSON?)] = []
         for message in messages {
             guard let message = message.object, let role = message["role"]?.string else {
                 throw APIFailure(.invalidField, "Each of \"messages\" is an object with a role.")
             }
-            known.insert(try Self.id(message, "id"))
-            if role == "user" { last = message }
+            let id = try Self.id(message, "id")
+            known.insert(id)
+            guard role == "user" else { continue }
+            earlier.append((id, message["content"]))
+            last = message
         }
         guard let last else { throw APIFailure(.invalidField, "\"messages\" has no message of the user's.") }
         messageID = try Self.id(last, "id")
-        content = try Self.content(last["content"])
+        content = try Self.checked(last["content"], limits)
+        // Sent again within the same list it is one message.
+        self.earlier = earlier.dropLast().filter { [messageID] in !$0.id.isExactly(messageID) }
         knownIDs = known
+    }
+
+    /// A message's content, which is one that can be stored.
+    static func checked(_ value: JSON?, _ limits: ChatLimits) throws(APIFailure) -> String {
+        let content = try content(value)
         do {
             try ContentRules.check(content, limits: limits)
         } catch {
             throw APIFailure(error)
         }
+        return content
     }
 
     private static func id(_ object: JSONObject, _ name: String) throws(APIFailure) -> String {
@@ -89,6 +105,10 @@ package struct AGUIRunInput: Sendable, Equatable {
 
     /// The idempotency key of the new message. Clients count their messages within a thread, so the thread is in it.
     package func clientID(in conversation: Identifier) -> String {
+        clientID(of: messageID, in: conversation)
+    }
+
+    func clientID(of messageID: String, in conversation: Identifier) -> String {
         let digest = Digest.sha256(Array("\(conversation)\0\(messageID)".utf8))
         return "agui:" + Digest.hex(digest.prefix(20))
     }

@@ -8,7 +8,7 @@ import Store
 ///
 /// A thread id that is one of the user's conversations is that conversation. Any other stands for one that is made for
 /// it and found again by it (`AGUIRunInput.conversationID`). The last message of the user's is the new one; one that is
-/// stored already starts nothing.
+/// stored already starts nothing. Those before it that are not stored yet are stored first, and not answered.
 enum AGUIRuns {
     static let endpoints: [Endpoint] = [
         Endpoint(
@@ -58,11 +58,13 @@ enum AGUIRuns {
         let replay = HistoryReplay(
             threadID: input.threadID, runID: input.runID, knownIDs: input.knownIDs, epoch: call.handler.shard.epoch)
         let start = {
-            let request = TurnRequest(
-                user: call.user, thread: reference, content: input.content, clientID: input.clientID(in: thread),
-                policy: .enqueue)
-            TurnExchange.start(
-                call, request, AGUIEventWriter(threadID: input.threadID, runID: input.runID, replay: replay))
+            withEarlier(input, thread, isFresh: reference.isFresh, call) { earlier in
+                let request = TurnRequest(
+                    user: call.user, thread: reference, content: input.content, clientID: input.clientID(in: thread),
+                    policy: .enqueue, earlier: earlier)
+                TurnExchange.start(
+                    call, request, AGUIEventWriter(threadID: input.threadID, runID: input.runID, replay: replay))
+            }
         }
         // A message that was sent by the socket or the API has an id of ours.
         guard let message = Identifier(input.messageID) else { return start() }
@@ -71,5 +73,62 @@ enum AGUIRuns {
                 if position == nil { start() } else { replay.answer(call, thread: thread, message: message) }
             }
         }
+    }
+
+    // MARK: Messages before it
+
+    /// The user's messages behind the newest one that is stored, which are stored before the new one; all of them where
+    /// the conversation is new.
+    private static func withEarlier(
+        _ input: AGUIRunInput, _ thread: Identifier, isFresh: Bool, _ call: APICall,
+        _ then: @escaping ([TurnRequest.Earlier]) -> Void
+    ) {
+        lookBack(input, thread, from: input.earlier.count, isFresh: isFresh, call) { first in
+            call.proceed(.success(())) { () throws(APIFailure) in
+                let limit = call.handler.shard.limits.queuedTurns
+                guard input.earlier.count - first <= limit else {
+                    throw APIFailure(
+                        .invalidField,
+                        "\"messages\" has more than \(limit) of the user's before the last that are not stored yet.")
+                }
+                var earlier: [TurnRequest.Earlier] = []
+                for message in input.earlier[first...] {
+                    earlier.append(
+                        TurnRequest.Earlier(
+                            content: try AGUIRunInput.checked(message.content, call.handler.shard.limits),
+                            clientID: input.clientID(of: message.id, in: thread)))
+                }
+                then(earlier)
+            }
+        }
+    }
+
+    /// Finds the first of them that is not stored, from the newest on.
+    private static func lookBack(
+        _ input: AGUIRunInput, _ thread: Identifier, from count: Int, isFresh: Bool, _ call: APICall,
+        _ then: @escaping (Int) -> Void
+    ) {
+        // One more than can be taken is enough to know.
+        guard count > 0, input.earlier.count - count <= call.handler.shard.limits.queuedTurns, !isFresh else {
+            return then(isFresh ? 0 : count)
+        }
+        let id = input.earlier[count - 1].id
+        let next = { lookBack(input, thread, from: count - 1, isFresh: isFresh, call, then) }
+        if let message = Identifier(id) {
+            call.store.position(userID: call.userID, threadID: thread, messageID: message) { result in
+                call.proceed(result) { position in if position == nil { next() } else { then(count) } }
+            }
+        } else {
+            call.store.sentTurn(userID: call.userID, clientID: input.clientID(of: id, in: thread)) { result in
+                call.proceed(result) { sent in if sent == nil { next() } else { then(count) } }
+            }
+        }
+    }
+}
+
+extension ThreadReference {
+    fileprivate var isFresh: Bool {
+        if case .fresh = self { return true }
+        return false
     }
 }

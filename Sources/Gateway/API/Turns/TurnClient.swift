@@ -29,6 +29,8 @@ final class TurnClient: SessionClient {
     private let writer: (any RunEventWriter)?
     private var filter: RunEventFilter?
     private var acknowledgement: TurnAcknowledgement?
+    /// What is yet to be sent, while messages go before it.
+    private var request: TurnRequest?
     /// Written, and not handed over yet.
     private var waiting: [UInt8] = []
     private var inFlight = 0
@@ -58,8 +60,35 @@ final class TurnClient: SessionClient {
             return
         }
         shard.chatStore.touch(request.user)
+        sendNext(of: request)
+    }
+
+    /// What goes before the message is sent first, each when the one before it is stored.
+    private func sendNext(of request: TurnRequest) {
+        guard let earlier = request.earlier.first else {
+            self.request = nil
+            session.send(
+                request.content, to: request.thread, policy: request.policy, id: request.clientID, from: self)
+            return
+        }
+        self.request = request
         session.send(
-            request.content, to: request.thread, policy: request.policy, id: request.clientID, from: self)
+            earlier.content, to: request.thread, policy: .enqueue, id: earlier.clientID, from: self,
+            expectsAnswer: false)
+    }
+
+    /// A message that goes before is stored.
+    private func stored(in threadID: Identifier, of request: TurnRequest) {
+        var request = request
+        request.earlier.removeFirst()
+        // The first of them has made it.
+        request.thread = .known(threadID)
+        self.request = request
+        // Not from within the session's call.
+        shard.loop.execute { [bound = LoopBound(self, on: shard.loop)] in
+            guard !bound.value.isOver, let request = bound.value.request else { return }
+            bound.value.sendNext(of: request)
+        }
     }
 
     /// The connection has sent so many bytes on.
@@ -118,6 +147,8 @@ final class TurnClient: SessionClient {
         case .refused(let error):
             receiver.refused(error)
             finish()
+        case .sent(let threadID, _, _, _, _) where request != nil:
+            if let request { stored(in: threadID, of: request) }
         case .sent(let threadID, let messageID, let runID, let status, let position):
             let acknowledgement = TurnAcknowledgement(
                 threadID: threadID, messageID: messageID, runID: runID, status: status, position: position)

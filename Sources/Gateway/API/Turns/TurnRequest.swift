@@ -8,6 +8,13 @@ struct TurnRequest: Sendable {
     var content: String
     var clientID: String?
     var policy: ClientCommand.QueuePolicy
+    /// Messages that go before it and are stored only, in their order.
+    var earlier: [Earlier] = []
+
+    struct Earlier: Sendable {
+        var content: String
+        var clientID: String
+    }
 }
 
 /// What an accepted turn is answered with.
