@@ -606,6 +606,7 @@ class ParleyChat extends HTMLElement {
             items: this.#lists?.shown.items ?? [],
             currentId: threadId,
             running: this.#client?.running ?? new Set(),
+            suspended: this.#client?.suspended ?? new Set(),
             unread: this.#lists?.unread ?? new Set(),
             hasMore: this.#lists?.shown.hasMore ?? false,
             isArchive: this.#lists?.isArchive ?? false,

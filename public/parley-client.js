@@ -21,6 +21,8 @@ export class ParleyClient extends EventTarget {
     contentLimit = DEFAULT_CONTENT_LIMIT;
     /** Ids of the followed conversations in which a run is under way. */
     running = new Set();
+    /** Those that wait for a person's decision. */
+    suspended = new Set();
     /** The language the person reads, a BCP 47 tag, told with what is sent; null: the browser's. */
     locale = null;
     /** Whether the gateway knows branches (edit, regenerate, select): the histories that it sends tell. */
@@ -320,7 +322,11 @@ export class ParleyClient extends EventTarget {
         if (frame.userId) this.#outbox.load(storageName(frame.userId, this.#url));
         this.running.clear();
         this.#waiting.clear();
-        for (const run of frame.runs ?? []) if (run.status === "queued") this.#waits(run.threadId, run.runId);
+        this.suspended.clear();
+        for (const { threadId, runId, status } of frame.runs ?? []) {
+            if (status === "queued") this.#waits(threadId, runId);
+            else if (status === "suspended") this.suspended.add(threadId);
+        }
         this.#heldUntil = 0;
         this.#emit("ready", frame);
         this.#followOpen();
@@ -363,6 +369,7 @@ export class ParleyClient extends EventTarget {
             const isOfTree = (each) => each.role === "user" && "parentId" in (each.metadata?.parley ?? {});
             if (!this.hasBranches && frame.messages?.some(isOfTree)) this.hasBranches = true;
             thread.applySnapshot(frame, this.#waiting.get(frame.threadId));
+            this.#noteSuspended(thread);
             return this.#changed(thread.id);
         }
         case "subscribed":
@@ -377,8 +384,14 @@ export class ParleyClient extends EventTarget {
         const thread = this.#threads.get(threadId);
         if (event.type === "RUN_STARTED") this.#waitsNoMore(threadId, event.runId);
         if (!thread?.apply(event)) return;
+        this.#noteSuspended(thread);
         this.#setRunning(threadId, thread.run !== null);
         this.#changed(threadId, event);
+    }
+
+    #noteSuspended({ id, interrupts }) {
+        if (interrupts.length > 0) this.suspended.add(id);
+        else this.suspended.delete(id);
     }
 
     #waitsNoMore(threadId, runId) {

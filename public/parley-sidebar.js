@@ -63,7 +63,7 @@ export class Sidebar {
         this.#rows.clear();
     }
 
-    render({ items, currentId, running, unread, hasMore, isArchive }) {
+    render({ items, currentId, running, suspended, unread, hasMore, isArchive }) {
         const texts = this.#texts;
         if (isArchive !== this.#isArchive) {
             this.reset();
@@ -86,7 +86,9 @@ export class Sidebar {
             const title = item.title || texts.get("new-conversation");
             setText(row.title, title);
             row.name = item.title;
-            setText(row.time, isRunning ? texts.get("answering") : this.#relative(item.updatedAt));
+            const state = isRunning ? texts.get("answering") : suspended.has(item.id) ? texts.get("tool.waiting") : null;
+            setText(row.time, state ?? this.#relative(item.updatedAt));
+            setAttribute(row.button, "data-suspended", suspended.has(item.id));
             setText(row.unread, isUnread ? texts.get("unread") : "");
             setAttribute(row.menu, "aria-label", texts.get("menu", { title }));
             setAttribute(row.button, "aria-current", item.id === currentId ? "true" : null);

@@ -105,6 +105,7 @@ button:disabled { cursor: default; }
 .conversation .title { display: block; font-size: .9375rem; line-height: 1.35; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .conversation .time { display: block; font-size: .78rem; color: var(--faint); }
 .conversation[data-running] .time { color: var(--accent); }
+.conversation[data-suspended] .time { color: var(--text); font-weight: 600; }
 .conversations li { position: relative; }
 .row-menu { position: absolute; inset-block: .35rem auto; inset-inline-end: .3rem; display: grid; place-items: center; width: 1.9rem; height: 1.9rem; border-radius: .5rem; color: var(--faint); background: var(--surface); opacity: 0; }
 .row-menu .icon { stroke-width: 2.4; }

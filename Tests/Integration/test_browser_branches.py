@@ -259,10 +259,12 @@ def test_a_turn_that_begins_to_ask(conversation):
              {"id": "i1", "reason": "tool_approval", "toolCallId": "c1"}]}})
     page.one(APPROVAL)
     page.one("[data-testid=tool-card][data-status=waiting]")
+    waits = "[data-testid=conversation-item][data-suspended]"
+    page.until(lambda: page.all(waits) and "waits for you" in page.all(waits)[0].get_property("textContent"), "the list does not say so")
     page.until(lambda: "May the assistant" in page.all("[data-testid=announcer]")[0].get_property("textContent"), "nobody hears of it")
     # Cancelled, from wherever: nothing asks any more.
     give(page, thread, {"op": "snapshot", "hasMore": False, "cursor": "e.20", "interrupts": [], "messages": []})
-    page.until(lambda: not page.all(APPROVAL), "it still asks")
+    page.until(lambda: not page.all(APPROVAL) and not page.all(waits), "it still asks")
 
 
 def test_thoughts_are_folded(conversation):
