@@ -21,7 +21,7 @@ package enum Timestamp {
     }
 
     /// The Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March.
-    private static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    package static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = days + 719_468
         let era = floorDivide(shifted, 146_097)
         let dayOfEra = shifted - era * 146_097

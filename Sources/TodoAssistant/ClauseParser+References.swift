@@ -203,6 +203,7 @@ extension ClauseParser {
     func ids(_ range: Range<Int>) -> [Reference]? {
         var index = range.lowerBound
         var isNamed = false
+        if range.count > 1, tokens[index].isWord("both") { index += 1 }
         while index < range.upperBound,
             tokens[index].isWord(Vocabulary.noun) || tokens[index].isWord(Vocabulary.determiners)
                 || tokens[index].isWord(["#", "no", "n°", "№"])

@@ -51,7 +51,9 @@ extension ClauseParser {
             let isComma = separators[index - 1].isComma
             let joined = previous.lowerBound..<piece.upperBound
             let belongs: Bool
-            if tokens[piece.lowerBound].isWord(Vocabulary.continuations) {
+            if tokens[piece.lowerBound].isWord(Vocabulary.continuations)
+                || isComma && tokens[piece.upperBound - 1].isWord(["one", "ones"])
+            {
                 belongs = true
             } else if isErrand(piece) {
                 belongs =

@@ -27,9 +27,21 @@ struct ClauseParser {
 
     /// The requests of a clause, with a misspelt verb corrected if that makes it one; `nil` if it is none.
     func requests(_ range: Range<Int>) -> [Request]? {
+        if let exact = exactlyCorrected(range) { return exact }
         if let parsed = parse(range) { return parsed.requests }
         let clause = withoutOpeners(trimmed(range))
         guard let first = clause.first, let verb = correction(of: tokens[first]) else { return nil }
+        var corrected = self
+        corrected.line.tokens[first].folded = verb
+        return corrected.parse(clause)?.requests
+    }
+
+    /// What is known as a slip of the finger is none of the words it could be otherwise ("makr 1 as done").
+    private func exactlyCorrected(_ range: Range<Int>) -> [Request]? {
+        let clause = withoutOpeners(trimmed(range))
+        guard let first = clause.first, tokens[first].kind == .word, !tokens[first].isQuoted,
+            let verb = Vocabulary.slips[tokens[first].folded]
+        else { return nil }
         var corrected = self
         corrected.line.tokens[first].folded = verb
         return corrected.parse(clause)?.requests
@@ -57,7 +69,7 @@ struct ClauseParser {
         return !parsed.isErrand
             && !parsed.requests.contains {
                 switch $0 {
-                case .add, .rename, .describe: true
+                case .add, .remind, .rename, .describe: true
                 default: false
                 }
             }
@@ -146,18 +158,39 @@ struct ClauseParser {
     private func parseStrictly(_ clause: Range<Int>) -> Parsed? {
         if let filter = listFilter(clause) { return Parsed(requests: [.list(filter)], strength: .strong) }
         if let sweep = sweep(clause) { return Parsed(requests: [sweep], strength: .strong) }
+        if let parsed = timedErrand(clause) { return parsed }
         if let rest = softMatch(clause) {
-            if let text = rest.text {
+            if let text = rest.match.text {
                 let command = withoutOpeners(text)
                 if let parsed = list(command) ?? parseHard(command), parsed.strength == .strong { return parsed }
                 if case .add = parseHard(command)?.requests.first { return parseHard(command) }
                 if isAboutTask(command) { return nil }
             }
-            return add(rest).map {
+            return add(rest.match, reminds: rest.reminds).map {
                 Parsed(requests: $0, strength: isStrongFrame(clause) ? .strong : .soft, isErrand: true)
             }
         }
         return parseHard(clause)
+    }
+
+    /// "tomorrow I need to buy stamps": the time goes behind, where people put it.
+    private func timedErrand(_ clause: Range<Int>) -> Parsed? {
+        guard let first = clause.first, tokens[first].isWord(Vocabulary.times),
+            let (_, end) = WhenReader(tokens).read(clause.lowerBound, in: clause), end < clause.upperBound
+        else { return nil }
+        let rest = trimmed(end..<clause.upperBound)
+        guard let soft = softMatch(rest), let requests = add(soft.match, reminds: soft.reminds), requests.count == 1
+        else {
+            return nil
+        }
+        let time = " " + line.text(trimmed(clause.lowerBound..<end))
+        switch requests[0] {
+        case .add(let titles, let note) where titles.count == 1:
+            return Parsed(requests: [.add([titles[0] + time], description: note)], strength: .soft, isErrand: true)
+        case .remind(let titles, let note) where titles.count == 1:
+            return Parsed(requests: [.remind([titles[0] + time], description: note)], strength: .soft, isErrand: true)
+        default: return nil
+        }
     }
 
     /// "remind me of task 2 tomorrow": a task that is there, for which reminders are not offered.
@@ -182,10 +215,12 @@ struct ClauseParser {
         return tokens[first].isWord(["remind", "i", "we", "ive", "dont", "reminder", "make"])
     }
 
-    func softMatch(_ clause: Range<Int>) -> PatternMatch? {
+    func softMatch(_ clause: Range<Int>) -> (match: PatternMatch, reminds: Bool)? {
         guard let first = clause.first, tokens[first].kind == .word, !tokens[first].isQuoted else { return nil }
         for pattern in Grammar.softByHead[tokens[first].folded] ?? [] {
-            if let match = match(pattern, clause) { return match }
+            guard let match = match(pattern, clause) else { continue }
+            if case .remind = pattern.meaning { return (match, true) }
+            return (match, false)
         }
         return nil
     }
@@ -257,7 +292,11 @@ struct ClauseParser {
     private func requests(_ meaning: Pattern.Meaning, _ match: PatternMatch, _ clause: Range<Int>) -> Parsed? {
         switch meaning {
         case .add:
-            return add(match).map { Parsed(requests: $0, strength: .weak) }
+            return add(match, reminds: false).map { Parsed(requests: $0, strength: .weak) }
+        case .remind:
+            return add(match, reminds: true).map { Parsed(requests: $0, strength: .weak) }
+        case .remindOf:
+            return match.date.flatMap { date in pointing(match.reference) { .remindOf($0, date) } }
         case .fixed(let request): return Parsed(requests: [request], strength: .strong)
         case .due: return match.span.map { Parsed(requests: [.list(.due($0))], strength: .strong) }
         case .added: return match.span.map { Parsed(requests: [.list(.added($0))], strength: .strong) }
@@ -302,6 +341,13 @@ struct ClauseParser {
         case .complete:
             // "everything is done" is told, not ordered.
             let isOrder = clause.first.map { tokens[$0].isWord(Self.orders) } ?? false
+            // "finished watering the plants" is told in passing.
+            if let first = match.reference?.first,
+                clause.first.map({ tokens[$0].isWord(["finished", "completed"]) }) == true,
+                tokens[first].kind == .word, tokens[first].folded.count > 4, tokens[first].folded.hasSuffix("ing")
+            {
+                return pointing(match.reference) { .did($0) }
+            }
             return pointing(match.reference) { $0 == .all && !isOrder ? .did($0) : .complete($0, true) }
         case .reopen: return pointing(match.reference) { .complete($0, false) }
         case .delete: return pointing(match.reference) { .delete($0) }
@@ -382,7 +428,7 @@ struct ClauseParser {
     )
 
     /// The new tasks of "add …".
-    private func add(_ match: PatternMatch) -> [Request]? {
+    private func add(_ match: PatternMatch, reminds: Bool) -> [Request]? {
         guard let text = match.text ?? match.reference else { return nil }
         var subject = withoutClosers(
             withoutStops(withoutListPhrase(trimmed(text))), [["too"], ["as", "well"], ["also"]])
@@ -400,7 +446,8 @@ struct ClauseParser {
         }
         if let when = match.when {
             // "remind me tomorrow at 5 to call mum": the time goes behind, where people put it.
-            return [.add([Self.unquoted(line.text(subject)) + " " + line.text(trimmed(when))])]
+            let title = Self.unquoted(line.text(subject)) + " " + line.text(trimmed(when))
+            return [reminds ? .remind([title]) : .add([title])]
         }
         var description: String?
         if let note = noteStart(in: subject) {
@@ -411,7 +458,8 @@ struct ClauseParser {
             }
         }
         let titles = titles(subject)
-        return titles.isEmpty ? [.add([])] : [.add(titles, description: description)]
+        if titles.isEmpty { return [.add([])] }
+        return [reminds ? .remind(titles, description: description) : .add(titles, description: description)]
     }
 
     /// "…, description: …", "… with note …".

@@ -26,7 +26,8 @@ struct Pattern {
     }
 
     enum Meaning {
-        case add, complete, reopen, rename, retitle, renameToWhat, reschedule, note, describe, delete, get
+        case add, remind, remindOf, complete, reopen, rename, retitle, renameToWhat, reschedule, note, describe, delete,
+            get
         case dropped, due, added, finished, correctWhen, correctWords
         case fixed(Request)
     }

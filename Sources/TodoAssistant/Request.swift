@@ -2,6 +2,8 @@
 package enum Request: Sendable, Equatable {
     /// New tasks. Empty: the person said "add" and not what.
     case add([String], description: String? = nil)
+    /// New tasks that the person wants to be told of when they are due.
+    case remind([String], description: String? = nil)
     /// Lines of a pasted list that were ticked there.
     case addDone([String])
     case list(Filter)
@@ -11,6 +13,8 @@ package enum Request: Sendable, Equatable {
     case rename(Reference, to: String)
     /// A time is never taken for a title: "change the meeting to Wednesday".
     case reschedule(Reference, When)
+    /// "remind me about 3 at five".
+    case remindOf(Reference, When)
     /// A note goes behind the description that is there; a changed description replaces it.
     case describe(Reference, String, replacing: Bool)
     case delete(Reference)

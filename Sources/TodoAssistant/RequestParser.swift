@@ -120,6 +120,7 @@ private struct MessageReader {
         switch last {
         case .add([], _): heading = .add
         case .complete(.them, let flag), .complete(.missing, let flag): heading = .complete(flag)
+        case .did(.it) where line.tokens.last?.kind == .colon: heading = .complete(true)
         case .delete(.them), .delete(.missing): heading = .delete
         default: return
         }

@@ -1,4 +1,5 @@
 package import Chat
+import Foundation
 
 /// The assistant that needs no model: it keeps the user's to-do list by ``TodoMachine`` and streams its answers word by
 /// word. One for a shard; on the shard's loop.
@@ -31,11 +32,16 @@ private final class TodoTurn: AgentWork {
     private var ordinal = 0
 
     init(_ input: AgentInput, _ run: any AgentRun, _ pacer: WordPacer) {
-        machine = TodoMachine(history: input.history, message: input.message)
+        machine = TodoMachine(
+            history: input.history, message: input.message,
+            clock: TodoClock(now: Self.now(), timeZone: input.timeZone))
         self.run = run
         self.pacer = pacer
         suffix = input.runID.description.suffix(12)
     }
+
+    /// Microseconds since 1970, UTC.
+    private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
 
     func begin() { act(machine.next(.start)) }
 

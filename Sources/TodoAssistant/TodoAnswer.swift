@@ -1,8 +1,12 @@
 /// The words of an answer: short, in plain text, made from what has happened.
 struct TodoAnswer {
     enum Piece {
-        case added(TodoTask)
+        case added(TodoTask, reminds: Bool)
         case completed(TodoTask)
+        /// Done, and open again at its next time.
+        case comesBack(TodoTask)
+        case moved(TodoTask, reminds: Bool)
+        case undone([Undone])
         case reopened(TodoTask)
         case deleted(TodoTask)
         case renamed(TodoTask, from: String?)
@@ -12,6 +16,14 @@ struct TodoAnswer {
         case sentence(String)
     }
 
+    struct Undone {
+        /// As in the log of operations.
+        var operation: String
+        var task: TodoTask
+    }
+
+    /// Set for each turn; without, times are not told.
+    var clock: TodoClock?
     var lines: [Piece] = []
     var question: TodoQuestion?
     /// Questions that had to wait.
@@ -70,7 +82,7 @@ struct TodoAnswer {
             while end < lines.count, Self.kind(lines[end]) == Self.kind(lines[index]), Self.kind(lines[index]) > 0 {
                 end += 1
             }
-            paragraphs.append(Self.text(of: lines[index..<end]))
+            paragraphs.append(text(of: lines[index..<end]))
             index = end
         }
         if isListCleared, question == nil { paragraphs.append("That was the last one: your list is clear!") }
@@ -93,7 +105,7 @@ struct TodoAnswer {
         }
     }
 
-    private static func text(of pieces: ArraySlice<Piece>) -> String {
+    private func text(of pieces: ArraySlice<Piece>) -> String {
         guard let first = pieces.first else { return "" }
         guard pieces.count == 1 else {
             let count = pieces.count
@@ -104,15 +116,27 @@ struct TodoAnswer {
                 case .reopened: "\(count) tasks are open again:"
                 default: "Deleted \(count) tasks:"
                 }
-            let tasks = pieces.compactMap(task)
-            var lines = [heading] + tasks.prefix(mostShown).map { line($0, marksDone: false) }
-            if tasks.count > mostShown { lines.append("… and \(tasks.count - mostShown) more.") }
+            let tasks = pieces.compactMap(Self.task)
+            var lines = [heading] + tasks.prefix(Self.mostShown).map { line($0, marksDone: false) }
+            if tasks.count > Self.mostShown { lines.append("… and \(tasks.count - Self.mostShown) more.") }
             return lines.joined(separator: "\n")
         }
         switch first {
-        case .added(let task):
-            return "Added \(task.named) to your list"
-                + (task.description.map { ", with the note: \(TodoTask.line($0))" } ?? "") + "."
+        case .added(let task, let reminds):
+            let note = task.description.map { ", with the note: \(TodoTask.line($0))" } ?? ""
+            let head = "Added \(task.named) to your list"
+            if reminds {
+                return head + note + ". "
+                    + (time(of: task).map { "I'll remind you \($0)." } ?? "Tell me when, and I'll remind you of it.")
+            }
+            return head + (time(of: task).map { ", due \($0)" } ?? "") + note + "."
+        case .comesBack(let task):
+            return "Done: \(task.named). Well done! It comes back \(time(of: task) ?? "next time")."
+        case .moved(let task, let reminds):
+            let time = time(of: task) ?? "no time"
+            return reminds
+                ? "I'll remind you of \(task.named) \(time)." : "Moved \(task.named): it is due \(time)."
+        case .undone(let changes): return undone(changes)
         case .completed(let task): return "Done: \(task.named). Well done!"
         case .reopened(let task): return "\(task.named) is open again."
         case .deleted(let task): return "Deleted \(task.named)."
@@ -122,10 +146,11 @@ struct TodoAnswer {
         case .noted(let task):
             return "Noted on \(task.named): \(TodoTask.line(task.description ?? ""))"
         case .shown(let task):
-            let state = task.isCompleted ? "is done" : "is open"
+            let state =
+                task.isCompleted ? "is done" : time(of: task).map { "is open, due \($0)" } ?? "is open"
             return "\(task.named) \(state)"
                 + (task.description.map { ". Its note: \(TodoTask.line($0))" } ?? ", and it has no note.")
-        case .listing(let listing, let filter): return Self.listing(listing, filter)
+        case .listing(let listing, let filter): return self.listing(listing, filter)
         case .sentence(let text): return text
         }
     }
@@ -135,16 +160,40 @@ struct TodoAnswer {
 
     private static func task(_ piece: Piece) -> TodoTask? {
         switch piece {
-        case .added(let task), .completed(let task), .reopened(let task), .deleted(let task): task
+        case .added(let task, _), .completed(let task), .reopened(let task), .deleted(let task): task
         default: nil
         }
     }
 
-    private static func line(_ task: TodoTask, marksDone: Bool) -> String {
+    private func line(_ task: TodoTask, marksDone: Bool) -> String {
         (marksDone && task.isCompleted ? "✓ " : "") + "#\(task.number) \(task.line)"
+            + (task.isCompleted ? "" : time(of: task).map { " (due \($0))" } ?? "")
     }
 
-    private static func listing(_ listing: TodoListing, _ filter: Request.Filter) -> String {
+    /// "tomorrow, Tuesday 17:00, every week".
+    private func time(of task: TodoTask) -> String? {
+        guard let due = task.due, let clock else { return nil }
+        return clock.words(due) + (task.recurrence.flatMap { TodoClock.words(recurrence: $0) }.map { ", \($0)" } ?? "")
+    }
+
+    private func undone(_ changes: [Undone]) -> String {
+        let words = changes.prefix(Self.mostShown).map { change in
+            switch change.operation {
+            case "add": "#\(change.task.number) \(change.task.line): off your list again"
+            case "delete": "#\(change.task.number) \(change.task.line): back on your list"
+            case "complete":
+                "#\(change.task.number) \(change.task.line): \(change.task.isCompleted ? "done" : "open") again"
+            default: "#\(change.task.number) \(change.task.line): as it was before"
+            }
+        }
+        guard changes.count > 1 || words.isEmpty else { return "I took that back.\n\(words[0])" }
+        return
+            (["I took back \(Self.count(changes.count, "change")):"] + words
+            + (changes.count > words.count ? ["… and \(changes.count - words.count) more."] : []))
+            .joined(separator: "\n")
+    }
+
+    private func listing(_ listing: TodoListing, _ filter: Request.Filter) -> String {
         let tasks = filter == .done ? listing.tasks.filter(\.isCompleted) : listing.tasks
         let done = listing.tasks.count(where: \.isCompleted)
         var lines: [String] = []
@@ -153,21 +202,41 @@ struct TodoAnswer {
             lines.append(
                 listing.total == 0
                     ? "Nothing is open: your list is clear."
-                    : "You have \(count(listing.total, "open task")):")
+                    : "You have \(Self.count(listing.total, "open task")):")
         case .all:
             let tally = listing.isComplete ? (done == 0 ? ", all open" : ", \(done) of them done") : ""
             lines.append(
                 listing.total == 0
-                    ? "Your list is empty. Tell me what to add!" : "You have \(count(listing.total, "task"))\(tally):")
-        case .due, .overdue, .added, .finished:
-            lines.append("I don't keep dates yet. You have \(count(listing.total, "task")):")
+                    ? "Your list is empty. Tell me what to add!"
+                    : "You have \(Self.count(listing.total, "task"))\(tally):")
+        case .due(let span):
+            let days = span == .ever ? "with a time" : "due \(clock?.words(span) ?? "then")"
+            lines.append(
+                listing.total == 0
+                    ? "Nothing is \(span == .ever ? "due" : days)."
+                    : "You have \(Self.count(listing.total, "task")) \(days):")
+        case .overdue:
+            lines.append(
+                listing.total == 0
+                    ? "Nothing is overdue."
+                    : "\(Self.count(listing.total, "task")) \(listing.total == 1 ? "is" : "are") overdue:")
+        case .added(let span):
+            let days = clock?.words(span) ?? "then"
+            lines.append(
+                listing.total == 0
+                    ? "You added nothing \(days)." : "You added \(Self.count(listing.total, "task")) \(days):")
+        case .finished(let span):
+            let days = clock?.words(span == .ever ? .day(.offset(0)) : span) ?? "then"
+            lines.append(
+                listing.total == 0
+                    ? "You finished nothing \(days)." : "You finished \(Self.count(listing.total, "task")) \(days):")
         case .done:
             if tasks.isEmpty {
                 lines.append(
                     listing.isComplete
                         ? "Nothing is finished yet." : "None of your newest \(listing.tasks.count) tasks is finished.")
             } else {
-                lines.append("You have finished \(count(tasks.count, "task")):")
+                lines.append("You have finished \(Self.count(tasks.count, "task")):")
             }
         }
         lines += tasks.map { line($0, marksDone: true) }

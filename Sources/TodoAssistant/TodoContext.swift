@@ -311,7 +311,9 @@ struct TodoContext {
         case .rename: .rename(reference, to: text(for: act))
         case .describe, .note: .describe(reference, text(for: act), replacing: act == .describe)
         case .delete: .delete(reference)
-        case .reschedule: when(for: act).map { .reschedule(reference, $0) } ?? .get(reference)
+        case .reschedule:
+            when(for: act).map { text(for: act).isEmpty ? .reschedule(reference, $0) : .remindOf(reference, $0) }
+                ?? .get(reference)
         case .get: .get(reference)
         }
     }
@@ -325,6 +327,8 @@ struct TodoContext {
                 case .correct(.words(let title)) where act == .rename: return title
                 case .describe(_, let text, true) where act == .describe: return text
                 case .describe(_, let text, false) where act == .note: return text
+                case .remindOf where act == .reschedule: return TodoMachine.reminds
+                case .reschedule where act == .reschedule: return ""
                 default: continue
                 }
             }
@@ -338,7 +342,7 @@ struct TodoContext {
         for message in userMessages.reversed() {
             for request in RequestParser.parse(message).requests {
                 switch request {
-                case .reschedule(_, let when), .correct(.when(let when)): return when
+                case .reschedule(_, let when), .remindOf(_, let when), .correct(.when(let when)): return when
                 default: continue
                 }
             }
@@ -392,7 +396,9 @@ extension TodoQuestion.Act {
 extension Request {
     var isChange: Bool {
         switch self {
-        case .add, .addDone, .complete, .did, .rename, .reschedule, .describe, .delete, .clearCompleted, .dropped: true
+        case .add, .remind, .addDone, .complete, .did, .rename, .reschedule, .remindOf, .describe, .delete,
+            .clearCompleted, .dropped:
+            true
         default: false
         }
     }

@@ -64,7 +64,10 @@ extension TodoMachine {
     }
 
     private func when(_ request: Request) -> When? {
-        if case .reschedule(_, let when) = request { when } else { nil }
+        switch request {
+        case .reschedule(_, let when), .remindOf(_, let when): when
+        default: nil
+        }
     }
 
     /// "the second one": of what this turn or the last message has listed for certain, else it is asked.
@@ -202,7 +205,9 @@ extension TodoMachine {
             return nil
         }
         if numbers.count == 1 {
-            return asksFirst ? confirm(number, act, request) : apply(act, number, text, when(request))
+            // "both" and "them" are more than one: more than what is meant here.
+            let isFewer = !wantsOne && act == .delete
+            return asksFirst || isFewer ? confirm(number, act, request) : apply(act, number, text, when(request))
         }
         if wantsOne || numbers.count > RequestParser.limit || act.isForOne {
             guard let listing = everything else { return list(includingCompleted: true, then: .request(request)) }

@@ -15,6 +15,8 @@ extension TodoMachine {
         switch request {
         case .add(let titles, let description):
             return add(titles, description)
+        case .remind(let titles, let description):
+            return add(titles, description, reminds: true)
         case .addDone(let titles):
             return add(titles, nil, isDone: true)
         case .list(let filter):
@@ -35,8 +37,11 @@ extension TodoMachine {
                     ))
             }
             return call
-        case .reschedule:
-            answer.add(.sentence("I don't keep dates yet, so I changed nothing."))
+        case .reschedule(let reference, let when):
+            guard when.repetition != nil || when.delay != nil || when.day != nil || when.time != nil else { return nil }
+            return resolve(reference, .reschedule, text: "", request)
+        case .remindOf(let reference, _):
+            return resolve(reference, .reschedule, text: Self.reminds, request)
         case .describe(let reference, let text, let isReplacing):
             guard text.unicodeScalars.count <= Self.longestDescription else {
                 answer.add(
@@ -56,7 +61,7 @@ extension TodoMachine {
         case .dropped(let reference):
             return resolve(reference, .delete, text: "", request, asksFirst: true)
         case .undo:
-            answer.add(.sentence("I can't take that back yet, so I changed nothing."))
+            return undo()
         case .correct(let correction):
             return correct(correction)
         case .choice(.picks(let picks)):
@@ -127,14 +132,20 @@ extension TodoMachine {
         return false
     }
 
-    private mutating func add(_ titles: [String], _ description: String?, isDone: Bool = false) -> Call? {
+    private mutating func add(
+        _ titles: [String], _ description: String?, isDone: Bool = false, reminds: Bool = false
+    ) -> Call? {
         guard let title = titles.first else {
             if answer.lines.isEmpty { ask(.whatToAdd) }
             return nil
         }
         if titles.count > 1 {
             let rest = Array(titles.dropFirst())
-            steps.append(.request(isDone ? .addDone(rest) : .add(rest, description: description)))
+            steps.append(
+                .request(
+                    isDone
+                        ? .addDone(rest)
+                        : reminds ? .remind(rest, description: description) : .add(rest, description: description)))
         }
         guard isTitle(title) else { return nil }
         if let description, description.unicodeScalars.count > Self.longestDescription {
@@ -144,7 +155,7 @@ extension TodoMachine {
                 ))
             return nil
         }
-        return add(title, description: description, isDone: isDone)
+        return add(title, description: description, isDone: isDone, reminds: reminds)
     }
 
     // MARK: - Acts
@@ -168,8 +179,9 @@ extension TodoMachine {
             answer.add(.sentence("There is no task #\(number) on your list."))
             return nil
         }
-        // What was never done can't be undone, and a note goes behind what is written there already.
-        if act == .reopen || act == .note, known == nil, everything == nil {
+        // What was never done can't be undone, a note goes behind what is written there already, and a time of day may
+        // stay as it was.
+        if act == .reopen || act == .note || act == .reschedule, known == nil, everything == nil {
             return list(includingCompleted: true, then: step)
         }
         if let known {
@@ -183,6 +195,15 @@ extension TodoMachine {
                 spokenOf = [number]
                 return nil
             }
+        }
+        if act == .reschedule, let when {
+            let reminds = text == Self.reminds
+            guard let due = clock.due(when, reminds: reminds, known: known?.due) else {
+                answer.add(.sentence("There is no such day, so I changed nothing."))
+                return nil
+            }
+            movesToRemind = reminds
+            return move(number, key, to: due, reminds: reminds)
         }
         guard act == .note else { return self.act(act, number, key, text: text) }
         let whole = known?.description.map { $0 + "\n" + text } ?? text

@@ -56,6 +56,8 @@ package struct TodoMachine {
     var keys: [Int64: Int64]
     /// The message as typed, where it is one request: an errand may begin with a verb of ours.
     let errand: String?
+    /// The move under way is to be told of at its time.
+    var movesToRemind = false
     /// It was said once that something was not understood.
     var hasWondered = false
     private var waiting: Waiting?
@@ -72,13 +74,21 @@ package struct TodoMachine {
 
     private enum Waiting {
         case listing(includesCompleted: Bool)
-        case add(String, isDone: Bool)
+        case add(String, isDone: Bool, reminds: Bool)
+        case undo
         case act(TodoQuestion.Act, Int64)
         case seek(Int64)
         case shownListing(Request.Filter)
     }
 
-    package init(history: [Message], message: Message) {
+    /// Beside a new time: the person wants to be told.
+    static let reminds = "remind"
+
+    let clock: TodoClock
+
+    package init(history: [Message], message: Message, clock: TodoClock) {
+        self.clock = clock
+        answer.clock = clock
         context = TodoContext(history: history)
         keys = context.keys
         let utterance = RequestParser.parse(message.content)
@@ -142,22 +152,68 @@ package struct TodoMachine {
 
     mutating func show(_ filter: Request.Filter) -> Call {
         waiting = .shownListing(filter)
-        return Call(.listTasks, filter == .open ? [:] : ["include_completed": true])
+        var arguments: JSONObject = [:]
+        func bound(_ span: Request.Span, _ name: String) {
+            guard let bounds = clock.bounds(span) else { return }
+            if let from = bounds.from { arguments["\(name)_after"] = Self.time(from) }
+            if let before = bounds.before ?? (name == "due" ? TaskTime.never : nil) {
+                arguments["\(name)_before"] = Self.time(before)
+            }
+        }
+        switch filter {
+        case .open: break
+        case .all, .done: arguments["include_completed"] = true
+        case .due(let span): bound(span, "due")
+        case .overdue: arguments["due_before"] = Self.time(clock.now)
+        case .added(let span):
+            arguments["include_completed"] = true
+            bound(span, "created")
+        case .finished(let span):
+            arguments["include_completed"] = true
+            bound(span == .ever ? .day(.offset(0)) : span, "completed")
+        }
+        return Call(.listTasks, arguments)
     }
 
-    mutating func add(_ title: String, description: String?, isDone: Bool) -> Call {
-        waiting = .add(title, isDone: isDone)
+    private static func time(_ time: Int64) -> JSON { .string(Timestamp.rfc3339(microseconds: time)) }
+
+    /// - Parameter title: as said; what is a time in it leaves it.
+    mutating func add(_ title: String, description: String?, isDone: Bool, reminds: Bool) -> Call {
+        let (rest, when) = isDone ? (title, nil) : TitleTime.split(title)
+        let due = when.flatMap { clock.due($0, reminds: reminds) }
+        let title = due == nil ? title : rest
+        waiting = .add(title, isDone: isDone, reminds: reminds)
         var arguments: JSONObject = ["title": .string(title)]
         if let description { arguments["description"] = .string(description) }
+        if let due {
+            arguments["due_at"] = Self.time(due.time)
+            if let recurrence = due.recurrence { arguments["recurrence"] = .string(recurrence) }
+            if reminds { arguments["remind"] = true }
+            if let zone = clock.zoneName { arguments["time_zone"] = .string(zone) }
+        }
         return Call(.addTask, arguments)
     }
 
-    /// A task that is not among the newest 50, by its number, which is its key as long as tasks have no other.
+    mutating func undo() -> Call {
+        waiting = .undo
+        return Call(.undoTasks, [:])
+    }
+
+    mutating func move(_ number: Int64, _ task: Int64, to due: TodoClock.Due, reminds: Bool) -> Call {
+        waiting = .act(.reschedule, number)
+        var arguments: JSONObject = ["task_id": .integer(task), "due_at": Self.time(due.time)]
+        if let recurrence = due.recurrence { arguments["recurrence"] = .string(recurrence) }
+        if reminds { arguments["remind"] = true }
+        if let zone = clock.zoneName { arguments["time_zone"] = .string(zone) }
+        return Call(.updateTask, arguments)
+    }
+
+    /// A task that is not among the newest 50, by its number.
     mutating func seek(_ number: Int64, then step: Step) -> Call {
         steps.append(step)
         waiting = .seek(number)
         sought.insert(number)
-        return Call(.getTask, ["task_id": .integer(number)])
+        return Call(.listTasks, ["include_completed": true, "number": .integer(number)])
     }
 
     /// - Parameter task: the key.
@@ -200,7 +256,13 @@ package struct TodoMachine {
             if filter == .open { open = listing } else { everything = listing }
             answer.add(.listing(listing, filter))
             spokenOf = []
-        case .add(let title, let isDone):
+        case .undo:
+            guard isSuccess else {
+                answer.add(.sentence("I couldn't take that back" + Self.reason(outcome)))
+                return
+            }
+            undone(outcome.result)
+        case .add(let title, let isDone, let reminds):
             guard isSuccess, let task = TodoTask(outcome.result["task"]) else {
                 answer.add(.sentence("I couldn't add “\(TodoTask.line(title))”" + Self.reason(outcome)))
                 return
@@ -212,10 +274,14 @@ package struct TodoMachine {
             if isDone {
                 steps.append(.act(.complete, task.number, text: ""))
             } else {
-                answer.add(.added(task))
+                answer.add(.added(task, reminds: reminds))
             }
         case .seek(let number):
-            if isSuccess, let task = TodoTask(outcome.result["task"]) { keys[number] = task.id }
+            guard isSuccess, let task = TodoListing(outcome.result)?.tasks.first(where: { $0.number == number }) else {
+                return
+            }
+            keys[number] = task.id
+            everything?.tasks.append(task)
         case .act(let act, let number):
             guard isSuccess, let task = TodoTask(outcome.result[act == .delete ? "deleted" : "task"]) else {
                 failed(number, act, outcome)
@@ -235,9 +301,9 @@ package struct TodoMachine {
             everything?.remove(task.id)
             answer.add(.deleted(task))
         case .complete:
-            open?.remove(task.id)
+            if task.isCompleted { open?.remove(task.id) } else { open?.replace(task) }
             everything?.replace(task)
-            answer.add(.completed(task))
+            if task.isCompleted { answer.add(.completed(task)) } else { answer.add(.comesBack(task)) }
             if let open, open.total == 0 { answer.isListCleared = true }
         case .reopen:
             everything?.replace(task)
@@ -251,8 +317,37 @@ package struct TodoMachine {
             open?.replace(task)
             everything?.replace(task)
             answer.add(.noted(task))
-        case .get, .reschedule:
+        case .reschedule:
+            open?.replace(task)
+            everything?.replace(task)
+            answer.add(.moved(task, reminds: movesToRemind))
+        case .get:
             answer.add(.shown(task))
+        }
+    }
+
+    private mutating func undone(_ result: JSON) {
+        open = nil
+        everything = nil
+        let undone = (result["undone"]?.array ?? []).compactMap { entry -> (String, TodoTask)? in
+            guard let task = TodoTask(entry["task"]) else { return nil }
+            return (entry["operation_type"]?.string ?? "", task)
+        }
+        let kept = result["kept"]?.array ?? []
+        for (_, task) in undone { keys[task.number] = task.id }
+        // What was added is gone: it is not what "it" means.
+        spokenOf = undone.filter { $0.0 != "add" }.map(\.1.number)
+        if undone.isEmpty, kept.isEmpty {
+            answer.add(.sentence("There is nothing in this conversation that I could take back."))
+            return
+        }
+        answer.add(.undone(undone.map { .init(operation: $0.0, task: $0.1) }))
+        if !kept.isEmpty {
+            let titles = kept.compactMap { TodoTask($0["task"])?.named }.prefix(5).joined(separator: ", ")
+            answer.add(
+                .sentence(
+                    "What I couldn't take back: \(TodoAnswer.count(kept.count, "change"))"
+                        + (titles.isEmpty ? "." : " of \(titles), which has changed or gone since.")))
         }
     }
 
@@ -288,4 +383,10 @@ extension TodoListing {
         guard let index = tasks.firstIndex(where: { $0.id == task.id }) else { return }
         tasks[index] = task
     }
+}
+
+/// Bounds of the times that tasks can have.
+enum TaskTime {
+    /// Behind all of them: 9998-12-31.
+    static let never: Int64 = 253_339_228_800_000_000
 }

@@ -69,7 +69,7 @@ package enum TodoQuestion: Equatable, Sendable {
         case .doneOrDeleted(let candidate):
             return "Is #\(candidate.number) “\(candidate.title)” done, or shall I delete it?"
         case .offerLines(let count): return "Shall I add these \(count) lines to your list?"
-        case .deleteAll: return "Shall I delete all tasks on your list, for good?"
+        case .deleteAll: return "Shall I delete all tasks on your list?"
         case .completeAll: return "Shall I mark all tasks as done?"
         case .offer(let titles):
             return "Shall I add " + Self.joined(titles.map { "“\(TodoTask.line($0))”" }, "and") + " to your list?"

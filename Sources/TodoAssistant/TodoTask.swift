@@ -1,3 +1,4 @@
+import Chat
 import JSON
 
 /// A task as a tool result shows it.
@@ -9,6 +10,9 @@ struct TodoTask: Sendable, Equatable {
     var title: String
     var description: String?
     var isCompleted: Bool
+    /// Microseconds since 1970, UTC.
+    var due: Int64?
+    var recurrence: String?
 
     init?(_ json: JSON?) {
         guard let json, let id = json["id"]?.integer, let title = json["title"]?.string else { return nil }
@@ -17,6 +21,8 @@ struct TodoTask: Sendable, Equatable {
         self.title = title
         description = json["description"]?.string.flatMap { $0.isEmpty ? nil : $0 }
         isCompleted = json["is_completed"]?.bool ?? false
+        due = json["due_at"]?.string.flatMap { Timestamp.microseconds(iso8601: $0) }
+        recurrence = json["recurrence"]?.string
     }
 
     init(number: Int64, title: String) {

@@ -267,6 +267,12 @@ enum Vocabulary {
         must best rest test west describe prescribe inscribe inset invert insect expert open display helps what wants hat cost copy \
         cheer clever lear year near gear wear fear nuclear mail mall march marks market finish
         """)
+    /// Letters that changed places: no words.
+    static let slips = [
+        "makr": "mark", "mrak": "mark", "amrk": "mark", "shw": "show", "sohw": "show", "shwo": "show",
+        "hsow": "show",
+    ]
+
     static let exactCorrections = [
         "ad": "add", "addd": "add", "adda": "add", "aad": "add", "adds": "add", "adding": "add", "dlete": "delete",
         "deleting": "delete", "del": "delete", "remov": "remove", "removing": "remove", "rmv": "remove",

@@ -251,6 +251,8 @@ struct WhenForm: Sendable {
         WhenForm("by|from|until|before {clock}", loose: true) { time($0[0]) },
         WhenForm("[at|by|around] {hour} am|a.m") { When(time: $0[0] % 12 * 60) },
         WhenForm("[at|by|around] {hour} pm|p.m") { When(time: ($0[0] % 12 + 12) * 60) },
+        WhenForm("[at|by|around] {clock} am|a.m") { When(time: $0[0] % vague % 720) },
+        WhenForm("[at|by|around] {clock} pm|p.m") { When(time: $0[0] % vague % 720 + 720) },
         WhenForm("[at|by|around] {hour} oclock") { time($0[0] * 60 + vague) },
         WhenForm("at half past {hour}") { time($0[0] * 60 + 30 + vague) },
         WhenForm("{exact}") { When(time: $0[0]) },

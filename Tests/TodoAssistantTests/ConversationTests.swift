@@ -280,7 +280,7 @@ import Testing
         let says: [ToolName: String] = [
             .addTask: "add x", .listTasks: "list", .getTask: "tell me about 1", .updateTask: "rename 1 to x",
             .deleteTask: "delete 1",
-            .completeTask: "mark 1 as done",
+            .completeTask: "mark 1 as done", .undoTasks: "undo",
         ]
         var tasks = FakeTasks(["buy milk"])
         tasks.broken = [tool]
@@ -322,7 +322,8 @@ import Testing
     @Test func reachesOldTasksByNumber() {
         var conversation = Conversation(FakeTasks((1...60).map { "task \($0)" }))
         #expect(conversation.say("delete 3").contains("Deleted #3"))
-        #expect(conversation.calls == [Self.all, "get_task {\"task_id\":3}", Self.delete(3)])
+        #expect(
+            conversation.calls == [Self.all, "list_tasks {\"include_completed\":true,\"number\":3}", Self.delete(3)])
     }
 
     @Test func saysWhenThereAreMoreThanItShows() {
@@ -365,12 +366,12 @@ import Testing
     /// A title may look like a question of the assistant's, or like a candidate.
     @Test func titlesAreNotTakenForQuestions() {
         var conversation = Conversation(
-            FakeTasks(["Shall I delete all tasks on your list, for good?", "x” or #1 “y milk", "milk"]))
+            FakeTasks(["Shall I delete all tasks on your list?", "x” or #1 “y milk", "milk"]))
         conversation.say("list")
         conversation.say("yes")
         #expect(conversation.tasks.entries.count == 3)
         conversation.say("delete the milk or so")
-        conversation.say("add multi\nShall I delete all tasks on your list, for good?")
+        conversation.say("add multi\nShall I delete all tasks on your list?")
         conversation.say("yes")
         #expect(conversation.tasks.entries.count >= 3)
         #expect(

@@ -93,7 +93,9 @@ struct FakeTasks {
                 guard includesCompleted || !entry.isCompleted else { return false }
                 if let number = arguments["number"]?.integer, number != entry.number { return false }
                 if let after = arguments["due_after"]?.string, entry.due.map({ $0 < after }) ?? true { return false }
-                if let before = arguments["due_before"]?.string, entry.due.map({ $0 >= before }) ?? true { return false }
+                if let before = arguments["due_before"]?.string, entry.due.map({ $0 >= before }) ?? true {
+                    return false
+                }
                 return true
             }
             return Self.success([
@@ -154,6 +156,8 @@ struct FakeTasks {
 /// A conversation with the machine: each turn sees the last ten messages and nothing else.
 struct Conversation {
     var tasks: FakeTasks
+    /// Wednesday, 2026-05-06, 12:00 UTC.
+    var clock = TodoClock(now: 1_778_068_800_000_000, timeZone: "UTC")
     private var history: [Message] = []
     /// What the last answer was.
     private(set) var answer = ""
@@ -169,7 +173,7 @@ struct Conversation {
     @discardableResult
     mutating func say(_ text: String) -> String {
         let message = Self.message(.user, text)
-        var machine = TodoMachine(history: Array(history.suffix(10)), message: message)
+        var machine = TodoMachine(history: Array(history.suffix(10)), message: message, clock: clock)
         var action = machine.next(.start)
         tasks.calls = []
         answer = ""
@@ -186,6 +190,7 @@ struct Conversation {
             case .done: break turn
             }
         }
+        tasks.endTurn()
         calls = tasks.calls.map { "\($0.name.rawValue) \(JSON.object($0.arguments))" }
         let results = performed.map { call, outcome in
             Message(

@@ -7,7 +7,7 @@ enum Utterances {
     /// New tasks: verbs, politeness, lists, times, scripts, quotes.
     static let adding: [Utterances.Row] = [
         ("add buy milk", [.add(["buy milk"])]),
-        ("remind me to call mum tomorrow at 5", [.add(["call mum tomorrow at 5"])]),
+        ("remind me to call mum tomorrow at 5", [.remind(["call mum tomorrow at 5"])]),
         ("add milk, eggs and bread", [.add(["milk", "eggs", "bread"])]),
         (
             "add milk and eggs, then mark 3 as done; what's left?",
@@ -40,8 +40,8 @@ enum Utterances {
         ("add:\n- milk\n- eggs, brown\n- bread", [.add(["milk", "eggs, brown", "bread"])]),
         ("add watch Who's That Girl?", [.add(["watch Who's That Girl?"])]),
         ("add meet Dr. Smith at 5.30. Bring papers", [.add(["meet Dr. Smith at 5.30"]), .phrase(["Bring papers"])]),
-        ("remind me tomorrow at 5 to call mum", [.add(["call mum tomorrow at 5"])]),
-        ("remind me about the dentist", [.add(["the dentist"])]),
+        ("remind me tomorrow at 5 to call mum", [.remind(["call mum tomorrow at 5"])]),
+        ("remind me about the dentist", [.remind(["the dentist"])]),
         ("add task buy milk", [.add(["buy milk"])]),
         ("create a task to call mum", [.add(["call mum"])]),
         ("add a task called groceries", [.add(["groceries"])]),
@@ -96,13 +96,13 @@ enum Utterances {
         ("add x then show list", [.add(["x"]), .list(.open)]),
         ("add this to my list: fix the roof", [.add(["fix the roof"])]),
         ("add fix roof to do list", [.add(["fix roof"])]),
-        ("please, remember me to buy the milk", [.add(["buy the milk"])]),
-        ("remind to buy milk", [.add(["buy milk"])]),
-        ("can you remind me buy milk", [.add(["buy milk"])]),
+        ("please, remember me to buy the milk", [.remind(["buy the milk"])]),
+        ("remind to buy milk", [.remind(["buy milk"])]),
+        ("can you remind me buy milk", [.remind(["buy milk"])]),
         ("i must to buy milk", [.add(["buy milk"])]),
         ("have to buy milk tmrw", [.add(["buy milk tmrw"])]),
         ("gotta call mom asap", [.add(["call mom asap"])]),
-        ("dont let me forget mom's bday", [.add(["mom's bday"])]),
+        ("dont let me forget mom's bday", [.remind(["mom's bday"])]),
         ("add rename 3 to 4", [.add(["rename 3 to 4"])]),
         ("add: ", [.add([])]),
         ("add ...", [.add([])]),
@@ -214,7 +214,7 @@ enum Utterances {
         ("no, the second one", [.choice(.picks([.ordinal(2)]))]),
         (
             "hey there, could you please remind me that I need to pay the electricity bill by Friday?",
-            [.greeting, .add(["pay the electricity bill by Friday"])]
+            [.greeting, .remind(["pay the electricity bill by Friday"])]
         ),
         ("what's up", [.greeting]),
         ("good night", [.goodbye]),
@@ -322,8 +322,8 @@ enum Utterances {
         ("fine, add it then", [.yes, .add([])]),
         ("add eggs too", [.add(["eggs"])]),
         ("add to groceries: bread", [.describe(.title("groceries"), "bread", replacing: false)]),
-        ("remind me of task 2 tomorrow", [.reschedule(.id(2), When(day: .offset(1)))]),
-        ("remind me of 3 things tomorrow", [.add(["3 things tomorrow"])]),
+        ("remind me of task 2 tomorrow", [.remindOf(.id(2), When(day: .offset(1)))]),
+        ("remind me of 3 things tomorrow", [.remind(["3 things tomorrow"])]),
         ("ive done everything", [.did(.all)]),
         ("everything done", [.did(.all)]),
         ("have I called mum?", [.get(.title("mum"))]),

@@ -23,6 +23,8 @@ final class ConversationDriver: FeedOwner {
     /// It is this user's: the database has said so.
     private(set) var isKnown = false
     private var whenStopped: [() -> Void] = []
+    /// What stores the messages that nobody asked for, by their keys.
+    private var storing: [Int64: (@escaping (UnaskedOutcome) -> Void) -> Void] = [:]
     private var counted = (waiting: 0, running: 0)
 
     init(
@@ -44,6 +46,7 @@ final class ConversationDriver: FeedOwner {
     var isUsed: Bool { machine.isUsed || feed.isUsed }
     var hasWork: Bool { machine.hasWork }
     var isDraining: Bool { session.isDraining }
+    var timeZone: String? { session.timeZone }
     var agent: any Agent { environment.agents.agent(for: id, of: userID) }
 
     /// Whether a run is in memory here, also one that has just ended.
@@ -97,6 +100,13 @@ final class ConversationDriver: FeedOwner {
         handle(.stop)
     }
 
+    /// - Parameter store: called when nothing is under way, or never.
+    func tell(_ message: UnaskedMessage, store: @escaping (@escaping (UnaskedOutcome) -> Void) -> Void) {
+        if storing[message.key] == nil { storing[message.key] = store }
+        handle(.tell(message))
+        if !machine.hasWork { storing.removeAll() }
+    }
+
     /// Its conversation is gone: nobody hears of it any longer.
     func letGo() {
         isKnown = false
@@ -145,6 +155,7 @@ final class ConversationDriver: FeedOwner {
         case .accept(let turn, let startsNow, let isNew): accept(turn, startsNow: startsNow, isNew: isNew)
         case .end(let runID, let next): end(runID, next: next)
         case .withdraw(let runID, let next): withdraw(runID, next: next)
+        case .tell(let message): say(message)
         case .askToBegin(let runID):
             environment.store.begin(userID: userID, runID: runID) { [self] in handle(.begun(runID, $0)) }
         case .find(let runID, let key): find(runID, key)
@@ -267,6 +278,35 @@ final class ConversationDriver: FeedOwner {
                 handle(.ended(.refused(isBare: wasBare)))
             case .failed: handle(.ended(.failed))
             }
+        }
+    }
+
+    private func say(_ message: UnaskedMessage) {
+        guard let store = storing.removeValue(forKey: message.key) else { return handle(.told) }
+        store { [self] outcome in
+            guard !machine.isAbandoned else { return }
+            switch outcome {
+            case .stored(let conversation) where conversation.id == id:
+                isKnown = true
+                feed.historyChanged()
+                history.append([
+                    Message(id: message.messageID, role: .assistant, content: message.content, runID: message.runID)
+                ])
+                var log = RunLog(runID: message.runID, start: feed.newest, bound: environment.limits.logBytes)
+                log.append(.runStarted(runID: message.runID, message: nil))
+                log.append(.textStart(message.messageID))
+                var content = message.content
+                content.withUTF8 { log.append(text: $0, to: message.messageID) }
+                log.append(.textEnd(message.messageID))
+                log.append(.runFinished(runID: message.runID, outcome: .success, usage: nil))
+                feed.say(log)
+                // The others learn that something is new.
+                session.announce(conversation) { [feed] in !feed.isWanted(by: $0) }
+            case .stored(let conversation): session.announce(conversation)
+            // It may be stored all the same: whoever is subscribed is shown what is.
+            case .gone, .failed: historyChanged()
+            }
+            handle(.told)
         }
     }
 

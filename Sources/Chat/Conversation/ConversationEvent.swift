@@ -20,6 +20,8 @@ extension ConversationMachine {
         case duplicate(Turn, message: Identifier, run: Identifier, isOver: Bool)
         /// A stored turn whose run nobody has.
         case adopt(Turn)
+        /// Something is to be said without having been asked.
+        case tell(UnaskedMessage)
         /// The conversation is about to be deleted; it is not after all.
         case stop, allow
         /// No more is taken over.
@@ -40,6 +42,8 @@ extension ConversationMachine {
         case accepted(StoreWrite<Acceptance>, isHeld: Bool)
         case ended(Ending)
         case withdrawn(StoreWrite<EndingOutcome>)
+        /// The storing of what nobody asked for is over, whatever came of it.
+        case told
         case begun(Identifier, StoreWrite<Beginning>)
         /// - Parameter isHeld: the run that was found is in memory, in whichever conversation.
         case found(Identifier, Result<SentTurn?, StoreError>, isHeld: Bool)
@@ -95,6 +99,8 @@ extension ConversationMachine {
         case accept(Turn, startsNow: Bool, isNew: Bool)
         case end(Identifier, next: Identifier?)
         case withdraw(Identifier, next: Identifier?)
+        /// Stores what nobody asked for, and says it.
+        case tell(UnaskedMessage)
         case askToBegin(Identifier)
         case find(run: Identifier, key: String)
         case claim(turn: Identifier, key: String)

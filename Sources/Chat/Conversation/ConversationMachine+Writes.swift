@@ -16,7 +16,7 @@ extension ConversationMachine {
             writing = .accept(run: runID, startsNow: startsNow, isNew: isNew)
         case .end(let runID):
             guard active?.id == runID else { return writeNext() }
-            writing = .end(run: runID, next: nextRunID)
+            writing = .end(run: runID, next: runBehindEnd())
         case .withdraw(let runID):
             writing = .withdraw(run: runID, next: active == nil ? nextRunID : nil)
         }
@@ -25,18 +25,26 @@ extension ConversationMachine {
 
     private var nextRunID: Identifier? { turns.first { $0.isStored }?.runID }
 
-    private mutating func offer() {
+    /// The run that begins with the end before it: none where something is to be said first.
+    private mutating func runBehindEnd() -> Identifier? {
+        guard !unasked.isEmpty else { return nextRunID }
+        if let index = turns.firstIndex(where: { $0.isStored }) { turns[index].standing = .waiting(isAsked: false) }
+        return nil
+    }
+
+    mutating func offer() {
         switch writing {
         case .accept(let runID, let startsNow, let isNew):
             guard let turn = turns.first(where: { $0.runID == runID }) else { return written() }
             effect(.accept(turn, startsNow: startsNow, isNew: isNew))
         case .end(let runID, let next): effect(.end(runID, next: next))
         case .withdraw(let runID, let next): effect(.withdraw(runID, next: next))
+        case .tell(let message): effect(.tell(message))
         case nil: break
         }
     }
 
-    private mutating func written() {
+    mutating func written() {
         writing = nil
         retryDelay = 0
         goOn()

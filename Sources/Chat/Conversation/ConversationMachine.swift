@@ -40,6 +40,9 @@ package struct ConversationMachine {
     /// The database did not say so far: what comes meanwhile is refused.
     package internal(set) var isClaimLate = false
 
+    /// What the assistant is to say by itself, before the turns that wait.
+    package internal(set) var unasked: [UnaskedMessage] = []
+
     var writes: [PendingWrite] = []
     /// The write under way.
     package internal(set) var writing: Write?
@@ -95,6 +98,7 @@ package struct ConversationMachine {
         case accept(run: Identifier, startsNow: Bool, isNew: Bool)
         case end(run: Identifier, next: Identifier?)
         case withdraw(run: Identifier, next: Identifier?)
+        case tell(UnaskedMessage)
     }
 
     package init(threadID: Identifier, isNew: Bool, isDraining: Bool = false, limits: ChatLimits) {
@@ -107,7 +111,9 @@ package struct ConversationMachine {
 
     // MARK: What it is asked
 
-    package var hasWork: Bool { active != nil || !turns.isEmpty || writing != nil || !writes.isEmpty }
+    package var hasWork: Bool {
+        active != nil || !turns.isEmpty || writing != nil || !writes.isEmpty || !unasked.isEmpty
+    }
     package var isUsed: Bool { hasWork || !claims.isEmpty || !sought.isEmpty }
     /// Nothing is on its way to the database or asked of it that decides what comes next.
     var isSettled: Bool { writing == nil && claims.isEmpty }
@@ -144,6 +150,8 @@ package struct ConversationMachine {
         case .gone(let client): forget(client)
         case .duplicate(let turn, let message, let run, let isOver): duplicate(turn, message, run, isOver: isOver)
         case .adopt(let turn): adopt(turn)
+        case .tell(let message): tell(message)
+        case .told: told()
         case .stop: stop()
         case .allow: allow()
         case .drain: isDraining = true
@@ -350,6 +358,7 @@ package struct ConversationMachine {
     private mutating func stop() {
         guard hasWork || !withdrawing.isEmpty else { return effect(.stopped) }
         isStopping = true
+        unasked.removeAll()
         for turn in turns where turn.isStored { withdraw(turn) }
         if let active { effect(.stop(active.id, .cancelled, nil)) }
     }
@@ -363,6 +372,7 @@ package struct ConversationMachine {
     /// The gateway goes down. What waits is left as it is stored: the next process runs it, as after a crash.
     private mutating func interrupt(_ failure: RunFailure) {
         interruption = failure
+        unasked.removeAll()
         turns.removeAll { $0.isStored }
         if let active { effect(.stop(active.id, .interrupted, failure)) }
     }
@@ -373,6 +383,7 @@ package struct ConversationMachine {
         if let active { effect(.abandon(active.id)) }
         active = nil
         turns.removeAll()
+        unasked.removeAll()
         writes.removeAll()
         writing = nil
         withdrawing.removeAll()
@@ -384,6 +395,7 @@ package struct ConversationMachine {
     /// The write before is settled, or the run that was looked for is found or not.
     mutating func goOn() {
         writeNext()
+        tellNext()
         if active == nil, isSettled, let first = turns.first, first.isStored {
             switch first.standing {
             case .waiting(isAsked: false):

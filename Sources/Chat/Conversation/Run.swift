@@ -42,7 +42,8 @@ final class Run: AgentRun {
     func begin(history: [Message]) {
         guard machine.isRunning, let conversation else { return }
         let input = AgentInput(
-            userID: conversation.userID, threadID: conversation.id, runID: id, history: history, message: turn.message)
+            userID: conversation.userID, threadID: conversation.id, runID: id, history: history, message: turn.message,
+            timeZone: conversation.timeZone)
         let work = conversation.agent.start(input, self)
         // It may have been stopped from within, when there was no work yet that could be told.
         if machine.isRunning { self.work = work } else { work.cancel() }

@@ -108,6 +108,12 @@ final class Feed {
         logTimer = nil
     }
 
+    /// A run that is over already: it is said as a whole.
+    func say(_ log: RunLog) {
+        keep(log)
+        publish()
+    }
+
     /// Keeps a finished run's log for those that come back.
     private func keep(_ log: RunLog) {
         let retention = environment.limits.logRetention

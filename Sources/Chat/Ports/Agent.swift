@@ -19,13 +19,19 @@ package struct AgentInput: Sendable {
     package var history: [Message]
     /// The user's message, already committed.
     package var message: Message
+    /// The IANA name of the zone that the client gave with the message, as it gave it.
+    package var timeZone: String?
 
-    package init(userID: String, threadID: Identifier, runID: Identifier, history: [Message], message: Message) {
+    package init(
+        userID: String, threadID: Identifier, runID: Identifier, history: [Message], message: Message,
+        timeZone: String? = nil
+    ) {
         self.userID = userID
         self.threadID = threadID
         self.runID = runID
         self.history = history
         self.message = message
+        self.timeZone = timeZone
     }
 }
 

@@ -22,6 +22,8 @@ package final class Session {
     private(set) var isDraining = false
     private var isAbandoned = false
     private let buffer = EncodingBuffer()
+    /// Where the user is, as last said with a message: an IANA name, unchecked.
+    package var timeZone: String?
     /// Called when nothing is left that needs the session.
     package var becameIdle: (() -> Void)?
 
@@ -85,7 +87,8 @@ package final class Session {
 
     package func handle(_ command: ClientCommand, from client: any SessionClient) {
         switch command {
-        case .send(let id, let reference, let content, let policy):
+        case .send(let id, let reference, let content, let policy, let zone):
+            if let zone { timeZone = zone }
             send(content, to: reference, policy: policy, id: id, from: client)
         case .cancel(let id, let reference, let run):
             cancel(reference, run: run, answer: Answer(client: client, id: id))

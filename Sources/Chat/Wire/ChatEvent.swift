@@ -3,9 +3,9 @@ import JSON
 /// The AG-UI 1.0 events that a run produces, without their cursors. Text deltas are not here: the run log keeps the
 /// text itself (see `RunLog`).
 package enum ChatEvent: Sendable, Equatable {
-    /// The run begins; `message` is the user's message that it answers.
+    /// The run begins; `message` is the user's message that it answers, none where nobody asked.
     /// Boxed, since it is by far the largest and each run has one among many small ones.
-    indirect case runStarted(runID: Identifier, message: Message)
+    indirect case runStarted(runID: Identifier, message: Message?)
     case textStart(Identifier)
     case textEnd(Identifier)
     case reasoningStart(Identifier)
@@ -67,7 +67,7 @@ extension [UInt8] {
             append(#"","runId":""#)
             runID.append(to: &self)
             append(#"","messages":["#)
-            append(message: message)
+            if let message { append(message: message) }
             append(#"],"tools":[],"context":[]}"#)
         case .textStart(let message):
             append(#"{"type":"TEXT_MESSAGE_START","messageId":""#)

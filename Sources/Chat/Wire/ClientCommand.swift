@@ -2,7 +2,9 @@ package import JSON
 
 /// What a client may ask for over a socket (Protocol.md section 2), checked field by field.
 package enum ClientCommand: Sendable, Equatable {
-    case send(id: String?, threadID: ThreadReference?, content: String, policy: QueuePolicy)
+    /// - Parameter timeZone: of `metadata`, as the client gave it.
+    case send(
+        id: String?, threadID: ThreadReference?, content: String, policy: QueuePolicy, timeZone: String? = nil)
     case cancel(id: String?, threadID: ThreadReference, runID: ThreadReference?)
     case subscribe(id: String?, threadID: ThreadReference, after: String?)
     case unsubscribe(id: String?, threadID: ThreadReference)
@@ -62,7 +64,8 @@ extension ClientCommand {
             guard let policy = QueuePolicy(rawValue: try fields.text("policy") ?? "enqueue") else {
                 throw fields.invalid("\"policy\" is enqueue, reject or interrupt.")
             }
-            self = .send(id: id, threadID: thread, content: content, policy: policy)
+            self = .send(
+                id: id, threadID: thread, content: content, policy: policy, timeZone: fields.timeZone)
         case "cancel":
             self = .cancel(
                 id: try fields.id(), threadID: try fields.required("threadId"), runID: try fields.reference("runId"))
@@ -146,6 +149,12 @@ private struct FieldReader {
         guard let text = value.string else { throw invalid("\"\(name)\" must be a string.") }
         guard text.utf8.count <= limit else { throw invalid("\"\(name)\" is too long.") }
         return text
+    }
+
+    /// What can't be used is none, never an error.
+    var timeZone: String? {
+        guard let zone = object["metadata"]?["timeZone"]?.string, (1...64).contains(zone.utf8.count) else { return nil }
+        return zone
     }
 
     func reference(_ name: String) throws(CommandError) -> ThreadReference? {

@@ -121,7 +121,8 @@ final class ChatPeer {
     func carryOut(_ command: ClientCommand) -> Identifier? {
         guard let carrier else { return nil }
         switch command {
-        case .send(let id, let thread, let content, let policy):
+        case .send(let id, let thread, let content, let policy, let zone):
+            if let zone { session.timeZone = zone }
             return session.send(content, to: thread, policy: policy, id: id, from: carrier)
         case .auth(let id, let token):
             renew(token, id: id)

@@ -114,6 +114,7 @@ package struct Gateway: Service {
         let watch = keepRecovering(shards, directory)
         if let first = shards.first { commons.schema.start(on: first) }
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
+        let reminders = ReminderService(directory: directory, logger: logger).start(on: shards.first)
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
         let address = try await AddressHolder.make(listening, servers, shards)
         predecessor?.ready()
@@ -133,6 +134,7 @@ package struct Gateway: Service {
         manager.say(.stopping)
         watch.cancel()
         retention?.cancel()
+        reminders?.stop()
         keys?.cancel()
         await stop(servers, shards, membership, at: address)
         signs?.cancel()

@@ -115,7 +115,8 @@ class Database:
                          " order by position", thread)
 
     def tasks(self, user):
-        return self.rows("select id, title, is_completed from tasks where user_id = %s order by id", user)
+        return self.rows("select id, title, is_completed from tasks where user_id = %s and deleted_at is null"
+                         " order by id", user)
 
     def run_status(self, run):
         return self.value("select status from runs where id = %s", run)

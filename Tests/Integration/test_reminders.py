@@ -1,0 +1,124 @@
+"""Reminders: at its time the assistant says it in the conversation in which it was asked for, once."""
+
+import re
+
+import pytest
+
+from kit.gateway import Gateway
+
+
+def remind(chat, what="check the oven", zone="Europe/Berlin"):
+    """A reminder that is asked for in a conversation of its own."""
+    id = chat.fresh_id()
+    chat.post(op="send", id=id, content=f"remind me in 50 minutes to {what}", metadata={"timeZone": zone, "locale": "en"})
+    ack = chat.until({"op": "ack", "id": id})
+    chat.end_of(ack["runId"])
+    return ack["threadId"]
+
+
+def make_due(database, user, seconds=0):
+    database.do(
+        """with moved as (
+            update parley.tasks t set due_at = date_trunc('milliseconds', now()) - %s * interval '1 second'
+            where t.user_id = %s and t.due_at is not null and not t.is_completed and t.deleted_at is null returning t.id)
+        select count(*) from moved""", seconds, user)
+
+
+def told(database, thread):
+    return [content for _, role, content, _ in database.messages(thread)
+            if role == "assistant" and content.startswith("Reminder")]
+
+
+def test_a_reminder_is_a_run_without_a_question(gateway, connect, database, user):
+    with connect() as chat, connect() as other:
+        thread = remind(chat)
+        assert re.search(r"I'll remind you today \d\d:\d\d\.$", list(chat.thread(thread).texts.values())[-1])
+        make_due(database, user)
+        begun = chat.until(lambda frame: frame.get("type") == "RUN_STARTED" and not frame["input"]["messages"])
+        end = chat.end_of(begun["runId"])
+        assert end["outcome"] == {"type": "success"}
+        kinds = [event["type"] for event in chat.events(thread, begun["runId"])]
+        assert kinds[0] == "RUN_STARTED" and kinds[-1] == "RUN_FINISHED"
+        # A socket that is elsewhere learns that there is something.
+        assert other.until(lambda frame: frame.get("op") == "thread" and frame["threadId"] == thread)
+        assert not [frame for frame in other.frames if frame.get("type") == "RUN_STARTED"]
+        assert told(database, thread) == ["Reminder: #1 “check the oven”."]
+        # A reload shows it, behind what was said, and "it" is what it was about.
+        other.subscribe(thread)
+        snapshot = next(frame for frame in other.frames if frame.get("op") == "snapshot")
+        assert snapshot["messages"][-1]["content"] == "Reminder: #1 “check the oven”."
+        chat.turn("snooze", thread=thread)
+        assert database.value(
+            "select count(*) from parley.reminders where user_id = %s and fired_at is null and due_at > now()", user) == 1
+
+
+def test_it_waits_for_the_run_under_way(database, user):
+    settings = {"AGENT": "scripted", "SCRIPTED_TOKENS": 400, "SCRIPTED_PACE_MS": 10}
+    gateway = Gateway(database, name="test_reminders_scripted", **settings)
+    try:
+        with gateway.connect(user) as chat:
+            first = chat.send("go")
+            thread = first["threadId"]
+            chat.until({"type": "TEXT_MESSAGE_CONTENT"})
+            database.do(
+                """with made as (
+                    insert into parley.tasks (user_id, title, due_at) values (%s, 'tea', now()) returning id, due_at)
+                insert into parley.reminders (task_id, user_id, conversation_id, due_at, fires_at)
+                select id, %s, %s, due_at, due_at from made""", user, user, thread)
+            database.wait("select count(*) from parley.reminders where user_id = %s and claimed_at is not null", user)
+            # Its answer comes behind that of the claim, which was committed before.
+            queued = chat.send("!text after", thread=thread)
+            chat.cancel(thread)
+            chat.end_of(queued["runId"])
+            database.wait(
+                "select count(*) from messages where conversation_id = %s and content like 'Reminder%%'", thread,
+                wanted=lambda count: count == 1)
+            assert len(told(database, thread)) == 1
+    finally:
+        gateway.remove()
+
+
+def test_what_was_missed_is_told_late_and_for_when_it_was(database, user):
+    """Two gateways come back at once: one of them tells each."""
+    names = ("test_reminders_one", "test_reminders_two")
+    first = Gateway(database, name=names[0])
+    try:
+        with first.connect(user) as chat:
+            threads = [remind(chat, f"thing {number}") for number in range(3)]
+        first.stop()
+        make_due(database, user, seconds=120)
+        gateways = [Gateway(database, name=name) for name in (names[0] + "_again", names[1])]
+        try:
+            database.wait(
+                "select count(*) from messages where user_id = %s and content like 'Reminder%%'", user,
+                wanted=lambda count: count >= 3)
+            again = [told(database, thread) for thread in threads]
+            assert [len(each) for each in again] == [1, 1, 1]
+            for [text] in again:
+                assert re.fullmatch(r"Reminder, late: it was for (today|yesterday) \d\d:\d\d\. #\d “thing \d”\.", text)
+        finally:
+            for gateway in gateways:
+                gateway.remove()
+    finally:
+        first.remove()
+
+
+def test_what_is_done_is_not_spoken_of(connect, database, user):
+    with connect() as chat:
+        thread = remind(chat)
+        chat.turn("mark it as done", thread=thread)
+        make_due(database, user)
+        database.do("update parley.reminders set fires_at = now(), due_at = now() where user_id = %s", user)
+        database.wait("select count(*) from parley.reminders where user_id = %s", user, wanted=lambda count: count == 0)
+        assert told(database, thread) == []
+
+
+@pytest.mark.parametrize("zone,shown", [("Asia/Tokyo", ""), ("Nowhere/Land", " UTC"), (5, " UTC"), (None, " UTC")])
+def test_the_zone_comes_with_the_message(connect, zone, shown):
+    with connect() as chat:
+        id = chat.fresh_id()
+        chat.post(op="send", id=id, content="add tea tomorrow at 17:00", metadata={"timeZone": zone})
+        ack = chat.until({"op": "ack", "id": id})
+        chat.end_of(ack["runId"])
+        [text] = chat.thread(ack["threadId"]).texts.values()
+        assert re.search(rf"due tomorrow, \w+day 17:00{shown}\.$", text)
