@@ -4,6 +4,8 @@ package struct ChatLimits: Sendable {
     package var contentLength = 10_000
     /// Code points that a run may say; what goes beyond is cut and the run ends as `upstream_truncated`.
     package var replyLength = 200_000
+    /// Messages of a conversation.
+    package var messagesPerConversation = 1_000
     /// Turns that may wait behind the running one in a conversation.
     package var queuedTurns = 8
     /// Messages in a snapshot, and the bytes of content at which it ends early.

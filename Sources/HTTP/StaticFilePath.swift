@@ -38,7 +38,7 @@ package enum StaticFilePath {
         case "css": "text/css; charset=utf-8"
         case "json", "map": "application/json"
         case "webmanifest": "application/manifest+json"
-        case "txt": "text/plain; charset=utf-8"
+        case "txt", "ts": "text/plain; charset=utf-8"
         case "md": "text/markdown; charset=utf-8"
         case "svg": "image/svg+xml"
         case "png": "image/png"

@@ -120,19 +120,59 @@ package struct Migrator {
 
     /// Throws unless the database is exactly where this program expects it.
     ///
-    /// - Parameter role: that the login must be able to become.
-    package func check(role: String? = nil) throws(MigrationError) {
+    /// - Parameters:
+    ///   - role: that the login must be able to become.
+    ///   - contentLength: code points of a user's message that the database must take.
+    /// - Returns: code points of a user's message that it takes.
+    @discardableResult
+    package func check(role: String? = nil, contentLength: Int? = nil) throws(MigrationError) -> Int {
         let connection = try connect()
         if let missing = migrations.dropFirst(try verified(connection).count).first {
             throw MigrationError(
                 kind: .pending,
                 description: "the database lacks migration \(missing.version) (\(missing.name)): run parley migrate up")
         }
-        guard let role else { return }
+        let bound = try self.contentLength(connection) ?? .max
+        if let contentLength, bound < contentLength {
+            throw MigrationError(
+                kind: .unsuitable,
+                description: "the database takes messages of \(bound) characters, less than MAX_CONTENT_LENGTH "
+                    + "(\(contentLength)): run parley migrate up with the same setting")
+        }
+        guard let role else { return bound }
         let problem = try run("cannot look at the roles") { () throws(PostgresError) in
             try DatabaseRequirements.problem(with: role, connection)
         }
         if let problem { throw MigrationError(kind: .unsuitable, description: problem) }
+        return bound
+    }
+
+    // MARK: what the database bounds itself
+
+    /// `nil`: a step is missing that brings it.
+    private func contentLength(_ connection: BlockingConnection) throws(MigrationError) -> Int? {
+        let rows = try run("cannot ask for the bound on messages") { () throws(PostgresError) in
+            guard
+                try connection.query("select to_regprocedure('parley.max_content_length()') is not null")
+                    .first?.first == "t"
+            else { return [[String?]]() }
+            return try connection.query("select parley.max_content_length()")
+        }
+        return rows.first?.first.flatMap { $0 }.flatMap { Int($0) }
+    }
+
+    /// Sets the bound on users' messages where it is another one. What is stored stays.
+    ///
+    /// - Parameter length: code points, 1 to 200 000.
+    /// - Returns: whether it was another one.
+    @discardableResult
+    package func bound(contentLength length: Int) throws(MigrationError) -> Bool {
+        let connection = try connect()
+        guard let known = try contentLength(connection), known != length else { return false }
+        try run("the bound on messages could not be set") { () throws(PostgresError) in
+            try connection.execute(SchemaFunctions.maxContentLength(length))
+        }
+        return true
     }
 
     // MARK: steps

@@ -69,10 +69,15 @@ extension PostgresChatStore {
 extension Statements {
     private typealias T = PostgresType
 
+    /// What `Rows.operation` reads.
+    static let operationColumns = """
+        o.operation_id, o.user_message_id, o.run_id, o.ordinal, o.operation_type, o.input_params, o.result, o.status,
+            o.created_at, o.finished_at
+        """
+
     private static func operationsOf(_ table: String) -> String {
         """
-        (select o.operation_id, o.user_message_id, o.run_id, o.ordinal, o.operation_type, o.input_params, o.result,
-            o.status, o.created_at, o.finished_at
+        (select \(operationColumns)
         from parley.\(table) o
         where o.user_id = $1 and o.conversation_id = $2
             and ($3::timestamptz is null or (o.created_at, o.operation_id) < ($3, $4))
@@ -89,7 +94,7 @@ extension Statements {
 }
 
 extension Rows {
-    fileprivate func operation(_ row: Int) throws(PostgresError) -> StoredOperation {
+    func operation(_ row: Int) throws(PostgresError) -> StoredOperation {
         StoredOperation(
             id: try identifier(row, 0), messageID: try isNull(row, 1) ? nil : try identifier(row, 1),
             runID: try identifier(row, 2), ordinal: Int(try int4(row, 3)), type: try text(row, 4),

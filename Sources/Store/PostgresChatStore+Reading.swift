@@ -88,7 +88,10 @@ extension PostgresChatStore {
         userID: String, threadID: Identifier, limit: Int,
         completion: @escaping (Result<MessagePage?, StoreError>) -> Void
     ) {
-        messages(userID: userID, threadID: threadID, .newest, limit: limit, completion: completion)
+        messages(userID: userID, threadID: threadID, .newest, limit: limit) { [self] result in
+            completion(result)
+            if case .success(nil) = result { missed(userID, threadID) }
+        }
     }
 
     /// A page of a conversation in order of position; `nil`: there is no such conversation of this user. `hasMore`
@@ -196,7 +199,7 @@ extension Rows {
         return MessagePage(messages: messages, hasMore: count > limit)
     }
 
-    private func message(
+    func message(
         _ row: Int, _ contents: ContentCipher, _ thread: Identifier
     ) throws(PostgresError) -> Message {
         guard let role = Role(rawValue: try text(row, 1)), let status = MessageStatus(rawValue: try text(row, 5)) else {

@@ -190,7 +190,7 @@ extension PostgresChatStore {
         run(userID, statement, parameters, isWrite: true) { [self] outcome in
             completion(
                 decoded(outcome) { rows throws(PostgresError) in
-                    guard rows.count == 1, try rows.bool(0, 12) else { return .notFound }
+                    guard rows.count == 1, try rows.bool(0, Statements.taskColumnCount) else { return .notFound }
                     return try rows.isNull(0, 0) ? .changed : .done(try rows.task(0))
                 })
         }
@@ -216,11 +216,13 @@ extension PostgresChatStore {
 extension Statements {
     private typealias T = PostgresType
 
-    private static let taskColumns =
+    /// What `Rows.task` reads.
+    static let taskColumns =
         """
         t.id, t.number, t.user_id, t.title, t.description, t.is_completed, t.ai_generated, t.last_interaction_id,
             t.due_at, t.recurrence, t.created_at, t.updated_at
         """
+    static let taskColumnCount = 12
 
     static let tasks = Statement(
         "tasks",

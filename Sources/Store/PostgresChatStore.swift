@@ -20,7 +20,8 @@ package final class PostgresChatStore: ChatStore, ToolHost {
     var recoveryDoubt = RecoveryDoubt()
     /// Called when the database has refused a write because this process was fenced, with the name under which it was.
     package var onFenced: ((_ node: String) -> Void)?
-    private var parameters = Parameters()
+    /// Called when a session has asked for a conversation that is another user's, or sent to it.
+    package var onMissing: ((_ userID: String, _ threadID: Identifier) -> Void)?
 
     /// - Parameters:
     ///   - pool: with connections that work as `parley_gateway`.
@@ -57,7 +58,11 @@ package final class PostgresChatStore: ChatStore, ToolHost {
         writer.add(user)
     }
 
-    package func accept(_ turn: NewTurn, completion: @escaping (StoreWrite<Acceptance>) -> Void) {
+    package func accept(_ turn: NewTurn, completion told: @escaping (StoreWrite<Acceptance>) -> Void) {
+        let completion = { [self] (result: StoreWrite<Acceptance>) in
+            told(result)
+            if case .stored(.threadNotFound) = result { missed(turn.userID, turn.threadID) }
+        }
         guard settings.contents.sealingKey != nil else { return writer.add(turn, completion) }
         sealing(completion) { () throws(PostgresError) in writer.add(try sealed(turn), completion) }
     }

@@ -17,36 +17,30 @@ extension Statements {
         from parley.users u where u.id = $1
         """, T.text)
 
-    private static func conversations(_ table: String, _ status: String, _ condition: String) -> String {
+    private static func conversations(_ table: String, _ columns: String, _ condition: String) -> String {
         """
-        (select jsonb_build_object('type', 'conversation', 'id', c.id, 'user_id', c.user_id, 'status', \(status), 'metadata', c.metadata,
-            'message_count', c.message_count - c.messages_deleted, 'created_at', \(utc("c.created_at")),
-            'updated_at', \(utc("c.updated_at"))), c.id, c.title, c.title_key
+        (select \(columns)
         from parley.\(table) c
         where c.user_id = $1 and \(condition) and ($2::uuid is null or c.id > $2)
         order by c.id limit $3)
         """
     }
 
+    /// What `Rows.conversation` reads.
     static let exportConversations = Statement(
         "export_conversations",
         """
-        \(conversations("conversations", "c.status", "c.status <> 'deleted'"))
+        \(conversations("conversations", conversationColumns, "c.status <> 'deleted'"))
         union all
-        \(conversations("archived_conversations", "'archived'", "c.deleted_at is null"))
-        order by id limit $3
+        \(conversations("archived_conversations", archivedConversationColumns, "c.deleted_at is null"))
+        order by 1 limit $3
         """, T.text, T.uuid, T.int4)
 
     /// As many as are together not longer than 256 KiB, at least one. `octet_length` knows the length of a compressed
     /// text without opening it.
-    private static func messages(_ table: String) -> String {
+    private static func messages(_ table: String, _ runs: String) -> String {
         """
-        select jsonb_build_object('type', 'message', 'id', m.id, 'conversation_id', m.conversation_id,
-                'user_id', m.user_id,
-                'sender', case m.role when 'user' then 'user' else 'assistant' end, 'position', m.position, 'role', m.role, 'status', m.status,
-                'tool_call_id', m.tool_call_id, 'run_id', m.run_id, 'client_id', m.client_id,
-                'created_at', \(utc("m.created_at"))),
-            m.id, m.position, m.content, m.content_key, m.conversation_id, m.tool_calls
+        select \(messageColumns), m.client_id
         from (
             select p.*, sum(octet_length(p.content) + coalesce(pg_column_size(p.tool_calls), 0))
                 over (order by p.position) - octet_length(p.content) as before
@@ -56,17 +50,19 @@ extension Statements {
                 order by m.position limit 200
             ) p
         ) m
+        left join parley.\(runs) r on r.user_message_id = m.id
         where m.before < 262144
         """
     }
 
+    /// What `Rows.message` reads, and the sender's own id.
     static let exportMessages = Statement(
         "export_messages",
         """
-        \(messages("messages"))
+        \(messages("messages", "runs"))
         union all
-        \(messages("archived_messages"))
-        order by 3
+        \(messages("archived_messages", "archived_runs"))
+        order by 7
         """, T.text, T.uuid, T.int4)
 
     /// By the position of the message that they answer.
@@ -93,26 +89,23 @@ extension Statements {
     /// At most 256 a run and about 1 000 runs a conversation; numbered through, since they have no key that counts.
     private static func operations(_ table: String) -> String {
         """
-        select jsonb_build_object('type', 'operation', 'operation_id', l.operation_id,
-                'conversation_id', l.conversation_id, 'run_id', l.run_id, 'user_message_id', l.user_message_id,
-                'ordinal', l.ordinal, 'operation_type', l.operation_type, 'input_params', l.input_params,
-                'result', l.result, 'status', l.status, 'created_at', \(utc("l.created_at")), 'finished_at', \(utc("l.finished_at"))),
-            l.operation_id, l.n::int
+        select \(operationColumns), o.n::int
         from (
-            select o.*, row_number() over (order by o.created_at, o.operation_id) as n
-            from parley.\(table) o where o.user_id = $1 and o.conversation_id = $2
-        ) l
-        where l.n > $3 and l.n <= $3 + 50
+            select l.*, row_number() over (order by date_trunc('milliseconds', l.created_at), l.operation_id) as n
+            from parley.\(table) l where l.user_id = $1 and l.conversation_id = $2
+        ) o
+        where o.n > $3 and o.n <= $3 + 50
         """
     }
 
+    /// What `Rows.operation` reads, and the number.
     static let exportOperations = Statement(
         "export_operations",
         """
         \(operations("task_operation_logs"))
         union all
         \(operations("archived_operation_logs"))
-        order by 3
+        order by 11
         """, T.text, T.uuid, T.int4)
 
     /// By message; numbered through as operations are.
@@ -131,13 +124,11 @@ extension Statements {
         order by 3
         """, T.text, T.uuid, T.int4)
 
+    /// What `Rows.task` reads.
     static let exportTasks = Statement(
         "export_tasks",
         """
-        select jsonb_build_object('type', 'task', 'id', t.id, 'number', t.number, 'user_id', t.user_id, 'title', t.title, 'description', t.description,
-            'is_completed', t.is_completed, 'ai_generated', t.ai_generated,
-            'last_interaction_id', t.last_interaction_id, 'due_at', \(utc("t.due_at")), 'recurrence', t.recurrence,
-            'created_at', \(utc("t.created_at")), 'updated_at', \(utc("t.updated_at"))), t.id
-        from parley.tasks t where t.user_id = $1 and t.id > $2 and t.deleted_at is null order by t.id limit $3
+        select \(taskColumns) from parley.tasks t
+        where t.user_id = $1 and t.id > $2 and t.deleted_at is null order by t.id limit $3
         """, T.text, T.int8, T.int4)
 }

@@ -113,7 +113,7 @@ package enum Statements {
         """, T.text, T.int4)
 
     /// What `Rows.page` reads. A user's message has its run beside it.
-    private static let messageColumns = """
+    static let messageColumns = """
         m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key,
             r.id, r.status, r.error ->> 'code', m.run_id, m.created_at
         """

@@ -49,20 +49,20 @@ package final class UserExport {
                 rows, export throws(PostgresError) in
                 guard rows.count > 0 else { return .tasks(after: 0) }
                 var threads: [Identifier] = []
-                for row in 0..<rows.count { threads.append(try rows.identifier(row, 1)) }
+                for row in 0..<rows.count { threads.append(try rows.identifier(row, 0)) }
                 return .messages(Cursor(threads: threads[...], next: threads[threads.count - 1]))
             }
         case .messages(let cursor):
-            within(cursor, Statements.exportMessages, completion, { .messages($0) }) { .runs($0) }
+            within(cursor, Statements.exportMessages, place: 6, completion, { .messages($0) }) { .runs($0) }
         case .runs(let cursor):
-            within(cursor, Statements.exportRuns, completion, { .runs($0) }) { .operations($0) }
+            within(cursor, Statements.exportRuns, place: 2, completion, { .runs($0) }) { .operations($0) }
         case .operations(let cursor):
-            within(cursor, Statements.exportOperations, completion, { .operations($0) }) { .feedback($0) }
+            within(cursor, Statements.exportOperations, place: 10, completion, { .operations($0) }) { .feedback($0) }
         case .feedback(let cursor):
-            within(cursor, Statements.exportFeedback, completion, { .feedback($0) }) { .messages($0) }
+            within(cursor, Statements.exportFeedback, place: 2, completion, { .feedback($0) }) { .messages($0) }
         case .tasks(let after):
             page(Statements.exportTasks, [.number(after), .count(200)], completion) { rows, _ throws(PostgresError) in
-                rows.count == 0 ? .end : .tasks(after: try rows.int8(rows.count - 1, 1))
+                rows.count == 0 ? .end : .tasks(after: try rows.int8(rows.count - 1, 0))
             }
         case .end:
             stage = .over
@@ -80,18 +80,21 @@ package final class UserExport {
     }
 
     /// One kind of line of the conversation at hand, page by page; then the next kind, or the next conversation.
+    ///
+    /// - Parameter place: the column that says how far a page goes.
     private func within(
-        _ cursor: Cursor, _ statement: Statement, _ completion: @escaping (Result<[UInt8]?, StoreError>) -> Void,
+        _ cursor: Cursor, _ statement: Statement, place: Int,
+        _ completion: @escaping (Result<[UInt8]?, StoreError>) -> Void,
         _ same: @escaping (Cursor) -> Stage, _ following: @escaping (Cursor) -> Stage
     ) {
         guard let thread = cursor.threads.first else {
             stage = .conversations(after: cursor.next)
             return next(completion)
         }
-        page(statement, [.id(thread), .count(cursor.after)], completion) { rows, _ throws(PostgresError) in
+        page(statement, [.id(thread), .count(cursor.after)], of: thread, completion) { rows, _ throws(PostgresError) in
             var cursor = cursor
             if rows.count > 0 {
-                cursor.after = try rows.int4(rows.count - 1, 2)
+                cursor.after = try rows.int4(rows.count - 1, place)
                 return same(cursor)
             }
             cursor.after = 0
@@ -102,9 +105,10 @@ package final class UserExport {
         }
     }
 
-    /// Column 0 of each row is a line without what is sealed; an empty page goes on at once.
+    /// An empty page goes on at once.
     private func page(
-        _ statement: Statement, _ values: [Value], _ completion: @escaping (Result<[UInt8]?, StoreError>) -> Void,
+        _ statement: Statement, _ values: [Value], of thread: Identifier? = nil,
+        _ completion: @escaping (Result<[UInt8]?, StoreError>) -> Void,
         _ advance: @escaping (Rows, UserExport) throws(PostgresError) -> Stage
     ) {
         var parameters = Parameters()
@@ -121,7 +125,7 @@ package final class UserExport {
                 store.decode { () throws(PostgresError) in
                     var bytes: [UInt8] = []
                     for row in 0..<rows.count {
-                        try append(rows, row, statement, to: &bytes)
+                        try append(rows, row, statement, thread, to: &bytes)
                         bytes.append(UInt8(ascii: "\n"))
                     }
                     let next = try advance(rows, self)
@@ -137,54 +141,41 @@ package final class UserExport {
         }
     }
 
-    /// Messages and conversations carry their texts in columns of their own, since they may be sealed: they are put
-    /// behind the other members of the object.
+    /// A line: the object as the HTTP API shows it, with its type before it.
     private func append(
-        _ rows: Rows, _ row: Int, _ statement: Statement, to bytes: inout [UInt8]
+        _ rows: Rows, _ row: Int, _ statement: Statement, _ thread: Identifier?, to bytes: inout [UInt8]
     ) throws(PostgresError) {
-        var line = Array(try rows.jsonb(row, 0).utf8)
         let contents = store.settings.contents
         if statement === Statements.exportConversations {
-            line.removeLast()
-            line.append(",\"title\":")
-            let id = try rows.identifier(row, 1)
-            let title = contents.open(
-                title: try rows.optionalText(row, 2), key: try rows.optionalText(row, 3), thread: id)
-            if let title { line.append(jsonString: title) } else { line.append("null") }
-            line.append("}")
-        } else if statement === Statements.exportFeedback {
-            line.removeLast()
-            line.append(",\"comment\":")
-            if let comment = try rows.optionalText(row, 3) {
-                let id = try rows.identifier(row, 1)
-                let thread = try rows.identifier(row, 5)
-                line.append(
-                    jsonString: try contents.open(
-                        comment, key: try rows.optionalText(row, 4), .comment, thread: thread, id: id))
+            bytes.append(#"{"type":"conversation","#)
+            bytes.append(fieldsOf: try rows.conversation(row, contents), userID: userID)
+        } else if statement === Statements.exportMessages, let thread {
+            bytes.append(#"{"type":"message","client_id":"#)
+            bytes.append(optional: try rows.optionalText(row, 13))
+            bytes.append(",")
+            bytes.append(fieldsOf: try rows.message(row, contents, thread), of: thread, userID: userID)
+        } else if statement === Statements.exportOperations, let thread {
+            bytes.append(#"{"type":"operation","#)
+            bytes.append(fieldsOf: try rows.operation(row), of: thread)
+        } else if statement === Statements.exportTasks {
+            bytes.append(#"{"type":"task","#)
+            bytes.append(fieldsOf: try rows.task(row))
+        } else if statement === Statements.exportFeedback, let thread {
+            bytes.append(contentsOf: try rows.jsonb(row, 0).utf8.dropLast())
+            bytes.append(#","comment":"#)
+            let comment = try rows.optionalText(row, 3)
+            let (key, id) = (try rows.optionalText(row, 4), try rows.identifier(row, 1))
+            if let comment {
+                bytes.append(jsonString: try contents.open(comment, key: key, .comment, thread: thread, id: id))
             } else {
-                line.append("null")
+                bytes.append("null")
             }
-            line.append("}")
-        } else if statement === Statements.exportMessages {
-            line.removeLast()
-            let key = try rows.optionalText(row, 4)
-            let thread = try rows.identifier(row, 5)
-            let id = try rows.identifier(row, 1)
-            line.append(",\"content\":")
-            line.append(
-                jsonString: try contents.open(try rows.text(row, 3), key: key, .content, thread: thread, id: id))
-            line.append(",\"tool_calls\":")
-            if var calls = try rows.optionalJSONB(row, 6) {
-                if key != nil, let sealed = StoredJSON.toolCalls(parsing: calls).first {
-                    calls = try contents.open(sealed.arguments, key: key, .toolCalls, thread: thread, id: id)
-                }
-                line.append(contentsOf: calls.utf8)
-            } else {
-                line.append("null")
-            }
-            line.append("}")
+        } else {
+            // Users and runs are shown nowhere else: the database has their lines.
+            bytes.append(contentsOf: try rows.jsonb(row, 0).utf8)
+            return
         }
-        bytes.append(contentsOf: line)
+        bytes.append("}")
     }
 }
 

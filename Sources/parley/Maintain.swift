@@ -31,7 +31,7 @@ struct Reencrypt: AsyncParsableCommand {
     }
 }
 
-private func reporting(_ body: () async throws -> Void) async throws {
+func reporting(_ body: () async throws -> Void) async throws {
     do {
         try await body()
     } catch let error as StartError {

@@ -8,15 +8,21 @@ struct Migrate: AsyncParsableCommand {
         subcommands: [Up.self, Down.self, Status.self, Redo.self])
 
     struct Up: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Apply the pending migrations, or the next N.")
+        static let configuration = CommandConfiguration(
+            abstract: "Apply the pending migrations, or the next N.",
+            discussion: """
+                Where MAX_CONTENT_LENGTH is set, the database bounds messages by it too.
+
+                Example: DATABASE_URL=postgresql:///parley parley migrate up
+                """)
         @OptionGroup var settings: SettingOptions
         @Argument(help: "How many.") var count: Int?
 
         func run() async throws {
-            try await perform(settings) { migrations throws(SchemaError) in
-                let applied = try migrations.up(count)
-                if applied.isEmpty { print("nothing to do") }
-                for name in applied { print("applied \(name)") }
+            try await perform(settings) { migrations, configuration throws(SchemaError) in
+                let done = try migrations.up(count, contentLength: configuration.givenContentLength)
+                if done.isEmpty { print("nothing to do") }
+                for line in done { print(line) }
             }
         }
     }
@@ -30,7 +36,7 @@ struct Migrate: AsyncParsableCommand {
         @Flag(help: "Also where data is lost by it.") var yes = false
 
         func run() async throws {
-            try await perform(settings) { migrations throws(SchemaError) in
+            try await perform(settings) { migrations, _ throws(SchemaError) in
                 let reverted = try migrations.down(count, losingData: yes)
                 if reverted.isEmpty { print("nothing to do") }
                 for name in reverted { print("took back \(name)") }
@@ -46,7 +52,7 @@ struct Migrate: AsyncParsableCommand {
         func run() async throws {
             var isPending = false
             var problem: String?
-            try await perform(settings) { migrations throws(SchemaError) in
+            try await perform(settings) { migrations, _ throws(SchemaError) in
                 let overview = try migrations.status()
                 for line in overview.lines { print(line) }
                 (isPending, problem) = (overview.isPending, overview.problem)
@@ -64,19 +70,19 @@ struct Migrate: AsyncParsableCommand {
         @Flag(help: "Also where data is lost by it.") var yes = false
 
         func run() async throws {
-            try await perform(settings) { migrations throws(SchemaError) in
+            try await perform(settings) { migrations, _ throws(SchemaError) in
                 print(try migrations.redo(losingData: yes).map { "redid \($0)" } ?? "nothing to do")
             }
         }
     }
 
     private static func perform(
-        _ settings: SettingOptions, _ body: (SchemaMigrations) throws(SchemaError) -> Void
+        _ settings: SettingOptions, _ body: (SchemaMigrations, GatewayConfiguration) throws(SchemaError) -> Void
     ) async throws {
         let configuration = try await settings.configuration()
         guard !configuration.databaseURL.isEmpty else { throw ExitError(.configuration, "DATABASE_URL is not set") }
         do throws(SchemaError) {
-            try body(SchemaMigrations(databaseURL: configuration.databaseURL))
+            try body(SchemaMigrations(databaseURL: configuration.databaseURL), configuration)
         } catch {
             let status: ExitError.Status =
                 switch error.kind {

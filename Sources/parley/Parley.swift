@@ -9,7 +9,8 @@ struct Parley: AsyncParsableCommand {
         abstract: "A streaming chat gateway between browsers and an assistant, durable in PostgreSQL.",
         version: Version.text,
         subcommands: [
-            Serve.self, Config.self, Check.self, Migrate.self, Retention.self, Reencrypt.self, Token.self, Audit.self,
+            Serve.self, Config.self, Check.self, Migrate.self, Retention.self, Reencrypt.self, Import.self, User.self,
+            Token.self, Audit.self,
         ])
 
     static func main() async { await run(as: "parley") }

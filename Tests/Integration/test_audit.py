@@ -8,6 +8,7 @@ import pytest
 from kit.chat import ChatSocket
 from kit.gateway import Gateway, command
 from kit.handshake import handshake
+from kit.http import Api
 
 SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1", "RATE_LIMIT_FAILED_SIGN_INS": 0}
 
@@ -91,3 +92,28 @@ def test_wrong_usage(database, arguments, status):
 def test_without_a_database():
     assert command("audit").returncode == 78
     assert command("audit", DATABASE_URL="postgresql://127.0.0.1:1/none").returncode == 69
+
+
+def test_sign_ins_over_http_and_looks_at_what_is_anothers(gateway, database, user):
+    owner = Api(gateway, user)
+    thread = owner("POST", f"/api/users/{user}/conversations", {}, 201)["id"]
+    for _ in range(3):
+        owner("GET", f"/api/conversations/{thread}")
+    thief = Api(gateway, f"{user}-thief")
+    for method, path in [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/messages"), ("POST", "/messages"),
+                         ("GET", "/operations")]:
+        body = {"title": "x", "content": "x"} if method in ("PATCH", "POST") else None
+        assert thief.refusal(method, f"/api/conversations/{thread}{path}", body, 404) == "thread_not_found"
+    with gateway.connect(thief.user) as chat:
+        for frame in ({"op": "subscribe"}, {"op": "send", "content": "x"}):
+            assert chat.error(id="x", threadId=thread, **frame)["code"] == "thread_not_found"
+    # What does not exist is no event.
+    thief.refusal("GET", "/api/conversations/019a0000-0000-7000-8000-000000000000", status=404)
+    entries = trail(database, 1, "--user", user)
+    assert [(entry["action"], entry.get("detail")) for entry in entries] == [("sign_in", {"by": "http"})]
+    refused = [entry for entry in trail(database, 3, "--user", thief.user) if entry["action"] == "refused"]
+    assert {entry["object"] for entry in refused} == {f"conversation/{thread}"}
+    assert all(entry["detail"]["reason"] == "not_owner" for entry in refused)
+    # A message over HTTP is refused by the session, which knows the addresses of sockets.
+    assert "127.0.0.1" in {entry.get("origin") for entry in refused} <= {"127.0.0.1", None}
+    assert not any(entry["allowed"] for entry in refused)

@@ -79,6 +79,56 @@ def test_a_moment_between_two_messages_comes_back(store, user):
         cluster.remove()
 
 
+def test_a_backup_is_tried(store, user):
+    """Restored into a scratch folder, started, counted; what is not what it was is found."""
+    cluster = Cluster()
+    try:
+        database = Database(cluster.admin_url)
+        gateway = Gateway(database, name="test_backup_check", SHARDS=1)
+        with gateway.connect(user) as chat:
+            chat.turn("add milk")
+        gateway.stop()
+        settings = {"BACKUP_DIR": store, "BACKUP_DATABASE_URL": cluster.admin_url, "BACKUP_CHECK_DIR": store.parent}
+        base = pathlib.Path(done(tool("backup", "base", **settings)).split()[-1])
+    finally:
+        cluster.remove()
+    said = done(tool("restore", "--check", **settings))
+    assert "it starts" in said and "as many as were counted" in said
+    manifest = base / "parley_manifest"
+    lines = manifest.read_text()
+    assert f"{database.name} messages 4 4" in lines and f"{database.name} tasks 1 1" in lines
+    manifest.write_text(lines.replace(f"{database.name} tasks 1 1", f"{database.name} tasks 2 3"))
+    answer = tool("restore", "--check", **settings)
+    assert answer.returncode == 65 and f"{database.name} tasks: 1 rows, 2 to 3 were counted" in answer.stderr
+    manifest.write_text(lines)
+    control = base / "global" / "pg_control"
+    control.write_bytes(control.read_bytes()[:-1] + b"x")
+    answer = tool("restore", "--check", **settings)
+    assert answer.returncode == 74 and "pg_control" in answer.stderr
+    assert not list(store.parent.glob("parley-check.*")), "something was left"
+    assert tool("restore", "--check", "--to", "2026-01-01", **settings).returncode == 64
+
+
+def test_what_is_kept_is_brought_away(store, admin_url, tmp_path):
+    away = tmp_path / "away"
+    copy = f'mkdir -p "$(dirname "{away}/$BACKUP_NAME")" && cp -a "$BACKUP_FILE" "{away}/$BACKUP_NAME"'
+    settings = {"BACKUP_DIR": store, "BACKUP_DATABASE_URL": admin_url, "BACKUP_COPY_COMMAND": copy}
+    base = pathlib.Path(done(tool("backup", "base", **settings)).split()[-1])
+    assert (away / "base" / base.name / "backup_manifest").read_bytes() == (base / "backup_manifest").read_bytes()
+    (tmp_path / "file").write_bytes(b"one")
+    told = tmp_path / "told"
+    wal = ["wal", tmp_path / "file", "000000010000000000000009"]
+    failing = settings | {"BACKUP_COPY_COMMAND": "exit 3", "BACKUP_FAILED_COMMAND": f'printf %s "$BACKUP_ERROR" >{told}'}
+    # PostgreSQL keeps the file and calls again, until it has been brought away too.
+    assert tool("backup", *wal, **failing).returncode == 75 and "BACKUP_COPY_COMMAND" in told.read_text()
+    assert (store / "wal" / "000000010000000000000009").read_bytes() == b"one"
+    done(tool("backup", *wal, **settings))
+    assert (away / "wal" / "000000010000000000000009").read_bytes() == b"one"
+    slow = settings | {"BACKUP_COPY_COMMAND": "sleep 60", "BACKUP_COPY_SECONDS": 1}
+    answer = tool("backup", *wal, **slow)
+    assert answer.returncode == 75 and "longer than 1 s" in answer.stderr
+
+
 def test_old_backups_go(store, admin_url):
     settings = {"BACKUP_DIR": store, "BACKUP_DATABASE_URL": admin_url, "BACKUP_KEEP": 2}
     (store / "wal").mkdir()

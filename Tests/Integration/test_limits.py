@@ -1,8 +1,11 @@
 """Bounds of a user, a socket and a conversation, and what is answered at them."""
 
+import psycopg
 import pytest
 
 from kit.chat import ChatSocket
+from kit.database import Database
+from kit.gateway import Gateway, command
 from kit.raw import RawConnection, RawWebSocket
 
 SETTINGS = {"MAX_SOCKETS_PER_USER": 3, "MAX_MESSAGES_PER_CONVERSATION": 4, "MAX_CONTENT_LENGTH": 100,
@@ -82,3 +85,47 @@ def test_a_handshake_that_is_not_finished(gateway, begin):
         raw.send(begin)
         rest = raw.ended()
         assert rest == b"" or b" 408 " in rest.split(b"\r\n")[0]
+
+
+def test_a_queue_does_not_fill_a_conversation_beyond_its_bound(database, user):
+    gateway = Gateway(database, name="test_limits_queue", MAX_MESSAGES_PER_CONVERSATION=8, AGENT="scripted",
+                      SCRIPTED_TOKENS=80, SCRIPTED_PACE_MS=50)
+    try:
+        with gateway.connect(user) as chat:
+            thread = chat.send("0")["threadId"]
+            runs = [chat.send(str(n), thread=thread)["runId"] for n in range(1, 7)]
+            assert chat.error(op="send", id="f", threadId=thread, content="one more")["code"] == "conversation_full"
+            assert [chat.end_of(run, timeout=30)["code"] for run in runs] == ["conversation_full"] * 6
+            assert len(database.messages(thread)) == 8
+        # The one that was answered, and those that were not.
+        statuses = database.rows("select r.status from runs r where conversation_id = %s order by r.created_at", thread)
+        assert sorted(status for status, in statuses) == ["completed"] + ["failed"] * 6
+    finally:
+        gateway.remove()
+
+
+def test_the_database_has_the_same_bound(admin_url, user):
+    database = Database(admin_url)
+    try:
+        settings = {"DATABASE_URL": database.url, "AUTH_JWT_SECRET": "s" * 40, "HTTP_PORT": 0}
+        assert command("migrate", "up", MAX_CONTENT_LENGTH=50, **settings).returncode == 0
+        assert database.value("select max_content_length()") == 50
+        assert "nothing to do" in command("migrate", "up", **settings).stdout, "who does not say it changes nothing"
+        answer = command("serve", MAX_CONTENT_LENGTH=51, **settings)
+        assert answer.returncode == 78 and "MAX_CONTENT_LENGTH" in answer.stderr and "migrate up" in answer.stderr
+        assert database.value("select max_content_length()") == 50
+        gateway = Gateway(database, name="test_limits_bound")
+        try:
+            with gateway.connect(user) as chat:
+                assert chat.ready["limits"]["maxContentLength"] == 50
+                assert chat.error(op="send", id="l", content="x" * 51)["code"] == "content_too_long"
+                thread = chat.turn("x" * 50).thread
+        finally:
+            gateway.remove()
+        with pytest.raises(psycopg.errors.CheckViolation):
+            database.do("insert into messages (id, conversation_id, user_id, position, role, content) "
+                        "values (gen_random_uuid(), %s, %s, 900, 'user', repeat('x', 51))", thread, user)
+        database.do("insert into messages (id, conversation_id, user_id, position, role, content) "
+                    "values (gen_random_uuid(), %s, %s, 901, 'assistant', repeat('x', 51))", thread, user)
+    finally:
+        database.remove()

@@ -181,3 +181,24 @@ def test_a_flood_of_addresses(gateway, user):
 def test_settings(database, name, value):
     answer = command("serve", DATABASE_URL=database.url, AUTH_JWT_SECRET="s" * 40, HTTP_PORT=0, **{name: value})
     assert answer.returncode == 78 and name in answer.stderr and len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_conversations_and_tasks_of_a_user(database, user):
+    """Over HTTP, and the conversations that a message begins: one bucket."""
+    gateway = Gateway(database, name="test_rates_create", RATE_LIMIT_CREATE=1, RATE_LIMIT_CREATE_BURST=3)
+    try:
+        api = Api(gateway, user)
+        thread = api("POST", f"/api/users/{user}/conversations", {}, 201)["id"]
+        api("POST", f"/api/users/{user}/tasks", {"title": "x"}, 201)
+        with gateway.connect(user) as chat:
+            assert chat.turn("hello").thread != thread
+            refusal = chat.error(op="send", id="x", content="hello")
+            assert refusal["code"] == "rate_limited" and 1 <= refusal["retryAfter"] <= 60
+            for path in (f"/api/users/{user}/conversations", f"/api/users/{user}/tasks"):
+                answer = api.raw("POST", path, {"title": "x"})
+                assert refused(gateway, answer, 429, "rate_limited") and 1 <= int(answer[1]["Retry-After"]) <= 60
+            # What is there goes on, and so do others.
+            assert chat.turn("hello", thread=thread).end["outcome"] == {"type": "success"}
+        Api(gateway, f"{user}-2")("POST", f"/api/users/{user}-2/conversations", {}, 201)
+    finally:
+        gateway.remove()

@@ -18,7 +18,7 @@ BODIES = {
     "addTask": {"title": "x"}, "changeTask": {"title": "x"}, "makeToken": {"user_id": "somebody"},
     "judgeMessage": {"rating": "up"},
     "runAgent": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "hello"}]},
-    "sendFrames": {"op": "ping"},
+    "sendFrames": {"op": "ping"}, "importUser": '{"type":"user"}',
 }
 """What routes with a body are asked with; one that is missing here fails the test."""
 
@@ -62,6 +62,8 @@ def ask(gateway, method, pattern, operation, who):
     if who != "owner":
         asking = Api(gateway, f"{who}-{uuid.uuid4().hex[:8]}", role="admin" if who == "admin" else None)
     headers = {"Authorization": None} if who == "nobody" else {}
+    if "requestBody" in operation:
+        [headers["Content-Type"]] = operation["requestBody"]["content"]
     if operation["operationId"] == "openStream":
         # It has no end.
         method = "HEAD"

@@ -197,6 +197,17 @@ final class Gathered<Value> {
     }
 }
 
+extension MessagePage {
+    /// Without the times at which they were stored, which are the database's.
+    var undated: [Message] {
+        messages.map { message in
+            var message = message
+            message.createdAt = 0
+            return message
+        }
+    }
+}
+
 extension Result where Success == Acceptance {
     /// The position of an accepted message.
     var position: Int? {

@@ -20,6 +20,8 @@ final class ConversationDriver: FeedOwner {
     /// The run at work, with the assistant.
     private var run: Run?
     private var history: RecentHistory
+    /// The newest position that is known to be taken: of a message that was accepted, stored or read.
+    private var stored = 0
     /// It is this user's: the database has said so.
     private(set) var isKnown = false
     private var whenStopped: [() -> Void] = []
@@ -49,6 +51,17 @@ final class ConversationDriver: FeedOwner {
     var timeZone: String? { session.timeZone }
     var agent: any Agent { environment.agents.agent(for: id, of: userID) }
 
+    /// Messages that the conversation still takes; those count that are on their way to the database.
+    var room: Int {
+        environment.limits.messagesPerConversation - stored - machine.turns.count { !$0.isStored }
+    }
+
+    /// The database sees to the bound, but does not know of what the running reply is about to leave.
+    var refusalForRoom: ClientError? {
+        guard let run, room <= run.machine.places else { return nil }
+        return ClientError(.conversationFull, "This conversation is full. Please start a new one.")
+    }
+
     /// Whether a run is in memory here, also one that has just ended.
     func holds(_ runID: Identifier) -> Bool { machine.holds(runID) || feed.holdsLog(of: runID) }
 
@@ -59,6 +72,7 @@ final class ConversationDriver: FeedOwner {
     // MARK: What it is told
 
     func handle(_ event: ConversationMachine.Event) {
+        if case .adopt(let turn) = event { stored = max(stored, turn.position ?? 0) }
         let isUnderWay = !effects.isEmpty
         effects += machine.handle(event)
         count()
@@ -187,6 +201,7 @@ final class ConversationDriver: FeedOwner {
         feed.follow(run)
         run.start()
         guard isWorking else { return history.remember(turn.message) }
+        guard room > 0 else { return run.failForRoom() }
         // The message itself is the newest of those that the assistant sees.
         let wanted = min(agent.historyWanted, environment.limits.contextMessages - 1)
         if wanted <= 0 {
@@ -204,7 +219,9 @@ final class ConversationDriver: FeedOwner {
             switch result {
             case .success(let page):
                 let others = Set(machine.turns.map(\.message.id) + [run.turn.message.id])
-                let messages = (page?.messages ?? []).filter { !others.contains($0.id) }
+                stored = max(stored, page?.messages.last?.position ?? 0)
+                guard room > 0 else { return run.failForRoom() }
+                let messages = HistoryWindow.byTurns((page?.messages ?? []).filter { !others.contains($0.id) })
                 history.read(messages)
                 history.remember(run.turn.message)
                 run.begin(history: HistoryWindow.select(messages, limit: wanted))
@@ -252,6 +269,7 @@ final class ConversationDriver: FeedOwner {
             clientID: turn.clientID, content: turn.message.content, runID: turn.runID, startsNow: startsNow)
         environment.store.accept(new) { [self] outcome in
             var isHeld = false
+            if case .stored(.accepted(_, let position, _)) = outcome { stored = max(stored, position) }
             if case .stored(.duplicate(id, _, let runID, _)) = outcome {
                 isKnown = true
                 isHeld = feed.holdsLog(of: runID)
@@ -269,6 +287,7 @@ final class ConversationDriver: FeedOwner {
             guard self.run === run else { return }
             switch outcome {
             case .stored:
+                stored += ending.messages.count
                 history.append(ending.messages)
                 handle(.ended(.stored(status)))
             case .fenced: handle(.ended(.fenced))

@@ -2,6 +2,20 @@ import Strings
 
 /// What an assistant is shown of a conversation.
 package enum HistoryWindow {
+    /// Stored messages turn by turn: each question with what answers it, in the order of the questions. By position a
+    /// question that waited stands before the answer to the one before it.
+    package static func byTurns(_ messages: [Message]) -> [Message] {
+        var places: [Identifier: Int] = [:]
+        let keyed = messages.enumerated().map { index, message in
+            guard let run = message.runID ?? message.run?.id else { return (turn: index, index: index) }
+            // What answers a question that is no longer among these stands where its first part does.
+            let place = places[run] ?? index
+            places[run] = place
+            return (turn: place, index: index)
+        }
+        return keyed.sorted { ($0.turn, $0.index) < ($1.turn, $1.index) }.map { messages[$0.index] }
+    }
+
     /// The newest turns that have at most `limit` messages together, each from its question on; the newest one goes in
     /// whole also where its tools make it longer. Without half of a tool exchange: a call of which a result is missing
     /// goes.

@@ -78,8 +78,10 @@ final class Run: AgentRun {
     }
 
     func text(utf8 delta: UnsafeBufferPointer<UInt8>) {
+        if !machine.isSpeaking { tellRoom() }
         let outcome = machine.text(utf8: delta, newID: environment.makeIdentifier)
         if case .ignored = outcome { return }
+        if case .full = outcome { return endForRoom() }
         metrics.deltas &+= 1
         feed?.publishText(of: self)
         if !hasSpoken {
@@ -109,8 +111,10 @@ final class Run: AgentRun {
     }
 
     func toolCallStart(id: String, name: String) {
+        tellRoom()
         let outcome = machine.toolCallStart(id: id, name: name, newID: environment.makeIdentifier)
         feed?.publish()
+        if case .full = outcome { return endForRoom() }
         if case .tooLong = outcome { fail(.upstreamTruncated, "The reply has too many tool calls.") }
     }
 
@@ -196,6 +200,25 @@ final class Run: AgentRun {
         let canEnd = machine.fail(RunFailure(code: code, message: message))
         silence()
         settle(canEnd)
+    }
+
+    // MARK: The conversation's bound
+
+    private func tellRoom() {
+        if let conversation { machine.room = conversation.room }
+    }
+
+    /// The conversation takes no more of it: it answers with what it has.
+    private func endForRoom() {
+        guard machine.hasText else { return failForRoom() }
+        let canEnd = machine.finish(nil)
+        silence()
+        settle(canEnd)
+    }
+
+    /// There is no room for an answer.
+    func failForRoom() {
+        fail(.conversationFull, "This conversation is full. Please start a new one.")
     }
 
     // MARK: Inside

@@ -62,6 +62,8 @@ package struct RunMachine: Sendable {
     private var thoughtPoints = 0
     private var callBytes = 0
     private var resultBytes = 0
+    /// Messages that the conversation still takes, this run's included; told before what may need another.
+    package var room = Int.max
     /// Its end was refused: only text is left to be stored.
     private var hasLetGo = false
 
@@ -82,6 +84,31 @@ package struct RunMachine: Sendable {
             }
         }
     }
+
+    /// Whether a message of text is open, which takes further text without a new place.
+    package var isSpeaking: Bool { openText != nil }
+
+    /// Whether anything was said that stays.
+    package var hasText: Bool {
+        drafts.contains { draft in
+            guard case .assistant(let id, _) = draft else { return false }
+            return !dropped.contains(id) && !log.text(of: id).isEmpty
+        }
+    }
+
+    /// Messages that it leaves in the conversation: those it has, results that are to come, and the answer.
+    package var places: Int { taken + openCalls + (isSpeaking ? 0 : 1) }
+
+    /// Messages there are by now; text that was no part of the answer is none.
+    private var taken: Int {
+        drafts.count { draft in
+            guard case .assistant(let id, let calls) = draft else { return true }
+            return !calls.isEmpty || !dropped.contains(id)
+        }
+    }
+
+    /// Calls whose results are still to come.
+    private var openCalls: Int { calls.count { $0.phase != .done } }
 
     // MARK: From the session
 
@@ -167,6 +194,8 @@ package struct RunMachine: Sendable {
         case taken, ignored
         /// It was cut at the reply's bound, or the call was not taken: the run should fail.
         case tooLong
+        /// Not taken: the conversation has no room for it.
+        case full
     }
 
     package mutating func text(_ delta: String, newID: () -> Identifier) -> TextOutcome {
@@ -177,6 +206,7 @@ package struct RunMachine: Sendable {
     /// - Parameter utf8: valid UTF-8, a whole number of characters.
     package mutating func text(utf8: UnsafeBufferPointer<UInt8>, newID: () -> Identifier) -> TextOutcome {
         guard state == .running, !utf8.isEmpty else { return .ignored }
+        guard openText != nil || taken + openCalls < room else { return .full }
         let message = openText ?? openMessage(newID())
         var utf8 = utf8
         var outcome = TextOutcome.taken
@@ -249,6 +279,8 @@ package struct RunMachine: Sendable {
         guard state == .running, !calls.contains(where: { $0.id.isExactly(id) && $0.phase != .done }) else {
             return .ignored
         }
+        // The call's message where it is a new one, its result, and an answer behind it.
+        guard taken + openCalls + (step == nil ? 1 : 0) + 2 <= room else { return .full }
         guard calls.count < Self.callLimit, takeCallBytes(id.utf8.count + name.utf8.count) else { return .tooLong }
         closeText()
         let draft = step ?? newStep(newID())

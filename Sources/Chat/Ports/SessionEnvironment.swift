@@ -21,6 +21,10 @@ package protocol SessionEnvironment: AnyObject {
     ///
     /// - Returns: `nil` when it may be sent; else the seconds to wait.
     func admitMessage(of userID: String) -> Int?
+    /// Counts a conversation, or a task by HTTP, that this user is about to make.
+    ///
+    /// - Returns: `nil` when it may be made; else the seconds to wait.
+    func admitCreation(by userID: String) -> Int?
     /// A limit of the chat was reached; for the figures.
     func limitReached(_ limit: StaticString)
     /// A run has ended, which is durable now.
@@ -35,6 +39,7 @@ package protocol SessionEnvironment: AnyObject {
 extension SessionEnvironment {
     package var nowNanoseconds: UInt64 { nowMilliseconds &* 1_000_000 }
     package func admitMessage(of userID: String) -> Int? { nil }
+    package func admitCreation(by userID: String) -> Int? { nil }
     package func limitReached(_ limit: StaticString) {}
     package func runEnded(
         _ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?

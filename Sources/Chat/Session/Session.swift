@@ -149,12 +149,15 @@ package final class Session {
         }
         let conversation: ConversationDriver
         switch reference {
-        case nil: conversation = try open(environment.makeIdentifier(), isNew: true)
+        case nil:
+            try admitConversation()
+            conversation = try open(environment.makeIdentifier(), isNew: true)
         case .known(let id):
             guard !closing.contains(id) else { throw .noThread }
             conversation = try open(id)
         case .fresh(let id):
             guard !closing.contains(id) else { throw .noThread }
+            if !holds(thread: id) { try admitConversation() }
             conversation = try open(id, isNew: true)
         case .impossible: throw .noThread
         }
@@ -166,8 +169,14 @@ package final class Session {
         if let key = answer.id {
             pending[ExactString(key)] = PendingSend(threadID: conversation.id, runID: turn.runID)
         }
-        conversation.handle(.send(turn, policy, refusal: refusal(beside: conversation)))
+        conversation.handle(.send(turn, policy, refusal: refusal(beside: conversation) ?? conversation.refusalForRoom))
         return conversation.id
+    }
+
+    private func admitConversation() throws(ClientError) {
+        guard let seconds = environment.admitCreation(by: userID) else { return }
+        throw ClientError(
+            .rateLimited, "Too many new conversations. Please wait a moment.", retryAfter: seconds)
     }
 
     /// A conversation in which something is under way queues the message; another one more is a matter of the limit.

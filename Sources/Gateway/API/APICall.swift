@@ -71,6 +71,14 @@ final class APICall {
         try RequestBody.object(request.body, contentType: request.headers["content-type"])
     }
 
+    /// A conversation that this user does not have may be somebody else's: who is told that is the audit trail alone.
+    private func auditAnothers() {
+        guard let id = parameters["id"].flatMap({ Identifier($0) }) else { return }
+        store.isAnothers(userID: userID, threadID: id) { [self] result in
+            if case .success(true) = result { audit(.refused, on: "conversation/\(id)", reason: "not_owner") }
+        }
+    }
+
     // MARK: The user's session
 
     /// Tells every socket of the user of a conversation that was made or changed.
@@ -100,13 +108,30 @@ final class APICall {
         }
     }
 
+    /// Goes on where the user may make another conversation or task now; else answers 429.
+    func admitCreation(then: @escaping () -> Void) {
+        let userID = userID
+        guard let home = handler.siblings.home(of: userID) else { return then() }
+        let back = LoopBound((call: self, then: then), on: loop)
+        home.loop.execute {
+            let seconds = home.value.admitCreation(by: userID)
+            back.loop.execute {
+                guard let seconds else { return back.value.then() }
+                back.value.call.fail(
+                    APIFailure(.rateLimited, "Too many are made. Please wait a moment.", retryAfter: seconds))
+            }
+        }
+    }
+
     // MARK: Answers
 
     func respond(_ response: APIResponse) {
         responder.respond(response.head(for: request), body: response.body(for: request))
     }
 
-    func fail(_ failure: APIFailure) {
+    /// - Parameter isAudited: the audit trail has been told.
+    func fail(_ failure: APIFailure, isAudited: Bool = false) {
+        if failure == .noConversation, !isAudited { auditAnothers() }
         responder.respond(
             error: failure.code, failure.message, status: failure.status, retryAfter: failure.retryAfter)
     }

@@ -1,19 +1,20 @@
 import JSON
-import Chat
+import Store
 
 /// The API's JSON, written straight into the bytes that are sent.
 extension [UInt8] {
-    mutating func append(optional text: String?) {
-        if let text { append(jsonString: text) } else { append("null") }
+    /// An object of which `write` appends the members.
+    mutating func append(object write: (inout [UInt8]) -> Void) {
+        append("{")
+        write(&self)
+        append("}")
     }
 
-    /// - Parameter microseconds: since 1970, UTC.
-    mutating func append(time microseconds: Int64) {
-        append(jsonString: Timestamp.rfc3339(microseconds: microseconds))
+    static func object(_ write: (inout [UInt8]) -> Void) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(object: write)
+        return bytes
     }
-
-    /// The JSON text of an object, or null.
-    mutating func append(json text: String?) { append(contentsOf: (text ?? "null").utf8) }
 
     /// `{"data":[…],"next":…}`
     static func page<Item>(
@@ -28,11 +29,12 @@ extension [UInt8] {
         return body
     }
 
+    /// A list of objects of which `write` appends the members.
     mutating func append<Item>(list items: [Item], _ write: (inout [UInt8], Item) -> Void) {
         append("[")
         for (index, item) in items.enumerated() {
             if index > 0 { append(",") }
-            write(&self, item)
+            append(object: { write(&$0, item) })
         }
         append("]")
     }

@@ -71,7 +71,7 @@ enum Conversations {
             call.answer(result) { page in
                 .read(
                     .page(of: page.conversations, next: page.next.map { "\($0.updatedAt)_\($0.id)" }) {
-                        $0.append(conversation: $1, userID: call.userID)
+                        $0.append(fieldsOf: $1, userID: call.userID)
                     })
             }
         }
@@ -79,16 +79,19 @@ enum Conversations {
 
     private static func create(_ call: APICall) throws(APIFailure) {
         let fields = try ConversationFields(try call.object())
-        let id = call.handler.shard.makeIdentifier()
-        call.store.createConversation(
-            userID: call.userID, id: id, title: fields.title.value, metadata: fields.metadata.value
-        ) { result in
-            call.answer(result) { conversation throws(APIFailure) in
-                guard var conversation else { throw APIFailure(.internal, "The conversation could not be made.") }
-                call.announce(conversation)
-                conversation.metadata = fields.metadata.value?.description ?? "{}"
-                return .done(
-                    .of(conversation, userID: call.userID), status: .created, location: "/api/conversations/\(id)")
+        call.admitCreation {
+            let id = call.handler.shard.makeIdentifier()
+            call.store.createConversation(
+                userID: call.userID, id: id, title: fields.title.value, metadata: fields.metadata.value
+            ) { result in
+                call.answer(result) { conversation throws(APIFailure) in
+                    guard var conversation else { throw APIFailure(.internal, "The conversation could not be made.") }
+                    call.announce(conversation)
+                    conversation.metadata = fields.metadata.value?.description ?? "{}"
+                    return .done(
+                        .of(conversation, userID: call.userID), status: .created,
+                        location: "/api/conversations/\(id)")
+                }
             }
         }
     }
@@ -280,46 +283,16 @@ extension JSON {
 
 extension [UInt8] {
     static func of(_ conversation: Conversation, userID: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(conversation: conversation, userID: userID)
-        return bytes
+        .object { $0.append(fieldsOf: conversation, userID: userID) }
     }
 
     fileprivate static func of(_ conversation: Conversation, _ page: MessagePage, userID: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append("{")
-        bytes.append(fieldsOf: conversation, userID: userID)
-        bytes.append(#","messages":"#)
-        bytes.append(list: page.messages) { $0.append(storedMessage: $1, of: conversation.id, userID: userID) }
-        bytes.append(#","has_more":"#)
-        page.hasMore ? bytes.append("true") : bytes.append("false")
-        bytes.append("}")
-        return bytes
-    }
-
-    /// A conversation as the HTTP API shows it.
-    mutating func append(conversation: Conversation, userID: String) {
-        append("{")
-        append(fieldsOf: conversation, userID: userID)
-        append("}")
-    }
-
-    mutating func append(fieldsOf conversation: Conversation, userID: String) {
-        append(#""id":""#)
-        conversation.id.append(to: &self)
-        append(#"","user_id":"#)
-        append(jsonString: userID)
-        append(#","title":"#)
-        append(optional: conversation.title)
-        append(#","status":""#)
-        append(contentsOf: conversation.status.rawValue.utf8)
-        append(#"","metadata":"#)
-        append(json: conversation.metadata)
-        append(#","message_count":"#)
-        append(decimal: conversation.messageCount)
-        append(#","created_at":"#)
-        append(time: conversation.createdAt)
-        append(#","updated_at":"#)
-        append(time: conversation.updatedAt)
+        .object { bytes in
+            bytes.append(fieldsOf: conversation, userID: userID)
+            bytes.append(#","messages":"#)
+            bytes.append(list: page.messages) { $0.append(fieldsOf: $1, of: conversation.id, userID: userID) }
+            bytes.append(#","has_more":"#)
+            page.hasMore ? bytes.append("true") : bytes.append("false")
+        }
     }
 }

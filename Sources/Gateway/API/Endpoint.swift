@@ -50,6 +50,7 @@ package struct Endpoint: Sendable {
     ) {
         self.init(method, pattern, access, operation) { handler, request, parameters, responder in
             guard let principal = handler.authenticate(request, responder) else { return }
+            handler.noteSignIn(of: principal, request)
             let call = APICall(
                 handler: handler, principal: principal, request: request, parameters: parameters, responder: responder)
             do throws(APIFailure) {

@@ -89,7 +89,7 @@ enum Messages {
                 let next = page.hasMore ? last?.id.description : nil
                 return .read(
                     .page(of: page.messages, next: next) {
-                        $0.append(storedMessage: $1, of: id, userID: call.userID)
+                        $0.append(fieldsOf: $1, of: id, userID: call.userID)
                     })
             }
         }
@@ -185,53 +185,5 @@ package enum AcceptHeader {
             return weight.flatMap { Double($0) } != 0
         }
         return false
-    }
-}
-
-extension [UInt8] {
-    /// A message as the HTTP API shows it.
-    mutating func append(storedMessage message: Message, of conversation: Identifier, userID: String) {
-        append(#"{"id":""#)
-        message.id.append(to: &self)
-        append(#"","conversation_id":""#)
-        conversation.append(to: &self)
-        append(#"","user_id":"#)
-        append(jsonString: userID)
-        append(#","run_id":"#)
-        append(optional: (message.runID ?? message.run?.id)?.description)
-        append(#","position":"#)
-        append(decimal: message.position)
-        append(#","role":""#)
-        append(contentsOf: message.role.rawValue.utf8)
-        append(#"","sender":""#)
-        append(contentsOf: (message.role == .user ? Role.user : .assistant).rawValue.utf8)
-        append(#"","status":""#)
-        append(contentsOf: message.status.rawValue.utf8)
-        append(#"","content":"#)
-        append(jsonString: message.content)
-        append(#","tool_calls":"#)
-        if message.toolCalls.isEmpty {
-            append("null")
-        } else {
-            // As it is stored.
-            append(contentsOf: StoredJSON.toolCalls(message.toolCalls).utf8)
-        }
-        append(#","tool_call_id":"#)
-        append(optional: message.toolCallID)
-        append(#","run":"#)
-        if let run = message.run { append(run: run) } else { append("null") }
-        append(#","created_at":"#)
-        append(time: message.createdAt)
-        append("}")
-    }
-
-    private mutating func append(run: MessageRun) {
-        append(#"{"id":""#)
-        run.id.append(to: &self)
-        append(#"","status":""#)
-        append(contentsOf: run.status.rawValue.utf8)
-        append(#"","code":"#)
-        append(optional: run.code?.rawValue)
-        append("}")
     }
 }

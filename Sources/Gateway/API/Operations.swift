@@ -33,39 +33,11 @@ enum Operations {
                     call.answer(result) { page in
                         .read(
                             .page(of: page.operations, next: page.next.map { "\($0.createdAt)_\($0.id)" }) {
-                                $0.append(operation: $1, of: id)
+                                $0.append(fieldsOf: $1, of: id)
                             })
                     }
                 }
             }
         }
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func append(operation: StoredOperation, of conversation: Identifier) {
-        append(#"{"operation_id":""#)
-        operation.id.append(to: &self)
-        append(#"","conversation_id":""#)
-        conversation.append(to: &self)
-        append(#"","user_message_id":"#)
-        append(optional: operation.messageID?.description)
-        append(#","run_id":""#)
-        operation.runID.append(to: &self)
-        append(#"","ordinal":"#)
-        append(decimal: operation.ordinal)
-        append(#","operation_type":"#)
-        append(jsonString: operation.type)
-        append(#","input_params":"#)
-        append(contentsOf: operation.parameters.utf8)
-        append(#","result":"#)
-        append(contentsOf: (operation.result ?? "null").utf8)
-        append(#","status":"#)
-        append(jsonString: operation.status)
-        append(#","created_at":"#)
-        append(time: operation.createdAt)
-        append(#","finished_at":"#)
-        if let finished = operation.finishedAt { append(time: finished) } else { append("null") }
-        append("}")
     }
 }

@@ -43,9 +43,16 @@ package enum RequestBody {
     }
 
     /// The media type without its parameters (RFC 9110 section 8.3.1).
-    package static func isJSON(_ contentType: String?) -> Bool {
-        guard let type = contentType?.prefix(while: { $0 != ";" }) else { return false }
-        return type.filter { $0 != " " && $0 != "\t" }.lowercased() == "application/json"
+    package static func isJSON(_ contentType: String?) -> Bool { mediaType(contentType) == "application/json" }
+
+    /// JSON lines have several names, and none that is registered.
+    package static func isJSONLines(_ contentType: String?) -> Bool {
+        ["application/jsonl", "application/x-ndjson", "application/ndjson", "application/json-lines"]
+            .contains(mediaType(contentType))
+    }
+
+    private static func mediaType(_ contentType: String?) -> String? {
+        contentType?.prefix(while: { $0 != ";" }).filter { $0 != " " && $0 != "\t" }.lowercased()
     }
 }
 

@@ -21,6 +21,9 @@ enum Tasks {
                     .init(
                         name: "order", summary: "By when they were made, or are due.",
                         schema: ["type": "string", "enum": .array(TaskOrder.allCases.map { .string($0.rawValue) })]),
+                    .init(
+                        name: "include_completed", summary: "Whether those that are done are among them.",
+                        schema: ["type": "boolean", "default": true]),
                 ],
                 answers: APIOperation.tagged("A page of tasks.", APISchemas.reference("TaskPage"))),
             body: list),
@@ -63,7 +66,13 @@ enum Tasks {
     private static func list(_ call: APICall) throws(APIFailure) {
         let query = RequestQuery(call.request.query)
         let limit = try query.limit()
-        let completed = try query.flag("completed")
+        var completed = try query.flag("completed")
+        if try query.flag("include_completed") == false {
+            guard completed != true else {
+                throw APIFailure(.invalidField, "\"completed\" and \"include_completed\" exclude each other.")
+            }
+            completed = false
+        }
         var order = TaskOrder.created
         if let text = query.text("order") {
             guard let known = TaskOrder(rawValue: text) else {
@@ -81,18 +90,21 @@ enum Tasks {
         ) { result in
             call.answer(result) { page in
                 .read(
-                    .page(of: page.tasks, next: page.next.map { "\($0.time)_\($0.id)" }) { $0.append(task: $1) })
+                    .page(of: page.tasks, next: page.next.map { "\($0.time)_\($0.id)" }) {
+                        $0.append(fieldsOf: $1)
+                    })
             }
         }
     }
 
     private static func add(_ call: APICall) throws(APIFailure) {
         let arguments = try TaskFields.addition(try call.object())
-        call.store.addTask(userID: call.userID, arguments) { result in
-            call.answer(result) { task in
-                var body: [UInt8] = []
-                body.append(task: task)
-                return .done(body, status: .created, location: "/api/tasks/\(task.id)")
+        call.admitCreation {
+            call.store.addTask(userID: call.userID, arguments) { result in
+                call.answer(result) { task in
+                    .done(
+                        .of(task), status: .created, location: "/api/tasks/\(task.id)")
+                }
             }
         }
     }
@@ -207,37 +219,6 @@ package enum TaskFields {
 
 extension [UInt8] {
     static func of(_ task: StoredTask) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(task: task)
-        return bytes
-    }
-
-    /// A task as the HTTP API shows it.
-    mutating func append(task: StoredTask) {
-        append(#"{"id":"#)
-        append(decimal: task.id)
-        append(#","number":"#)
-        append(decimal: Int64(task.number))
-        append(#","user_id":"#)
-        append(jsonString: task.userID)
-        append(#","title":"#)
-        append(jsonString: task.title)
-        append(#","description":"#)
-        append(optional: task.description)
-        append(#","is_completed":"#)
-        task.isCompleted ? append("true") : append("false")
-        append(#","ai_generated":"#)
-        task.isGenerated ? append("true") : append("false")
-        append(#","last_interaction_id":"#)
-        append(optional: task.lastInteractionID?.description)
-        append(#","due_at":"#)
-        if let due = task.dueAt { append(time: due) } else { append("null") }
-        append(#","recurrence":"#)
-        append(optional: task.recurrence)
-        append(#","created_at":"#)
-        append(time: task.createdAt)
-        append(#","updated_at":"#)
-        append(time: task.updatedAt)
-        append("}")
+        .object { $0.append(fieldsOf: task) }
     }
 }

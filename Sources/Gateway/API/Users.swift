@@ -1,5 +1,6 @@
 import JSON
 import Chat
+import EventLoop
 import HTTP
 import HTTPTypes
 import Store
@@ -28,6 +29,20 @@ enum Users {
                         content: [(ExportStream.mediaType, ["type": "string"])])
                 ]),
             body: export),
+        Endpoint(
+            api: .post, "/api/users/{user_id}/import", .admin,
+            APIOperation(
+                id: "importUser", tag: "users", summary: "Reads lines of an export, or of its plain form, for a user.",
+                detail: """
+                    Ids stay, and lines that say what is there already change nothing, so the same can be sent again. A \
+                    line that can't be used is refused by itself. An export that is larger than a body may be goes in \
+                    several, each with whole lines, in their order.
+                    """,
+                body: ["type": "string"], bodyType: ExportStream.mediaType,
+                answers: [
+                    APIOperation.json(200, "What became of the lines.", APISchemas.reference("ImportReport"))
+                ]),
+            body: importLines),
     ]
 
     /// What runs is cancelled first, so that nothing is written of a user who is being deleted.
@@ -48,6 +63,20 @@ enum Users {
                     }
                 }
             }
+        }
+    }
+
+    private static func importLines(_ call: APICall) throws(APIFailure) {
+        guard RequestBody.isJSONLines(call.request.headers["content-type"]) else {
+            throw APIFailure(
+                .invalidField, "The body must be \(ExportStream.mediaType).", status: .unsupportedMediaType)
+        }
+        guard (1...255).contains(call.userID.unicodeScalars.count), !call.userID.utf8.contains(0) else {
+            throw APIFailure(.invalidField, "A user's id has 1 to 255 characters.")
+        }
+        call.audit(.imported, on: "user/\(call.userID)")
+        call.store.importLines(userID: call.userID, call.request.body, now: wallClockMicroseconds()) { result in
+            call.answer(result) { .done(Array($0.json.description.utf8)) }
         }
     }
 

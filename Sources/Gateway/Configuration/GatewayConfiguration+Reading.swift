@@ -63,7 +63,8 @@ extension GatewayConfiguration {
         contextMessages = try source.integer("context.messages") ?? contextMessages
 
         maximumMessageBytes = try source.integer("max.message.bytes") ?? maximumMessageBytes
-        maximumContentLength = try source.integer("max.content.length") ?? maximumContentLength
+        givenContentLength = try source.integer("max.content.length")
+        maximumContentLength = givenContentLength ?? maximumContentLength
         maximumMessagesPerConversation =
             try source.integer("max.messages.per.conversation") ?? maximumMessagesPerConversation
         maximumSocketsPerUser = try source.integer("max.sockets.per.user") ?? maximumSocketsPerUser
@@ -144,6 +145,8 @@ extension GatewayConfiguration {
     private mutating func readLimits(_ source: SettingReader) throws(ConfigurationError) {
         messageRate = try source.integer("rate.limit.messages") ?? messageRate
         messageBurst = try source.integer("rate.limit.burst") ?? messageBurst
+        creationRate = try source.integer("rate.limit.create") ?? creationRate
+        creationBurst = try source.integer("rate.limit.create.burst") ?? creationBurst
         handshakeRate = try source.integer("rate.limit.handshakes") ?? handshakeRate
         failedSignInRate = try source.integer("rate.limit.failed.sign.ins") ?? failedSignInRate
         maximumRunsPerUser = try source.integer("max.runs.per.user") ?? maximumRunsPerUser

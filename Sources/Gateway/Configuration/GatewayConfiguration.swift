@@ -87,6 +87,8 @@ package struct GatewayConfiguration: Sendable {
 
     package var maximumMessageBytes = 256 * 1024
     package var maximumContentLength = 10_000
+    /// The same where somebody has said it: migrating sets the database's own bound to it.
+    package var givenContentLength: Int?
     package var maximumMessagesPerConversation = 1_000
     package var maximumSocketsPerUser = 50
     package var maximumSockets = 20_000
@@ -110,8 +112,11 @@ package struct GatewayConfiguration: Sendable {
     package var keepsSingleConversation = false
 
     /// A minute and user, and at once; 0 a minute: not limited.
-    package var messageRate = 0
-    package var messageBurst = 20
+    package var messageRate = 60_000
+    package var messageBurst = 5_000
+    /// Conversations and tasks of a user, a minute and at once; 0 a minute: not limited.
+    package var creationRate = 600
+    package var creationBurst = 100
     /// Conversations of one user that are answered at once.
     package var maximumRunsPerUser = 32
     /// A minute and address; 0: not limited.

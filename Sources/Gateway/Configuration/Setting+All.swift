@@ -126,8 +126,13 @@ extension Setting {
         Setting("ping.seconds", .integer(1...3_600), .value("30"), "between pings on a socket"),
         Setting("pong.seconds", .integer(1...7_200), .value("60"), "without a sign of life"),
         Setting(
-            "rate.limit.messages", .integer(0...1_000_000), .value("0"), "messages of a user a minute, 0: not limited"),
-        Setting("rate.limit.burst", .integer(1...1_000_000), .value("20"), "and at once"),
+            "rate.limit.messages", .integer(0...1_000_000), .value("60000"),
+            "messages of a user a minute, 0: not limited"),
+        Setting("rate.limit.burst", .integer(1...1_000_000), .value("5000"), "and at once"),
+        Setting(
+            "rate.limit.create", .integer(0...1_000_000), .value("600"),
+            "conversations and tasks by HTTP that a user makes a minute, 0: not limited"),
+        Setting("rate.limit.create.burst", .integer(1...1_000_000), .value("100"), "and at once"),
         Setting(
             "rate.limit.handshakes", .integer(0...1_000_000), .value("1200"),
             "handshakes of an address a minute, 0: not limited"),

@@ -13,6 +13,12 @@ package struct Rate: Sendable, Equatable {
         self.burst = UInt64(max(burst, 1))
     }
 
+    /// One, and the next one so many seconds later.
+    package init(everySeconds seconds: UInt64) {
+        interval = seconds * 1_000_000_000
+        burst = 1
+    }
+
     fileprivate var tolerance: UInt64 { interval * (burst - 1) }
 }
 

@@ -200,7 +200,7 @@ final class RisingCounter {
 
 /// The limits that are counted when they are reached.
 enum LimitName: String, CaseIterable {
-    case messages, runs, handshakes, descriptors
+    case messages, creations, runs, handshakes, descriptors
     case failedSignIns = "failed_sign_ins"
     case sockets
     case socketsPerUser = "sockets_per_user"

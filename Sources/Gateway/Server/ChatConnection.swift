@@ -48,6 +48,7 @@ final class ChatConnection: ChatCarrier {
     }
 
     var userID: String { session.userID }
+    var origin: String { peer.origin }
 
     func close(_ code: CloseCode, _ reason: String) {
         webSocket.close(code, reason: reason)

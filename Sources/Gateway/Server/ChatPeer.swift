@@ -20,6 +20,8 @@ struct ChatOpening: Sendable {
 /// What carries a user's chat: a WebSocket, or an event stream with requests beside it.
 protocol ChatCarrier: SessionClient {
     var userID: String { get }
+    /// The client's address.
+    var origin: String { get }
     /// Ends it, with what the client is told of why.
     func close(_ code: CloseCode, _ reason: String)
 }
@@ -41,6 +43,7 @@ final class ChatPeer {
     /// Holds this object too, until `ended`.
     private var carrier: (any ChatCarrier)?
     private(set) var expiresAt: Int64
+    var origin: String { opening.origin }
     private var expiryTimer: TimerToken?
     private var wasWarned = false
     private var badFrames = 0

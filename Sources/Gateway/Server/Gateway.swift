@@ -75,7 +75,9 @@ package struct Gateway: Service {
             try configuration.certificates.isEmpty
             ? nil : Certificates(configuration.certificates, hangups, logger: logger)
         if let keySet = commons.verifier.keySet { hangups.observe { keySet.reload() } }
-        try await waits.wait(for: "the database of DATABASE_URL: its schema") { try await checkDatabase() }
+        let contentLength = try await waits.wait(for: "the database of DATABASE_URL: its schema") {
+            try await checkDatabase()
+        }
         let (listening, predecessor) = try await waits.wait(for: "the address \(address)") {
             try await listen(manager)
         }
@@ -83,7 +85,7 @@ package struct Gateway: Service {
         // several may have asked for any.
         let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
         let (node, epoch) = MembershipService.incarnation(at: place)
-        let shards = try await makeShards(registry, node: node, epoch: epoch)
+        let shards = try await makeShards(registry, node: node, epoch: epoch, contentLength: contentLength)
         let directory = ShardDirectory(configuration, budget)
         directory.fill(shards)
         let files = openFiles()
@@ -207,28 +209,36 @@ package struct Gateway: Service {
     }
 
     /// The schema is brought up to date in development, and must be in production, where a person decides when.
-    private func checkDatabase() async throws {
+    ///
+    /// - Returns: code points of a user's message that the database takes.
+    private func checkDatabase() async throws -> Int {
         guard !configuration.databaseURL.isEmpty else {
             throw StartError.configuration("DATABASE_URL is not set")
         }
         let migrator = Migrator(PostgresSettings(url: configuration.databaseURL))
-        let isDevelopment = configuration.isDevelopment
-        let failure: MigrationError? = await offLoop {
+        let (isDevelopment, contentLength) = (configuration.isDevelopment, configuration.givenContentLength)
+        let outcome: Result<Int, MigrationError> = await offLoop {
             do throws(MigrationError) {
-                if isDevelopment { try migrator.up() }
-                try migrator.check(role: "parley_gateway")
-                return nil
+                if isDevelopment {
+                    try migrator.up()
+                    if let contentLength { try migrator.bound(contentLength: contentLength) }
+                }
+                return .success(try migrator.check(role: "parley_gateway", contentLength: contentLength))
             } catch {
-                return error
+                return .failure(error)
             }
         }
-        switch failure?.kind {
-        case nil: break
-        case .unreachable, .failed: throw StartError.database(failure?.description ?? "")
-        case .newerDatabase, .changed, .pending, .unsuitable, .inUse, .losesData:
-            throw StartError.configuration(failure?.description ?? "")
+        switch outcome {
+        case .success(let bound):
+            try await checkContentKeys()
+            return bound
+        case .failure(let error):
+            switch error.kind {
+            case .unreachable, .failed: throw StartError.database(error.description)
+            case .newerDatabase, .changed, .pending, .unsuitable, .inUse, .losesData:
+                throw StartError.configuration(error.description)
+            }
         }
-        try await checkContentKeys()
     }
 
     /// Before anything is read with the wrong key, or written with one that others don't have.
@@ -318,8 +328,10 @@ package struct Gateway: Service {
     }
 
     private func makeShards(
-        _ registry: MetricsRegistry, node: String, epoch: String
+        _ registry: MetricsRegistry, node: String, epoch: String, contentLength: Int
     ) async throws -> [LoopBound<Shard>] {
+        var configuration = configuration
+        configuration.maximumContentLength = min(configuration.maximumContentLength, contentLength)
         var shards: [LoopBound<Shard>] = []
         for index in 0..<configuration.shards {
             let loop = try EventLoop(

@@ -5,6 +5,7 @@ final class GatewayCommons: Sendable {
     let metrics: MetricsRegistry
     let schema: SchemaProbe
     let proxies = UndeclaredProxies()
+    let signIns = SignInNotes()
 
     init(verifier: TokenVerifier, addresses: AddressLimits, metrics: MetricsRegistry, schema: SchemaProbe) {
         self.verifier = verifier

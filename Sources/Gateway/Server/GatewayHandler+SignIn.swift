@@ -74,6 +74,13 @@ extension GatewayHandler {
         responder.respond(response, body: APIErrorBody.json(.unauthenticated, error.message))
     }
 
+    /// A token that was taken is an entry of the audit trail, once.
+    func noteSignIn(of principal: Principal, _ request: HTTPServerRequest) {
+        let origin = origin(of: request)
+        guard commons.signIns.isNew(principal, from: origin, at: shard.loop.now) else { return }
+        shard.audit.record(.signIn, by: principal.userID, from: origin, allowed: true, detail: ["by": "http"])
+    }
+
     private func refuse(_ request: HTTPServerRequest, _ outcome: SignInOutcome) {
         shard.metrics.signIn(outcome)
         shard.audit.record(

@@ -18,8 +18,16 @@ package struct SchemaMigrations {
         migrator = Migrator(PostgresSettings(url: databaseURL))
     }
 
-    package func up(_ count: Int?) throws(SchemaError) -> [String] {
-        try wrapping { () throws(MigrationError) in try migrator.up(count).map { "\($0.version) \($0.name)" } }
+    /// - Parameter contentLength: where somebody has said it: the database bounds messages by it too.
+    /// - Returns: what was done, a line each.
+    package func up(_ count: Int?, contentLength: Int?) throws(SchemaError) -> [String] {
+        try wrapping { () throws(MigrationError) in
+            var lines = try migrator.up(count).map { "applied \($0.version) \($0.name)" }
+            if let contentLength, try migrator.bound(contentLength: contentLength) {
+                lines.append("messages have at most \(contentLength) characters")
+            }
+            return lines
+        }
     }
 
     /// - Parameter losingData: else an error names what would be lost.

@@ -1,6 +1,7 @@
 package import Chat
 package import EventLoop
 import HTTP
+import JSON
 import Logging
 import Postgres
 import Store
@@ -23,7 +24,8 @@ package final class Shard: SessionEnvironment {
     let index: Int
     let audit: AuditWriter
     let metrics: ShardMetrics
-    private var messageLimits: MessageLimits
+    private var messages: UserRate
+    private var creations: UserRate
 
     private(set) var sessions: [ExactString: Session] = [:]
     let turnClients: TurnClients
@@ -64,10 +66,12 @@ package final class Shard: SessionEnvironment {
         chatStore = PostgresChatStore(storeSettings, pool: pool, replica: replica, logger: logger)
         audit = AuditWriter(pool: pool, logger: logger)
         metrics = ShardMetrics(registry, shard: index)
-        messageLimits = MessageLimits(perMinute: configuration.messageRate, burst: configuration.messageBurst)
+        messages = UserRate(perMinute: configuration.messageRate, burst: configuration.messageBurst)
+        creations = UserRate(perMinute: configuration.creationRate, burst: configuration.creationBurst)
 
         var limits = ChatLimits()
         limits.contentLength = configuration.maximumContentLength
+        limits.messagesPerConversation = configuration.maximumMessagesPerConversation
         limits.messageBytes = configuration.maximumMessageBytes
         limits.runsPerUser = configuration.maximumRunsPerUser
         limits.contextMessages = configuration.contextMessages
@@ -85,6 +89,12 @@ package final class Shard: SessionEnvironment {
         let assistant = ConfiguredAssistant(configuration, on: loop, logger)
         agents = SingleAgentHost(assistant.agent)
         upstreamFigures = assistant.figures
+        chatStore.onMissing = { [weak self] userID, threadID in
+            guard let self else { return }
+            audit.record(
+                .refused, by: userID, on: "conversation/\(threadID)", from: origin(of: userID), allowed: false,
+                detail: ["reason": "not_owner"])
+        }
     }
 
     /// How the gateway reaches its database.
@@ -112,6 +122,12 @@ package final class Shard: SessionEnvironment {
         }
         sessions[key] = session
         return session
+    }
+
+    /// Where a user's sockets come from; `nil`: from nowhere, or from several places.
+    private func origin(of userID: String) -> String? {
+        let origins = Set(connections.values.filter { $0.userID.isExactly(userID) }.map(\.origin))
+        return origins.count == 1 ? origins.first : nil
     }
 
     /// Begins a chat on a socket whose handshake has been answered.
@@ -286,7 +302,13 @@ package final class Shard: SessionEnvironment {
     package var nowNanoseconds: UInt64 { loop.now }
 
     package func admitMessage(of userID: String) -> Int? {
-        messageLimits.message(of: userID, at: loop.now)
+        messages.take(for: userID, at: loop.now)
+    }
+
+    package func admitCreation(by userID: String) -> Int? {
+        guard let seconds = creations.take(for: userID, at: loop.now) else { return nil }
+        metrics.limitReached(.creations)
+        return seconds
     }
 
     package func limitReached(_ limit: StaticString) {

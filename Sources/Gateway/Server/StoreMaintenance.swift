@@ -6,20 +6,20 @@ import Store
 
 /// What the commands `retention` and `reencrypt` do, without a gateway. An error is one line for the operator.
 package struct StoreMaintenance: Sendable {
-    private let configuration: GatewayConfiguration
+    let configuration: GatewayConfiguration
 
     package init(_ configuration: GatewayConfiguration) {
         self.configuration = configuration
     }
 
-    private var settings: PostgresSettings {
+    var settings: PostgresSettings {
         var settings = PostgresSettings(url: configuration.databaseURL)
         settings.needsWrites = true
         return settings
     }
 
     /// Whether schema and keys are what this program and its configuration expect.
-    private func check() throws(StartError) {
+    func check() throws(StartError) {
         guard !configuration.databaseURL.isEmpty else { throw .configuration("DATABASE_URL is not set") }
         do throws(MigrationError) {
             try Migrator(settings).check(role: "parley_gateway")
@@ -43,8 +43,15 @@ package struct StoreMaintenance: Sendable {
         let loop = try EventLoop(label: "parley.retention")
         loop.start()
         defer { loop.stop() }
+        let store = try await store(on: loop)
+        let now = wallClockMicroseconds()
+        return isDryRun ? try await count(store, now) : try await sweep(store, now)
+    }
+
+    /// A store of the command's own.
+    func store(on loop: EventLoop) async throws -> LoopBound<PostgresChatStore> {
         let (settings, configuration) = (settings, configuration)
-        let store = try await loop.run {
+        return try await loop.run {
             var database = settings
             database.role = "parley_gateway"
             database.needsWrites = true
@@ -62,8 +69,6 @@ package struct StoreMaintenance: Sendable {
             let logger = Logger(label: "parley") { StreamLogHandler.standardError(label: $0) }
             return LoopBound(PostgresChatStore(settings, pool: pool, logger: logger), on: loop)
         }
-        let now = wallClockMicroseconds()
-        return isDryRun ? try await count(store, now) : try await sweep(store, now)
     }
 
     private func sweep(_ store: LoopBound<PostgresChatStore>, _ now: Int64) async throws -> [String] {

@@ -11,6 +11,7 @@ package enum AuditAction: String, Sendable, CaseIterable {
     case conversationDeleted = "conversation_deleted"
     case userDeleted = "user_deleted"
     case exported
+    case imported
     /// An admin's look at, or change of, what is somebody else's.
     case adminAccess = "admin_access"
     /// Entries that were lost because the queue was full.

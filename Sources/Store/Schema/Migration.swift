@@ -69,9 +69,11 @@ package struct Migration: Sendable {
             version: 4, name: "what a gateway writes is its own",
             up: [
                 Schema4.nodes, Schema4.acceptTurns, Schema4.endRuns, Schema4.checkpoints, Schema4.beginRun,
-                Schema4.recovery, Schema4.rights, Schema4.tasks, Schema4.feedback,
+                Schema4.recovery, Schema4.objects, Schema4.rights, Schema4.tasks, Schema4.feedback,
+                Schema4.importing,
             ].joined(separator: "\n"),
-            down: Schema4.feedbackDown + Schema4.down),
+            down: [Schema4.importingDown, Schema4.feedbackDown, Schema4.objectsDown, Schema4.down]
+                .joined(separator: "\n")),
     ]
 }
 

@@ -1,9 +1,9 @@
 extension Schema2 {
     /// Both ways between the live tables and the archive, whole and in one transaction. Called by the other functions.
     static let archive = """
-        \(SchemaFunctions.toArchive)
+        \(toArchive)
 
-        \(SchemaFunctions.fromArchive)
+        \(fromArchive)
 
         \(SchemaFunctions.keepSingle)
         """

@@ -1,21 +1,21 @@
 extension Schema2 {
     /// What a user does with a conversation, beside writing to it.
     static let lifecycle = """
-        \(SchemaFunctions.createConversation)
+        \(createConversation)
 
-        \(SchemaFunctions.changeConversation)
+        \(changeConversation)
 
-        \(SchemaFunctions.deleteConversation)
+        \(deleteConversation)
         """
 
     /// What an administrator may do, and what ends a user.
     static let deletion = """
-        \(SchemaFunctions.deleteMessage)
+        \(deleteMessage)
 
         \(SchemaFunctions.deleteUser)
 
         \(SchemaFunctions.usersToDelete)
 
-        \(SchemaFunctions.reseal)
+        \(reseal)
         """
 }

@@ -20,7 +20,7 @@ extension Schema3 {
             for each statement execute function parley.delete_runs_of_messages();
 
         \(SchemaFunctions.isConversation)
-        \(SchemaFunctions.isMessage)
+        \(isMessage)
         alter table parley.conversations
             drop constraint conversations_check, drop constraint conversations_message_count_check,
             drop constraint conversations_messages_deleted_check, drop constraint conversations_metadata_check,

@@ -29,10 +29,13 @@ package enum SchemaFunctions {
         "forget_messages": forgetMessages,
         "from_archive": fromArchive,
         "hold_fence": holdFence,
+        "import_lines": importLines,
+        "is_anothers": isAnothers,
         "is_conversation": isConversation,
         "is_message": isMessage,
         "keep_single": keepSingle,
         "leave": leave,
+        "max_content_length": maxContentLength,
         "move_reminders": moveReminders,
         "next_occurrence": nextOccurrence,
         "number_task": numberTask,
@@ -54,4 +57,9 @@ package enum SchemaFunctions {
         "use_key": useKey,
         "users_to_delete": usersToDelete,
     ]
+
+    /// The same text for a function that is there already with these parameters and this result: its rights stay.
+    static func again(_ text: String) -> String {
+        text.replacing("create function", with: "create or replace function")
+    }
 }

@@ -237,7 +237,7 @@ final class FakeStore: ChatStore, ToolHost {
         let isRunning = turn.startsNow && !hasRunElsewhere(turn.threadID)
         if isRunning { checkNothingRuns(in: turn.threadID, beside: turn.runID) }
         let position = append(
-            Message(id: turn.messageID, role: .user, content: turn.content), to: turn.threadID)
+            Message(id: turn.messageID, role: .user, content: turn.content, runID: turn.runID), to: turn.threadID)
         runs[turn.runID] = Run(
             threadID: turn.threadID, message: turn.messageID, status: isRunning ? .running : .queued)
         if let key = turn.clientID { clientIDs[ExactString("\(turn.userID)/\(key)")] = turn.runID }
@@ -253,7 +253,10 @@ final class FakeStore: ChatStore, ToolHost {
         guard conversations[ending.threadID] != nil, let run = runs[ending.runID] else { return .threadGone }
         if run.status.isTerminal { return .stored(updatedAt: clock) }
         runs[ending.runID]?.status = ending.status
-        for message in ending.messages { _ = append(message, to: ending.threadID) }
+        for var message in ending.messages {
+            message.runID = ending.runID
+            _ = append(message, to: ending.threadID)
+        }
         if let next = ending.nextRunID, runs[next]?.status == .queued {
             checkNothingRuns(in: ending.threadID, beside: next)
             runs[next]?.status = .running

@@ -27,6 +27,7 @@ package struct APIOperation: Sendable {
     var detail = ""
     var query: [Parameter] = []
     package var body: JSON?
+    var bodyType = "application/json"
     /// The answers that are no failures.
     package var answers: [Answer]
     /// Statuses of failures beside those that every route of its kind has, with the codes that they carry.

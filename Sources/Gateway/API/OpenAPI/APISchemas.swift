@@ -14,7 +14,7 @@ enum APISchemas {
         ("ConversationChange", conversationChange), ("Message", message), ("MessagePage", page("Message")),
         ("NewMessage", newMessage), ("AcceptedTurn", acceptedTurn), ("Task", task), ("TaskPage", page("Task")),
         ("NewTask", newTask), ("TaskChange", taskChange), ("Operation", operation),
-        ("OperationPage", page("Operation")), ("ExportLine", exportLine),
+        ("OperationPage", page("Operation")), ("ExportLine", exportLine), ("ImportReport", importReport),
         ("Feedback", feedback), ("NewFeedback", newFeedback), ("FeedbackPage", page("Feedback")),
         ("SearchHit", searchHit), ("SearchPage", searchPage), ("RunAgentInput", runAgentInput),
         ("DevelopmentToken", developmentToken), ("NewDevelopmentToken", newDevelopmentToken), ("Status", status),
@@ -248,6 +248,20 @@ enum APISchemas {
     private static let exportLine = object(
         ["type": ["type": "string"]], required: ["type"], detail: "One JSON object a line; the last one has type `end`."
     )
+
+    private static let importReport = object(
+        [
+            "lines": ["type": "integer"],
+            "stored": ["type": "object", "description": "What is new, by type."],
+            "known": ["type": "integer", "description": "Lines that say what is there already."],
+            "refused": ["type": "integer"],
+            "refusals": [
+                "type": "array", "description": .string("The first \(ImportReport.toldRefusals)."),
+                "items": object(
+                    ["line": ["type": "integer", "minimum": 1], "reason": ["type": "string"]],
+                    required: ["line", "reason"]),
+            ],
+        ], required: ["lines", "stored", "known", "refused", "refusals"])
 
     private static let runAgentInput = object(
         [

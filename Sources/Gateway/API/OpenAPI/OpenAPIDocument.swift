@@ -47,7 +47,7 @@ package enum OpenAPIDocument {
                 })
         }
         if let body = described.body {
-            operation["requestBody"] = ["required": true, "content": ["application/json": ["schema": body]]]
+            operation["requestBody"] = ["required": true, "content": .object([described.bodyType: ["schema": body]])]
         }
         operation["responses"] = .object(responses(endpoint))
         return .object(operation)
@@ -96,7 +96,7 @@ package enum OpenAPIDocument {
         }
         if endpoint.operation.body != nil {
             failures.append((413, "The body, or the message in it, is too long."))
-            failures.append((415, "The body is not `application/json`."))
+            failures.append((415, "The body is not `\(endpoint.operation.bodyType)`."))
         }
         return failures
     }

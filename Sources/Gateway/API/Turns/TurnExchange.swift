@@ -60,7 +60,8 @@ final class TurnExchange {
     }
 
     private func refused(_ error: ClientError) {
-        call.fail(APIFailure(error))
+        // What the session was refused is in the audit trail already.
+        call.fail(APIFailure(error), isAudited: true)
         close()
     }
 

@@ -39,6 +39,7 @@ final class ChatStream: ChatCarrier {
     }
 
     var userID: String { peer.session.userID }
+    var origin: String { peer.origin }
     var isCut: Bool { socket == nil && !isGone }
     var isOpen: Bool { closing == nil && !isGone }
 

@@ -91,7 +91,9 @@ extension SchemaFunctions {
                 select f.*, f.first and not exists (
                     select from parley.runs r
                     where r.conversation_id = f.conversation and r.status = 'running') as starts_now
-                from fresh f where f.place <= p_limit
+                from fresh f
+                -- There must be room for its answer too.
+                where f.place < p_limit
             ), stored as (
                 insert into parley.messages
                     (id, conversation_id, user_id, position, role, content, content_key, run_id, client_id)

@@ -29,11 +29,12 @@ extension SchemaFunctions {
                 -- All writers lock conversations in the order of their ids.
                 order by u.conversation
             ), moved as (
+                -- Only while there is room for its answer too.
                 update parley.conversations c
                 set message_count = c.message_count + 1, updated_at = greatest(now(), c.updated_at)
                 from input i
                 where c.id = i.conversation
-                    and (c.user_id = i.owner and c.status = 'active' and c.message_count < p_limit) is true
+                    and (c.user_id = i.owner and c.status = 'active' and c.message_count + 1 < p_limit) is true
                 returning i.*, c.title, c.title_key, c.message_count, c.messages_deleted, c.created_at, c.updated_at
             ), stored as (
                 insert into parley.messages

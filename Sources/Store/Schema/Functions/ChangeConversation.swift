@@ -26,7 +26,7 @@ extension SchemaFunctions {
                     return query update parley.archived_conversations a
                         set title = case when p_sets_title then p_title else a.title end,
                             title_key = case when p_sets_title then p_title_key else a.title_key end,
-                            metadata = coalesce(p_metadata, a.metadata)
+                            metadata = coalesce(p_metadata, a.metadata), updated_at = greatest(now(), a.updated_at)
                         where a.id = p_conversation and (a.user_id = p_user and a.deleted_at is null) is true
                         returning 0, false, a.title, a.title_key, 'archived', a.message_count - a.messages_deleted,
                             a.created_at, a.updated_at;
@@ -34,7 +34,6 @@ extension SchemaFunctions {
                         return;
                     end if;
                 elsif parley.from_archive(array[p_user], array[p_conversation], 'active') <> '{}' then
-                    update parley.conversations c set updated_at = now() where c.id = p_conversation;
                     v_was := 'archived';
                     exit;
                 end if;
@@ -58,7 +57,7 @@ extension SchemaFunctions {
                 title_key = case when p_sets_title then p_title_key else c.title_key end,
                 metadata = coalesce(p_metadata, c.metadata),
                 status = case when not p_archived then 'active' else c.status end,
-                updated_at = case when not p_archived and c.status = 'dormant' then now() else c.updated_at end
+                updated_at = greatest(now(), c.updated_at)
             where c.id = p_conversation;
             if p_single then
                 perform parley.keep_single(array[p_user], array[p_conversation]);

@@ -26,7 +26,8 @@ extension SchemaFunctions {
                     delete from parley.messages m where m.id = p_message;
                     if found then
                         perform set_config('parley.deletes', '', true);
-                        update parley.conversations c set messages_deleted = c.messages_deleted + 1
+                        update parley.conversations c
+                        set messages_deleted = c.messages_deleted + 1, updated_at = greatest(now(), c.updated_at)
                         where c.id = v_conversation;
                         return query select 0, v_user, v_conversation;
                         return;
@@ -40,7 +41,8 @@ extension SchemaFunctions {
                 delete from parley.archived_messages m where m.id = p_message
                 returning m.conversation_id, m.user_id into v_conversation, v_user;
                 if found then
-                    update parley.archived_conversations a set messages_deleted = a.messages_deleted + 1
+                    update parley.archived_conversations a
+                    set messages_deleted = a.messages_deleted + 1, updated_at = greatest(now(), a.updated_at)
                     where a.id = v_conversation;
                     return query select 0, v_user, v_conversation;
                     return;

@@ -26,6 +26,8 @@ extension SchemaFunctions {
                 a.created_at, a.updated_at
             from parley.archived_conversations a where a.id = any (v_ids);
 
+            -- They may be longer than a new one may be by now.
+            perform set_config('parley.keeps_length', 'on', true);
             insert into parley.messages
                 (id, conversation_id, user_id, position, role, content, content_key, tool_calls, tool_call_id, run_id,
                 status, client_id, created_at)
@@ -33,6 +35,7 @@ extension SchemaFunctions {
                 m.tool_call_id, m.run_id, m.status, m.client_id, m.created_at
             from parley.archived_messages m where m.conversation_id = any (v_ids)
             order by m.conversation_id, m.position;
+            perform set_config('parley.keeps_length', 'off', true);
 
             insert into parley.runs
                 (id, conversation_id, user_id, user_message_id, status, node, usage, error, created_at, started_at,

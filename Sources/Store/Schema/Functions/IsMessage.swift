@@ -10,6 +10,12 @@ extension SchemaFunctions {
                 and p_role in ('user', 'assistant', 'tool')
                 and char_length(p_content) <= case when p_content_key is null then 200000 else 1066752 end
                 and (p_role <> 'user' or p_content <> '')
+                -- What is brought back, sealed anew or read in may be longer than a new one may be by now. Sealed, a
+                -- text is longer than what is in it: four bytes a code point, 28 for nonce and tag, a third for Base64.
+                and (p_role <> 'user' or p_content_key is null and char_length(p_content) <= parley.max_content_length()
+                    or p_content_key is not null
+                        and char_length(p_content) <= (parley.max_content_length() * 4 + 30) / 3 * 4 + 48
+                    or (current_setting('parley.keeps_length', true) = 'on') is true)
                 and (p_tool_calls is null or p_role = 'assistant' and jsonb_typeof(p_tool_calls -> 'tools') = 'array')
                 and (p_tool_call_id is null or p_role = 'tool' and char_length(p_tool_call_id) <= 255)
                 and p_status in ('complete', 'cancelled', 'interrupted', 'failed')

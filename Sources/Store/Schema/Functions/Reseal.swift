@@ -12,6 +12,8 @@ extension SchemaFunctions {
             case p_table
             when 'messages' then
                 perform set_config('parley.seals', 'on', true);
+                -- They may be longer than a new one may be by now.
+                perform set_config('parley.keeps_length', 'on', true);
                 update parley.messages m set content = i.content, tool_calls = i.calls, content_key = p_key
                 from unnest(p_id, p_old_key, p_content, p_calls) i (id, old_key, content, calls)
                 where m.id = i.id and m.content_key is not distinct from i.old_key;
@@ -30,6 +32,7 @@ extension SchemaFunctions {
             end case;
             get diagnostics v_count = row_count;
             perform set_config('parley.seals', 'off', true);
+            perform set_config('parley.keeps_length', 'off', true);
             return v_count;
         end
         $$;

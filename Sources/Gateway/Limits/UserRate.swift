@@ -1,8 +1,8 @@
 import Strings
 
-/// How many messages a user may send, by socket and by HTTP alike. One a shard, since a user belongs to one; it outlives
+/// How often a user may do something, by socket and by HTTP alike. One a shard, since a user belongs to one; it outlives
 /// the user's session, so that signing in again fills no bucket.
-struct MessageLimits {
+struct UserRate {
     /// Users that are kept in mind on one shard.
     private static let capacity = 32_768
 
@@ -17,7 +17,7 @@ struct MessageLimits {
 
     /// - Parameter now: monotonic nanoseconds.
     /// - Returns: seconds to wait; `nil`: go on.
-    mutating func message(of userID: String, at now: UInt64) -> Int? {
+    mutating func take(for userID: String, at now: UInt64) -> Int? {
         guard let rate else { return nil }
         return table.take(UInt64(bitPattern: Int64(ExactString(userID).hashValue)), rate, at: now)?.wholeSeconds
     }

@@ -1,0 +1,109 @@
+/// What moves conversations to the archive and back, as migration 2 has it.
+extension Schema2 {
+    static let toArchive = """
+        -- The caller has locked the conversations for update, and seen that none has an unfinished run.
+        create function parley.to_archive(p_conversation uuid[], p_now timestamptz) returns void
+        language plpgsql set search_path = pg_catalog, pg_temp as $$
+        begin
+            insert into parley.archived_conversations
+                (id, user_id, title, title_key, metadata, message_count, messages_deleted, created_at, updated_at,
+                archived_at, task_links)
+            select c.id, c.user_id, c.title, c.title_key, c.metadata, c.message_count, c.messages_deleted,
+                c.created_at, c.updated_at, p_now, (
+                    select jsonb_object_agg(t.id, m.id)
+                    from parley.messages m join parley.tasks t on t.last_interaction_id = m.id
+                    where m.conversation_id = c.id)
+            from parley.conversations c where c.id = any (p_conversation);
+
+            insert into parley.archived_messages
+                (id, conversation_id, user_id, position, role, content, content_key, tool_calls, tool_call_id, run_id,
+                status, client_id, created_at)
+            select m.id, m.conversation_id, m.user_id, m.position, m.role, m.content, m.content_key, m.tool_calls,
+                m.tool_call_id, m.run_id, m.status, m.client_id, m.created_at
+            from parley.messages m where m.conversation_id = any (p_conversation);
+
+            insert into parley.archived_runs
+                (id, conversation_id, user_id, user_message_id, status, node, usage, error, created_at, started_at,
+                finished_at)
+            select r.id, r.conversation_id, r.user_id, r.user_message_id, r.status, r.node, r.usage, r.error,
+                r.created_at, r.started_at, r.finished_at
+            from parley.messages m join parley.runs r on r.user_message_id = m.id
+            where m.conversation_id = any (p_conversation);
+
+            insert into parley.archived_operation_logs
+                (operation_id, conversation_id, user_id, user_message_id, run_id, ordinal, operation_type,
+                input_params, result, status, created_at, finished_at)
+            select l.operation_id, l.conversation_id, l.user_id, l.user_message_id, l.run_id, l.ordinal,
+                l.operation_type, l.input_params, l.result, l.status, l.created_at, l.finished_at
+            from parley.task_operation_logs l where l.conversation_id = any (p_conversation);
+
+            delete from parley.conversations c where c.id = any (p_conversation);
+        end
+        $$;
+        """
+
+    static let fromArchive = """
+        -- Conversation n of the array belongs to user n; others, and deleted ones, stay. Of two that bring back the
+        -- same one the second waits for the first and then finds nothing to do.
+        create function parley.from_archive(p_user text[], p_conversation uuid[], p_status text) returns uuid[]
+        language plpgsql set search_path = pg_catalog, pg_temp as $$
+        declare
+            v_ids uuid[];
+        begin
+            select array_agg(l.id) into v_ids
+            from (
+                select a.id from parley.archived_conversations a
+                where a.id = any (p_conversation) and a.deleted_at is null
+                    and (a.id, a.user_id) in (
+                        select i.conversation, i.owner from unnest(p_user, p_conversation) i (owner, conversation))
+                order by a.id for update
+            ) l;
+            if v_ids is null then
+                return '{}';
+            end if;
+
+            insert into parley.conversations
+                (id, user_id, title, title_key, status, metadata, message_count, messages_deleted, created_at,
+                updated_at)
+            select a.id, a.user_id, a.title, a.title_key, p_status, a.metadata, a.message_count, a.messages_deleted,
+                a.created_at, a.updated_at
+            from parley.archived_conversations a where a.id = any (v_ids);
+
+            insert into parley.messages
+                (id, conversation_id, user_id, position, role, content, content_key, tool_calls, tool_call_id, run_id,
+                status, client_id, created_at)
+            select m.id, m.conversation_id, m.user_id, m.position, m.role, m.content, m.content_key, m.tool_calls,
+                m.tool_call_id, m.run_id, m.status, m.client_id, m.created_at
+            from parley.archived_messages m where m.conversation_id = any (v_ids)
+            order by m.conversation_id, m.position;
+
+            insert into parley.runs
+                (id, conversation_id, user_id, user_message_id, status, node, usage, error, created_at, started_at,
+                finished_at)
+            select r.id, r.conversation_id, r.user_id, r.user_message_id, r.status, r.node, r.usage, r.error,
+                r.created_at, r.started_at, r.finished_at
+            from parley.archived_runs r where r.conversation_id = any (v_ids);
+
+            insert into parley.task_operation_logs
+                (operation_id, conversation_id, user_id, user_message_id, run_id, ordinal, operation_type,
+                input_params, result, status, created_at, finished_at)
+            select l.operation_id, l.conversation_id, l.user_id, l.user_message_id, l.run_id, l.ordinal,
+                l.operation_type, l.input_params, l.result, l.status, l.created_at, l.finished_at
+            from parley.archived_operation_logs l where l.conversation_id = any (v_ids);
+
+            -- A task that another conversation has touched since is that one's.
+            update parley.tasks t set last_interaction_id = i.message
+            from (
+                select x.key::bigint as task, x.value::uuid as message, a.user_id as owner
+                from parley.archived_conversations a, jsonb_each_text(a.task_links) x
+                where a.id = any (v_ids)
+            ) i
+            where t.id = i.task and t.user_id = i.owner and t.last_interaction_id is null
+                and exists (select from parley.messages m where m.id = i.message);
+
+            delete from parley.archived_conversations a where a.id = any (v_ids);
+            return v_ids;
+        end
+        $$;
+        """
+}
