@@ -1,5 +1,6 @@
 """What the clients saw against what the database holds. Pure: a Round and its Rows in, violations out."""
 
+import datetime
 import json
 from collections import Counter, defaultdict
 
@@ -7,6 +8,9 @@ from .records import Violation
 
 CHECKPOINT_LIMIT = 3.0
 """Seconds of streamed text that a killed gateway may take with it. It promises 1; the rest is for a busy machine."""
+
+TRANSACTION_LIMIT = datetime.timedelta(seconds=1)
+"""How long a transaction that writes a turn may take."""
 
 _OF_REPLIES = {"completed": "complete", "cancelled": "cancelled", "failed": "failed", "interrupted": "interrupted"}
 """A run's status → that of its assistant messages."""
@@ -16,6 +20,12 @@ _SUCCESS, _CANCELLED = "success", "cancelled"
 
 def check(round, rows):
     return _Check(round, rows).all()
+
+
+def _is_handed_over(before, run):
+    """Times are those at which the transactions began. Of two gateways the one that begins a run may have waited, behind
+    the one that ends the run before, for the conversation; that no two are active at once is an index's matter."""
+    return before.get("node") != run.get("node") and before["finished_at"] - run["started_at"] < TRANSACTION_LIMIT
 
 
 class _Check:
@@ -174,7 +184,7 @@ class _Check:
             # Each gateway has a queue of its own: between two the order is that in which they are asked.
             has_one_queue = len({(run.get("node") or "").split("/")[0] for run in runs}) == 1
             for before, run in zip(runs, runs[1:]):
-                if before["finished_at"] > run["started_at"]:
+                if before["finished_at"] > run["started_at"] and not _is_handed_over(before, run):
                     self.bad(f"run {run['id']} started before {before['id']} had finished", run["user_id"], thread, run)
                 positions = [self.messages[one["message"]]["position"] for one in (before, run)]
                 # What a killed gateway left is taken up in its own order.

@@ -13,7 +13,9 @@ from .load import Author, Plan
 from .records import Round, Violation
 
 SETTLE_LIMIT = 20
-"""Seconds of the quiet end after which a client that is not settled is stuck."""
+"""Seconds of the quiet end without any progress, of any client, after which those that are not settled are stuck."""
+SETTLE_TOTAL = 90
+"""Seconds after which they are stuck in any case: how fast a busy machine is, is not what is tried."""
 READY_LIMIT = 5
 """Seconds after `ready` within which no run claims to be running that is not (Protocol.md, section 4)."""
 TODO_EVERY = 5
@@ -81,21 +83,45 @@ async def run_round(world, seed, number, plan=Plan(), fault=None):
 async def _quiet(world, round, clients):
     for client in clients:
         client.come_back()
-    await _all(clients, Client.settle, "did not get its answers")
+    await _all(round, clients, Client.settle, "did not get its answers")
     await _runs_end(world, round, clients)
-    await _all(clients, Client.idle, "did not see the end of all runs")
+    await _all(round, clients, Client.idle, "did not see the end of all runs")
 
 
-async def _all(clients, step, complaint):
+class Patience:
+    """Ends when nothing goes on any more, or after a time that is long for any machine."""
+
+    def __init__(self):
+        self._begun = self._moved = time.monotonic()
+        self._seen = None
+
+    def is_over(self, progress):
+        now = time.monotonic()
+        if progress != self._seen:
+            self._seen, self._moved = progress, now
+        return now > self._moved + SETTLE_LIMIT or now > self._begun + SETTLE_TOTAL
+
+
+async def _all(round, clients, step, complaint):
     tasks = {asyncio.ensure_future(step(client)): client for client in clients}
-    done, pending = await asyncio.wait(tasks, timeout=SETTLE_LIMIT)
+    pending, patience = set(tasks), Patience()
+    while pending and not patience.is_over((len(pending), _progress(round))):
+        _, pending = await asyncio.wait(pending, timeout=0.5)
     for task in pending:
         task.cancel()
-    for task in done:
+    for task in set(tasks) - pending:
         task.result()
     if pending:
         names = [_state(tasks[task]) for task in pending]
-        raise Stuck(f"{len(names)} clients: {complaint} within {SETTLE_LIMIT} s: {names[:5]}")
+        raise Stuck(f"{len(names)} clients: {complaint} within {SETTLE_LIMIT} s without progress,"
+                    f" or {SETTLE_TOTAL} s: {names[:5]}")
+
+
+def _progress(round):
+    """What only grows: messages that are answered for good, what is said, runs that clients saw end. An `unavailable`,
+    and a socket that comes and goes, is none."""
+    return (sum(sent.settled for sent in round.sent.values()),
+            sum(len(view.ends) + len(view.assemblies) for view in round.views))
 
 
 def _state(client):
@@ -107,7 +133,7 @@ def _state(client):
 
 async def _runs_end(world, round, clients):
     """Every run ends, and what an earlier gateway left does so in time or is at work in the new one."""
-    deadline = time.monotonic() + SETTLE_LIMIT
+    patience = Patience()
     left = {run.run for run in round.left}
     while unfinished := await world.call(rows.unfinished, world.database, round.users):
         now = time.monotonic()
@@ -118,7 +144,7 @@ async def _runs_end(world, round, clients):
                     round.violations.append((f"run {run} claims to be {status} {READY_LIMIT} s after the restart and"
                                              " no living gateway has it", user, thread))
             left = set()
-        if now > deadline:
+        if patience.is_over(({run for run, _, _, _ in unfinished}, _progress(round))):
             for run, thread, user, status in unfinished:
                 round.violations.append((f"run {run} is {status} and does not end", user, thread))
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import datetime
 import random
 import uuid
 
@@ -259,6 +260,17 @@ def test_faults_in_the_records(fault, report):
     lines = []
     rounds.report(round, rows, check(round, rows), lines.append)
     assert any(report in line for line in lines), lines
+
+
+@pytest.mark.parametrize("node, milliseconds, is_right", [("b", 15, True), ("b", 1500, False), ("a", 15, False)])
+def test_two_gateways_may_wait_for_each_others_transaction(node, milliseconds, is_right):
+    round, rows = good()
+    two_at_a_time(round, rows)
+    begun = datetime.datetime(2026, 1, 1)
+    rows.runs[0].update(node="a", started_at=begun, finished_at=begun + datetime.timedelta(milliseconds=1000 + milliseconds))
+    rows.runs[1].update(node=node, started_at=begun + datetime.timedelta(seconds=1),
+                        finished_at=begun + datetime.timedelta(seconds=9))
+    assert any("had finished" in what for what in found(round, rows)) != is_right
 
 
 def double_task(round, rows):
