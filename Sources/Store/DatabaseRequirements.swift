@@ -1,4 +1,3 @@
-import Glibc
 import Postgres
 
 /// What a database and the login of `DATABASE_URL` must be. What is wrong is one line that says what to do about it.
@@ -41,7 +40,6 @@ enum DatabaseRequirements {
 enum LivingGateway {
     /// One that has beaten within this many seconds may be alive. Seen to beat again, it is.
     private static let freshSeconds = 5
-    private static let pauseMicroseconds: UInt32 = 200_000
 
     /// Waits until a gateway is seen to beat, or all are known to be gone, which takes a few seconds where one has just
     /// been stopped.
@@ -64,7 +62,8 @@ enum LivingGateway {
                 if let known = first[id], known != beat { return id }
                 if first[id] == nil { first[id] = beat }
             }
-            usleep(pauseMicroseconds)
+            // The server's pause: where it goes away, so does this one.
+            _ = try connection.query("select pg_catalog.pg_sleep(0.2)")
         }
     }
 }

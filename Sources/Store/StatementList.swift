@@ -15,5 +15,6 @@ extension Statements {
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportFeedback,
         exportTasks, answer, judge, takeFeedbackBack, feedback, search,
         retain, retentionDue, retainAudit, purgeTasks, usersToDelete, appendAudit,
+        importLines, isAnothers,
     ]
 }

@@ -38,7 +38,7 @@ extension Statements {
 
     /// As many as are together not longer than 256 KiB, at least one. `octet_length` knows the length of a compressed
     /// text without opening it.
-    private static func messages(_ table: String, _ runs: String) -> String {
+    private static func messageLines(_ table: String, _ runs: String) -> String {
         """
         select \(messageColumns), m.client_id
         from (
@@ -59,14 +59,14 @@ extension Statements {
     static let exportMessages = Statement(
         "export_messages",
         """
-        \(messages("messages", "runs"))
+        \(messageLines("messages", "runs"))
         union all
-        \(messages("archived_messages", "archived_runs"))
+        \(messageLines("archived_messages", "archived_runs"))
         order by 7
         """, T.text, T.uuid, T.int4)
 
     /// By the position of the message that they answer.
-    private static func runs(_ table: String, _ messages: String) -> String {
+    private static func runLines(_ table: String, _ messages: String) -> String {
         """
         (select jsonb_build_object('type', 'run', 'id', r.id, 'conversation_id', r.conversation_id,
             'user_message_id', r.user_message_id, 'status', r.status, 'usage', r.usage, 'error', r.error,
@@ -80,9 +80,9 @@ extension Statements {
     static let exportRuns = Statement(
         "export_runs",
         """
-        \(runs("runs", "messages"))
+        \(runLines("runs", "messages"))
         union all
-        \(runs("archived_runs", "archived_messages"))
+        \(runLines("archived_runs", "archived_messages"))
         order by 3 limit 200
         """, T.text, T.uuid, T.int4)
 

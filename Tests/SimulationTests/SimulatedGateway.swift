@@ -293,8 +293,7 @@ final class SimulatedStore: ChatStore, ToolHost {
     ) {
         look(
             { database, _ -> MessagePage? in
-                guard let found = database.conversations[threadID], found.userID == userID else { return nil }
-                return MessagePage(messages: Array(found.messages.suffix(limit)), hasMore: found.messages.count > limit)
+                database.newest(limit, of: threadID, userID)
             }, completion)
     }
 

@@ -19,7 +19,7 @@ enum ToolNames {
 
     /// The tool that a name certainly means; `nil`: none, or more than one.
     static func meant(_ name: String) -> ToolName? {
-        if let tool = ToolName(rawValue: name) { return tool }
+        if let tool = ToolName(rawValue: name), ToolName.offered.contains(tool) { return tool }
         var rest = name.unicodeScalars[...]
         if let mark = rest.firstIndex(where: { $0 == "<" || $0 == "(" }) { rest = rest[..<mark] }
         guard rest.count <= 4 * lengthLimit else { return nil }
@@ -41,7 +41,7 @@ enum ToolNames {
             folded += scalar == "-" ? "_" : String(scalar).lowercased()
             before = scalar
         }
-        return ToolName.allCases.first { folded == $0.rawValue || folded == $0.rawValue + $0.rawValue }
+        return ToolName.offered.first { folded == $0.rawValue || folded == $0.rawValue + $0.rawValue }
     }
 
     private static func clean(_ name: Substring.UnicodeScalarView) -> String {

@@ -279,32 +279,44 @@ package struct Gateway: Service {
 
     private var address: String { "\(configuration.host):\(configuration.port)" }
 
+    private enum Attempt: Sendable {
+        case listening(ListeningSocket, HandoverRequest.Predecessor?)
+        /// Somebody has the address; how much of the patience that costs.
+        case occupied(Int, reason: String)
+        case failed(SystemError)
+    }
+
+    /// A gateway that was just told to stop may not have heard yet, and one that ends may have left just now.
+    private static let patience = 12
+    private static let listenPause = Duration.milliseconds(100)
+
     /// Takes the socket that a service manager hands over, binds the address, or takes it over from a gateway that stops.
     private func listen(_ manager: ServiceManager) async throws -> (ListeningSocket, HandoverRequest.Predecessor?) {
         if let socket = try manager.listeningSocket() { return (socket, nil) }
         let (host, port, address) = (configuration.host, configuration.port, address)
-        return try await offLoop { () -> Result<(ListeningSocket, HandoverRequest.Predecessor?), StartError> in
-            // A gateway that was just told to stop may not have heard yet, and one that ends may have left just now.
-            var patience = 12
-            while true {
+        var patience = Self.patience
+        while true {
+            let attempt = await offLoop { () -> Attempt in
                 do throws(SystemError) {
-                    return .success((try ListeningSocket(host: host, port: port), nil))
+                    return .listening(try ListeningSocket(host: host, port: port), nil)
                 } catch {
-                    guard error.code == EADDRINUSE else {
-                        return .failure(.network("cannot listen on \(address): \(error)"))
+                    guard error.code == EADDRINUSE else { return .failed(error) }
+                    switch HandoverRequest.ask(host: host, port: port) {
+                    case .taken(let listening, let predecessor): return .listening(listening, predecessor)
+                    case .serving: return .occupied(1, reason: "another gateway serves there")
+                    case .nobody: return .occupied(4, reason: "\(error)")
                     }
-                    let answer = HandoverRequest.ask(host: host, port: port)
-                    let reason: String
-                    switch answer {
-                    case .taken(let listening, let predecessor): return .success((listening, predecessor))
-                    case .serving: (patience, reason) = (patience - 1, "another gateway serves there")
-                    case .nobody: (patience, reason) = (patience - 4, "\(error)")
-                    }
-                    if patience <= 0 { return .failure(.network("cannot listen on \(address): \(reason)")) }
-                    Thread.sleep(forTimeInterval: 0.1)
                 }
             }
-        }.get()
+            switch attempt {
+            case .listening(let listening, let predecessor): return (listening, predecessor)
+            case .failed(let error): throw StartError.network("cannot listen on \(address): \(error)")
+            case .occupied(let cost, let reason):
+                patience -= cost
+                guard patience > 0 else { throw StartError.network("cannot listen on \(address): \(reason)") }
+                try await Task.sleep(for: Self.listenPause)
+            }
+        }
     }
 
     private func openFiles() -> StaticFiles? {

@@ -72,7 +72,7 @@ import Testing
                 ["id": .string(Identifier(high: 9, low: 1).description), "role": "assistant", "content": "before"],
                 ["id": .string(Identifier(high: 3, low: 3).description), "role": "user", "content": "hello"],
             ])
-        #expect((body["tools"]?.array ?? []).compactMap { $0["name"]?.string } == ToolName.allCases.map(\.rawValue))
+        #expect((body["tools"]?.array ?? []).compactMap { $0["name"]?.string } == ToolName.offered.map(\.rawValue))
     }
 
     @Test func ourToolsAreCarriedOutAndAnsweredInAnotherRun() throws {
