@@ -145,15 +145,19 @@ let package = Package(
         .testTarget(
             name: "TodoAssistantTests", dependencies: ["TodoAssistant", "Agents", "Chat", "EventLoop", "JSON"],
             swiftSettings: settings),
+        .target(
+            name: "StoreContract", dependencies: ["Chat", "JSON"], path: "Tests/StoreContract", swiftSettings: settings),
         .testTarget(
             name: "StoreTests",
             dependencies: [
-                "Store", "Chat", "EventLoop", "JSON", "Postgres", .product(name: "Logging", package: "swift-log"),
+                "Store", "StoreContract", "Chat", "EventLoop", "JSON", "Postgres",
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Chat", "JSON", "Store", "Strings", .product(name: "HeapModule", package: "swift-collections"),
+                "Chat", "JSON", "Store", "StoreContract", "Strings",
+                .product(name: "HeapModule", package: "swift-collections"),
             ], swiftSettings: settings),
         .testTarget(name: "LoadTests", dependencies: ["parley-bench"], swiftSettings: settings),
         .testTarget(

@@ -153,20 +153,6 @@ final class SimulatedDatabase {
             updatedAt: Int64(conversations[id]?.updated ?? 0))
     }
 
-    /// As a page has them: who reads a user's message is told what became of its run.
-    func newest(_ limit: Int, of thread: Identifier, _ userID: String) -> MessagePage? {
-        guard let found = conversations[thread], found.userID == userID else { return nil }
-        let runs = Dictionary(
-            runs.lazy.filter { $0.value.threadID == thread }.map { ($0.value.message.id, $0) }
-        ) { first, _ in first }
-        let messages = found.messages.suffix(limit).map { stored in
-            var message = stored
-            message.run = runs[stored.id].map { MessageRun(id: $0.key, status: $0.value.status) }
-            return message
-        }
-        return MessagePage(messages: messages, hasMore: found.messages.count > limit)
-    }
-
     func begin(_ id: Identifier, _ node: String) -> Result<Beginning, StoreError> {
         guard isMember(node) else { return .failure(.fenced) }
         guard let run = runs[id], run.node == node, !run.status.isTerminal else { return .success(.gone) }
@@ -210,6 +196,33 @@ final class SimulatedDatabase {
         operations[key] = outcome
         runs[operation.key.runID]?.hasEffects = true
         return .success(outcome)
+    }
+
+    // MARK: Reads
+
+    /// As a page has them: who reads a user's message is told what became of its run.
+    func newestMessages(_ thread: Identifier, of userID: String, limit: Int) -> MessagePage? {
+        guard let found = conversations[thread], found.userID == userID else { return nil }
+        let runs = Dictionary(
+            runs.lazy.filter { $0.value.threadID == thread }.map { ($0.value.message.id, $0) }
+        ) { first, _ in first }
+        let messages = found.messages.suffix(limit).map { stored in
+            var message = stored
+            message.run = runs[stored.id].map { MessageRun(id: $0.key, status: $0.value.status) }
+            return message
+        }
+        return MessagePage(messages: messages, hasMore: found.messages.count > limit)
+    }
+
+    func sentTurn(_ key: String, of userID: String, _ node: String) -> SentTurn? {
+        guard let id = clientIDs["\(userID)/\(key)"], let run = runs[id] else { return nil }
+        return SentTurn(
+            threadID: run.threadID, messageID: run.message.id, runID: id, runEnded: run.status.isTerminal,
+            isElsewhere: !run.status.isTerminal && run.node != node)
+    }
+
+    func conversation(_ id: Identifier, of userID: String) -> Chat.Conversation? {
+        conversations[id]?.userID == userID ? conversation(id) : nil
     }
 
     @discardableResult

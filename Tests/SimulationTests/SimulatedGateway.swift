@@ -291,24 +291,13 @@ final class SimulatedStore: ChatStore, ToolHost {
         userID: String, threadID: Identifier, limit: Int,
         completion: @escaping (Result<MessagePage?, StoreError>) -> Void
     ) {
-        look(
-            { database, _ -> MessagePage? in
-                database.newest(limit, of: threadID, userID)
-            }, completion)
+        look({ database, _ in database.newestMessages(threadID, of: userID, limit: limit) }, completion)
     }
 
     func sentTurn(
         userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void
     ) {
-        look(
-            { database, node -> SentTurn? in
-                guard let id = database.clientIDs["\(userID)/\(clientID)"], let run = database.runs[id] else {
-                    return nil
-                }
-                return SentTurn(
-                    threadID: run.threadID, messageID: run.message.id, runID: id, runEnded: run.status.isTerminal,
-                    isElsewhere: !run.status.isTerminal && run.node != node)
-            }, completion)
+        look({ $0.sentTurn(clientID, of: userID, $1) }, completion)
     }
 
     func activeConversation(userID: String, completion: @escaping (Result<Identifier?, StoreError>) -> Void) {
@@ -318,10 +307,7 @@ final class SimulatedStore: ChatStore, ToolHost {
     func conversation(
         userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void
     ) {
-        look(
-            { database, _ -> Conversation? in
-                database.conversations[threadID]?.userID == userID ? database.conversation(threadID) : nil
-            }, completion)
+        look({ database, _ in database.conversation(threadID, of: userID) }, completion)
     }
 }
 

@@ -279,12 +279,14 @@ final class ConversationDriver: FeedOwner {
     }
 
     private func end(_ runID: Identifier, next: Identifier?) {
-        guard let run, run.id == runID, case .ending(let status) = run.machine.state else { return }
+        guard let run, run.id == runID, case .ending(let status) = run.machine.state else {
+            return handle(.ended(.fenced))
+        }
         let ending = RunEnding(
             userID: userID, threadID: id, runID: runID, status: status, messages: run.machine.messages(),
             usage: run.machine.usage, failure: run.machine.failure, nextRunID: next)
         environment.store.end(ending) { [self] outcome in
-            guard self.run === run else { return }
+            guard self.run === run else { return handle(.ended(.fenced)) }
             switch outcome {
             case .stored:
                 stored += ending.messages.count

@@ -15,7 +15,9 @@ extension ConversationMachine {
 
     /// Whether the run of another gateway that holds this one up has ended.
     mutating func begun(_ runID: Identifier, _ outcome: StoreWrite<Beginning>) {
-        guard let index = turns.firstIndex(where: { $0.runID == runID }) else { return }
+        guard
+            let index = turns.firstIndex(where: { $0.runID == runID && $0.standing == .waiting(isAsked: true) })
+        else { return }
         switch outcome {
         case .stored(.begun):
             turns[index].standing = .placed

@@ -166,7 +166,9 @@ extension ConversationMachine {
     /// that is refused, it is the database that is not as it should be: the end is offered until it is, and nobody hears
     /// of an end before.
     mutating func ended(_ outcome: Ending) {
-        guard case .end(let runID, let next)? = writing, let active, active.id == runID else { return }
+        guard case .end(let runID, let next)? = writing else { return }
+        // It was lost meanwhile.
+        guard let active, active.id == runID else { return written() }
         switch outcome {
         case .fenced:
             loseActive()
