@@ -66,6 +66,14 @@ final class SimulatedDatabase {
         return (true, mayJudge(node) && nodes.contains { now - $0.value.beaten > 4_000 })
     }
 
+    /// When it was away last, for all. Nobody was heard meanwhile, and nobody is judged by that.
+    var outage: (from: UInt64, until: UInt64) = (0, 0)
+
+    /// It was away for longer than a gateway may be silent, and those that live have hardly had the time to say so.
+    private func isJustBack(_ now: UInt64) -> Bool {
+        outage.until >= outage.from + 4_000 && now >= outage.until && now < outage.until + 2_000
+    }
+
     private func mayJudge(_ node: String) -> Bool {
         if fault == .anybodyJudges { return true }
         guard let row = nodes[node] else { return false }
@@ -78,7 +86,10 @@ final class SimulatedDatabase {
         guard isMember(node) else { return .failure(.fenced) }
         let now = scheduler.now
         if mayJudge(node) {
-            for (other, row) in nodes where now - row.beaten > 4_000 && other != node { nodes[other] = nil }
+            for (other, row) in nodes where now - row.beaten > 4_000 && other != node {
+                if isJustBack(now) { note("\(other) was declared dead before it had time to beat") }
+                nodes[other] = nil
+            }
         }
         let orphans = runs.filter {
             !$0.value.status.isTerminal && nodes[$0.value.node] == nil && $0.value.node != node

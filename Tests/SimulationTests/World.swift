@@ -88,10 +88,16 @@ final class World {
         case 17: user.move(to: gateways[scheduler.pick(gateways.count)])
         case 18: gateways[scheduler.pick(gateways.count)].stall(for: scheduler.pick(200...12_000))
         case 19: restart(scheduler.pick(gateways.count))
-        case 20: awayUntil = scheduler.now + scheduler.pick(500...12_000)
+        case 20: goAway(for: scheduler.pick(500...12_000))
         case 21: cutOff[scheduler.pick(gateways.count)] = scheduler.now + scheduler.pick(500...12_000)
         default: break
         }
+    }
+
+    private func goAway(for time: UInt64) {
+        let from = scheduler.now < awayUntil ? database.outage.from : scheduler.now
+        awayUntil = scheduler.now + time
+        database.outage = (from, awayUntil)
     }
 
     private func restart(_ place: Int) {
@@ -112,6 +118,7 @@ final class World {
     /// The weather clears: everything answers, nobody stands still.
     private func clear() {
         isFair = true
+        database.outage.until = min(database.outage.until, scheduler.now)
         for (place, gateway) in gateways.enumerated() {
             gateway.resume()
             if gateway.isDead {
