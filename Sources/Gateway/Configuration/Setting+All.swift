@@ -114,7 +114,8 @@ extension Setting {
         Setting("deflate.memory", .integer(0...(1 << 40)), .value("67108864"), "bytes of windows that live on"),
         Setting("trusted.proxies", .list, .none, "networks whose X-Forwarded-For is believed"),
         Setting("max.message.bytes", .integer(1_024...(16 << 20)), .value("262144"), "of a frame or message"),
-        Setting("max.content.length", .integer(1...200_000), .found("the database's, 10000"),
+        Setting(
+            "max.content.length", .integer(1...200_000), .found("the database's, 10000"),
             "code points of a user's message"),
         Setting("max.messages.per.conversation", .integer(2...1_000_000), .value("1000"), "of a conversation"),
         Setting("max.sockets", .integer(1...1_000_000), .value("20000"), "connections at once"),
