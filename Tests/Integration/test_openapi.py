@@ -94,7 +94,8 @@ def test_the_description_is_true(gateway, people, name, tmp_path):
     run = subprocess.run(
         [pathlib.Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run",
          f"{gateway.url}/openapi.json", "-H", f"Authorization: Bearer {people[name].api.token}", "--checks", CHECKS,
-         "--exclude-operation-id", "openStream", "--max-time", str(SECONDS), "--seed", "1", "--max-examples", "15",
+         # A stream, and a body that it has no form for: they have tests of their own.
+         "--exclude-operation-id", "openStream", "--exclude-operation-id", "importUser", "--max-time", str(SECONDS), "--seed", "1", "--max-examples", "15",
          "--request-timeout", "10", "--report-har-path", report, "--warnings", "off", "--no-color", "--no-shrink"],
         cwd=tmp_path, env={**os.environ, "NO_PROXY": "*", "HOME": str(tmp_path)}, capture_output=True, text=True,
         timeout=SECONDS * 5)

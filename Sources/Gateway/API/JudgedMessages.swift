@@ -44,7 +44,7 @@ enum JudgedMessages {
                 case .notFound: throw .noMessage
                 case .notAnAnswer: throw APIFailure(.invalidField, "Only an answer can be judged.")
                 case .none: body.append(contentsOf: #"{"message_id":"\#(id)","rating":null,"comment":null}"#.utf8)
-                case .stored(let feedback): body.append(feedback: feedback)
+                case .stored(let feedback): body.append(object: { $0.append(feedback: feedback) })
                 }
                 return .done(body)
             }
@@ -68,7 +68,7 @@ enum JudgedMessages {
 
 extension [UInt8] {
     fileprivate mutating func append(feedback: Feedback) {
-        append(#"{"message_id":""#)
+        append(#""message_id":""#)
         feedback.messageID.append(to: &self)
         append(contentsOf: #"","rating":"\#(feedback.rating.rawValue)","comment":"#.utf8)
         append(optional: feedback.comment)
@@ -76,6 +76,5 @@ extension [UInt8] {
         append(time: feedback.createdAt)
         append(#","updated_at":"#)
         append(time: feedback.updatedAt)
-        append("}")
     }
 }

@@ -53,7 +53,7 @@ enum Search {
 
 extension [UInt8] {
     fileprivate mutating func append(hit: SearchHit) {
-        append(#"{"conversation_id":""#)
+        append(#""conversation_id":""#)
         hit.threadID.append(to: &self)
         append(#"","title":"#)
         append(optional: hit.title)
@@ -65,6 +65,5 @@ extension [UInt8] {
         append(optional: hit.excerpt)
         append(#","created_at":"#)
         append(time: hit.createdAt)
-        append("}")
     }
 }
