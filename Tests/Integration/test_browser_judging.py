@@ -70,7 +70,7 @@ def test_an_answer_is_judged(page, database, user):
     # The word with it may be left out, or said at once.
     ActionChains(page.driver).send_keys("too short", Keys.ENTER).perform()
     page.until(lambda: stored(database, user) == "down too short", "the word is not stored")
-    assert judged(page) == ["judge-down"]
+    page.until(lambda: judged(page) == ["judge-down"], "not shown as judged")
     page.screenshot(f"judged-{page.size}")
     page.driver.refresh()
     page.online()
@@ -79,7 +79,8 @@ def test_an_answer_is_judged(page, database, user):
     page.until(lambda: stored(database, user) == "up", "not changed")
     press(page, "[data-testid=judge-up]")
     page.until(lambda: stored(database, user) is None, "not taken back")
-    assert judged(page) == [] and page.errors() == []
+    page.until(lambda: judged(page) == [], "still shown as judged")
+    assert page.errors() == []
 
 
 def test_words_are_found(page, connect):

@@ -63,7 +63,7 @@ def test_the_command_and_the_way_back(fresh, user):
         age(fresh, old, 91)
         age(fresh, dozing, 31)
         tables = ("conversations", "messages", "runs", "task_operation_logs")
-        wanted = ["purge: 0", "purge_archived: 0", "archive: 1", "dormant: 2", "audit: 0"]
+        wanted = ["purge: 0", "purge_archived: 0", "archive: 1", "dormant: 2", "purge_tasks: 0", "audit: 0"]
         rows = [fresh.rows(f"select * from {table} order by 1") for table in tables]
         assert parley(fresh, "retention", "run", "--dry-run") == wanted
         assert [fresh.rows(f"select * from {table} order by 1") for table in tables] == rows
