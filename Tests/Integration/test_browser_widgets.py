@@ -119,6 +119,6 @@ def test_when_a_task_is_due(chromium, site, gateway, database, user):
         chromium.until(lambda: database.value(
             "select count(*) from tasks where user_id = %s and title = %s and due_at is not null", user, title), "not kept")
     chromium.until(lambda: titles(chromium) == ["sooner", "later"], "not in the order of what is due")
-    assert "2030" in chromium.all("[data-testid=task]")[0].text
+    chromium.until(lambda: "2030" in chromium.all("[data-testid=task]")[0].text, "not shown when it is due")
     chromium.screenshot("tasks-due")
     assert chromium.errors() == []

@@ -25,9 +25,14 @@ def _program(name):
     return program
 
 
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+def _free_ports():
+    """Two, on all addresses: some proxies bind no single one."""
+    with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+class _PortTaken(Exception):
+    """Somebody else was quicker between finding a free port and binding it."""
 
 
 class Front:
@@ -37,12 +42,21 @@ class Front:
     """
 
     source = "127.0.0.5"
+    _ATTEMPTS = 5
 
     def __init__(self, kind, gateway):
+        for attempt in range(self._ATTEMPTS):
+            try:
+                return self._start(kind, gateway)
+            except _PortTaken:
+                self.remove()
+                assert attempt < self._ATTEMPTS - 1, self.process.lines[-3:]
+
+    def _start(self, kind, gateway):
         self._folder = tempfile.TemporaryDirectory(prefix="parley-front.", ignore_cleanup_errors=True)
         folder = pathlib.Path(self._folder.name)
         folder.chmod(0o755)
-        self.port, self.plain = _free_port(), _free_port()
+        self.port, self.plain = _free_ports()
         certificate = Certificate(folder, NAME, [f"DNS:{NAME}"])
         (folder / "both.pem").write_text(certificate.chain.read_text() + certificate.key.read_text())
         self.trust = ssl.create_default_context(cafile=certificate.chain)
@@ -83,6 +97,8 @@ class Front:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.request("GET", "/healthz")[0] == 200:
                     return
+            if self.process.process.poll() is not None and any("in use" in line for line in self.process.lines):
+                raise _PortTaken
             assert time.monotonic() < deadline, self.process.lines[-20:]
 
     def connection(self):

@@ -13,8 +13,8 @@ _libc = ctypes.CDLL(None)
 
 def _begin():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # A shell that runs the tests in its background has them ignored, and a child would inherit that.
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    # A shell that runs the tests in its background has them ignored, or nohup, and a child would inherit that.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
