@@ -74,6 +74,10 @@ package struct Migration: Sendable {
             ].joined(separator: "\n"),
             down: [Schema4.importingDown, Schema4.feedbackDown, Schema4.objectsDown, Schema4.down]
                 .joined(separator: "\n")),
+        Migration(
+            version: 5, name: "one owner, and paths",
+            up: [Schema5.processes].joined(separator: "\n"),
+            down: [Schema5.processesDown].joined(separator: "\n")),
     ]
 }
 

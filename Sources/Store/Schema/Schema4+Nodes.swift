@@ -7,7 +7,10 @@
 /// The lock is an advisory one. A row lock (`for key share`) does the same at the same cost, but transactions that hold it
 /// beside each other use up a multixact each, and with those the time until all tables have to be frozen: days, at a
 /// thousand turns a second.
-enum Schema4 {}
+enum Schema4 {
+    /// Functions as this migration made them, where a later one changed them.
+    enum Functions {}
+}
 
 extension Schema4 {
     static let nodes = """
