@@ -108,8 +108,9 @@ let package = Package(
         .executableTarget(
             name: "parley",
             dependencies: [
-                "CBuild", "CLibPQ", "COpenSSL", "CZlib", "Command", "Gateway", "JSON",
+                "CBuild", "CLibPQ", "COpenSSL", "CZlib", "Command", "EventLoop", "Gateway", "HTTP", "JSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -159,6 +160,7 @@ let package = Package(
                 "Chat", "JSON", "Store", "StoreContract", "Strings",
                 .product(name: "HeapModule", package: "swift-collections"),
             ], swiftSettings: settings),
+        .testTarget(name: "TerminalTests", dependencies: ["parley", "JSON"], swiftSettings: settings),
         .testTarget(name: "LoadTests", dependencies: ["parley-bench"], swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
