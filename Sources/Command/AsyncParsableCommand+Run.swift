@@ -12,8 +12,9 @@ extension AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         heedStopsAsFirstProcess()
         do {
-            try checkCommands(Array(CommandLine.arguments.dropFirst()), of: name)
-            var command = try parseAsRoot()
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            try checkCommands(arguments, of: name)
+            var command = try parseAsRoot(joined(arguments))
             if command is any ServingCommand {
                 DescriptorLimit.raise()
             } else {
@@ -35,6 +36,21 @@ extension AsyncParsableCommand {
             complain("\(name): \(text) (see \(help(in: lines, of: name)))")
             Foundation.exit(ExitError.Status.usage.rawValue)
         }
+    }
+
+    /// A number below zero is an option's value, however wrong: so what is wrong with it is said, and not that it is missing.
+    private static func joined(_ arguments: [String]) -> [String] {
+        var joined: [String] = []
+        for argument in arguments {
+            let isNegative =
+                argument.utf8.first == 0x2D && argument.utf8.dropFirst().first.map { 0x30...0x39 ~= $0 } ?? false
+            if isNegative, let last = joined.last, last.hasPrefix("--"), last != "--", !last.contains("=") {
+                joined[joined.count - 1] = "\(last)=\(argument)"
+            } else {
+                joined.append(argument)
+            }
+        }
+        return joined
     }
 
     /// What to call for the options of the command that was meant.

@@ -9,7 +9,12 @@ struct Retention: AsyncParsableCommand {
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make dormant, archive, delete and purge now what is due.")
+            abstract: "Make dormant, archive, delete and purge now what is due.",
+            discussion: """
+                What is due when: DORMANT_AFTER, ARCHIVE_AFTER, DELETE_AFTER and the like (parley config list).
+
+                Example: parley retention run --dry-run
+                """)
         @OptionGroup var settings: SettingOptions
         @Flag(help: "Only count.") var dryRun = false
 
@@ -22,7 +27,12 @@ struct Retention: AsyncParsableCommand {
 
 struct Reencrypt: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Bring all stored contents under the first key of CONTENT_KEYS.")
+        abstract: "Bring all stored contents under the first key of CONTENT_KEYS.",
+        discussion: """
+            While gateways serve, and again from where it was when it is interrupted.
+
+            Example: parley reencrypt --config /etc/parley/parley.yaml
+            """)
     @OptionGroup var settings: SettingOptions
 
     func run() async throws {

@@ -18,6 +18,8 @@ struct Migrate: AsyncParsableCommand {
         @OptionGroup var settings: SettingOptions
         @Argument(help: "How many.") var count: Int?
 
+        func validate() throws { if let count { try checkCount(count) } }
+
         func run() async throws {
             try await perform(settings) { migrations, configuration throws(SchemaError) in
                 let done = try migrations.up(count, contentLength: configuration.givenContentLength)
@@ -30,10 +32,16 @@ struct Migrate: AsyncParsableCommand {
     struct Down: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take back the last migration, or the last N.",
-            discussion: "Not while a gateway is alive. Where data would be lost it says which, and wants --yes.")
+            discussion: """
+                Not while a gateway is alive. Where data would be lost it says which, and wants --yes.
+
+                Example: DATABASE_URL=postgresql:///parley parley migrate down 1
+                """)
         @OptionGroup var settings: SettingOptions
         @Argument(help: "How many.") var count = 1
         @Flag(help: "Also where data is lost by it.") var yes = false
+
+        func validate() throws { try checkCount(count) }
 
         func run() async throws {
             try await perform(settings) { migrations, _ throws(SchemaError) in
@@ -46,7 +54,12 @@ struct Migrate: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the migrations.", discussion: "Exits 1 while some are pending.")
+            abstract: "List the migrations.",
+            discussion: """
+                Exits 1 while some are pending, 78 where the database has others than this program.
+
+                Example: parley migrate status || parley migrate up
+                """)
         @OptionGroup var settings: SettingOptions
 
         func run() async throws {
@@ -65,7 +78,11 @@ struct Migrate: AsyncParsableCommand {
     struct Redo: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take the last migration back and apply it again.",
-            discussion: "Not while a gateway is alive. Where data would be lost it says which, and wants --yes.")
+            discussion: """
+                Not while a gateway is alive. Where data would be lost it says which, and wants --yes.
+
+                Example: DATABASE_URL=postgresql:///parley parley migrate redo --yes
+                """)
         @OptionGroup var settings: SettingOptions
         @Flag(help: "Also where data is lost by it.") var yes = false
 
@@ -93,4 +110,8 @@ struct Migrate: AsyncParsableCommand {
             throw ExitError(status, error.description)
         }
     }
+}
+
+private func checkCount(_ count: Int) throws {
+    guard count > 0 else { throw ValidationError("\(count) is not a number of migrations, 1 or more") }
 }

@@ -70,6 +70,29 @@ def test_help_shows_what_is_read(arguments):
         assert flag not in text
 
 
+def leaves(*path):
+    """Every command that has none below it."""
+    text = command("help", *path).stdout
+    below = re.findall(r"^  ([a-z-]+)(?: |$)", text.partition("SUBCOMMANDS:")[2], re.MULTILINE)
+    return [leaf for name in below for leaf in leaves(*path, name)] if below else [path]
+
+
+def test_every_help_has_an_example():
+    found = leaves()
+    assert len(found) > 15 and ("migrate", "redo") in found and ("chat",) in found
+    for path in found:
+        example = command("help", *path).stdout.partition("Example: ")[2].partition("USAGE")[0]
+        assert f" {path[-1]} " in f"{' '.join(example.split())} " and "parley" in example, path
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["audit", "--since", "-3h"], "--since is a time"), (["top", "--interval", "-1"], "from 1 to 60"),
+    (["migrate", "up", "0"], "0 is not a number of migrations"), (["migrate", "down", "0"], "0 is not a number of migrations"),
+    (["serve", "--http-port", "-1"], "not a whole number from 0 to 65535"), (["serve", "--shards", "-2"], "from 1 to 256")])
+def test_numbers_that_are_none(arguments, words):
+    assert words in refusal(*arguments, code=78 if arguments[0] == "serve" else 64)
+
+
 def test_help_tells_the_truth():
     assert "--stream-tokens deltas" in bench("load", "--help").stdout
     serve = command("serve", "--help").stdout

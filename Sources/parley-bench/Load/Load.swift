@@ -149,7 +149,7 @@ struct Load: AsyncParsableCommand {
         }
         let report = LoadReport(outcome)
         print(report.table)
-        if let remark = report.remark { complain("parley: \(remark)") }
+        if let remark = report.remark { complain("parley-bench: \(remark)") }
         if let json {
             do {
                 try report.json.write(to: URL(fileURLWithPath: json))
