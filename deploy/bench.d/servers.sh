@@ -47,6 +47,14 @@ start_parley() {
     return 1
 }
 
+# Another build of Parley, with which this one is compared.
+have_before() { [[ -x $before ]] || { echo "there is no $before" && return 1; }; }
+
+start_before() {
+    local parley=$before
+    start_parley
+}
+
 # The least C program: the system calls of a stream and nothing else.
 have_floor() {
     need_packages gcc libc6-dev libssl-dev >/dev/null || { echo "a C compiler can't be installed" && return 1; }

@@ -14,9 +14,10 @@ final class ConversationDriver: FeedOwner {
     private let session: Session
     private let environment: any SessionEnvironment
     let feed: Feed
-    private(set) var machine: ConversationMachine
+    // Each event comes by these, and nothing else comes in while one is changed.
+    @exclusivity(unchecked) private(set) var machine: ConversationMachine
     /// Decided and not carried out yet, and what is being carried out.
-    private var effects: [ConversationMachine.Effect] = []
+    @exclusivity(unchecked) private var effects: [ConversationMachine.Effect] = []
     /// The run at work, with the assistant.
     private var run: Run?
     private var history: RecentHistory
@@ -27,7 +28,7 @@ final class ConversationDriver: FeedOwner {
     private var whenStopped: [() -> Void] = []
     /// What stores the messages that nobody asked for, by their keys.
     private var storing: [Int64: (@escaping (UnaskedOutcome) -> Void) -> Void] = [:]
-    private var counted = (waiting: 0, running: 0)
+    @exclusivity(unchecked) private var counted = (waiting: 0, running: 0)
 
     init(
         id: Identifier, isNew: Bool, session: Session, buffer: EncodingBuffer, environment: any SessionEnvironment
@@ -74,7 +75,7 @@ final class ConversationDriver: FeedOwner {
     func handle(_ event: ConversationMachine.Event) {
         if case .adopt(let turn) = event { stored = max(stored, turn.position ?? 0) }
         let isUnderWay = !effects.isEmpty
-        effects += machine.handle(event)
+        machine.handle(event, into: &effects)
         count()
         guard !isUnderWay else { return }
         var index = 0
@@ -83,7 +84,7 @@ final class ConversationDriver: FeedOwner {
             index += 1
         }
         effects.removeAll(keepingCapacity: effects.capacity <= Self.keptEffects)
-        session.release(self)
+        if !isUsed { session.release(self) }
     }
 
     /// Room for effects that is kept between events.
@@ -143,6 +144,7 @@ final class ConversationDriver: FeedOwner {
 
     private func count() {
         let now = (waiting: machine.turns.count, running: machine.active == nil ? 0 : 1)
+        guard now != counted else { return }
         environment.chatMetrics.waiting += now.waiting - counted.waiting
         environment.chatMetrics.running += now.running - counted.running
         counted = now
@@ -150,8 +152,8 @@ final class ConversationDriver: FeedOwner {
 
     // MARK: Effects
 
-    private func carryOut(_ effect: ConversationMachine.Effect) {
-        switch effect {
+    private func carryOut(_ effect: consuming ConversationMachine.Effect) {
+        switch consume effect {
         case .answer(let answer, let reply): answer.send(reply)
         case .answerBehindEnd(let answer, let run, let status): feed.answer(answer, endOf: run, status)
         case .join(let answer, let runID): if let client = answer.client { feed.join(client, from: runID) }

@@ -82,8 +82,8 @@ extension ConversationMachine {
         /// Whatever becomes of the message with this client's id, it is known.
         case settled(run: Identifier, key: String)
         /// It was sent before, perhaps to another conversation.
-        case duplicate(Turn, of: SentTurn)
-        case announce(Conversation)
+        indirect case duplicate(Turn, of: SentTurn)
+        indirect case announce(Conversation)
         /// A turn is stored; when it had arrived.
         case committed(receivedAt: UInt64?)
         /// The history has changed otherwise than by events.
@@ -100,7 +100,7 @@ extension ConversationMachine {
         case end(Identifier, next: Identifier?)
         case withdraw(Identifier, next: Identifier?)
         /// Stores what nobody asked for, and says it.
-        case tell(UnaskedMessage)
+        indirect case tell(UnaskedMessage)
         case askToBegin(Identifier)
         case find(run: Identifier, key: String)
         case claim(turn: Identifier, key: String)

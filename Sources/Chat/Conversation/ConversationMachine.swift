@@ -111,9 +111,11 @@ package struct ConversationMachine {
 
     // MARK: What it is asked
 
+    @inline(__always)
     package var hasWork: Bool {
         active != nil || !turns.isEmpty || writing != nil || !writes.isEmpty || !unasked.isEmpty
     }
+    @inline(__always)
     package var isUsed: Bool { hasWork || !claims.isEmpty || !sought.isEmpty }
     /// Nothing is on its way to the database or asked of it that decides what comes next.
     var isSettled: Bool { writing == nil && claims.isEmpty }
@@ -139,9 +141,15 @@ package struct ConversationMachine {
     // MARK: Events
 
     package mutating func handle(_ event: Event) -> [Effect] {
-        guard !isAbandoned else { return [] }
-        // As many as an event has that is like most.
-        effects.reserveCapacity(6)
+        var decided: [Effect] = []
+        handle(event, into: &decided)
+        return decided
+    }
+
+    /// The same, behind what was decided before: no array is made for it.
+    package mutating func handle(_ event: Event, into decided: inout [Effect]) {
+        guard !isAbandoned else { return }
+        swap(&effects, &decided)
         switch event {
         case .send(let turn, let policy, let refusal): send(turn, policy, refusal)
         case .sendAgain(let runID, let answer): sendAgain(runID, answer)
@@ -167,9 +175,7 @@ package struct ConversationMachine {
         case .claimed(let runID, let result, let isHeld): claimed(runID, result, isHeld)
         case .due(let timer): due(timer)
         }
-        let decided = effects
-        effects = []
-        return decided
+        swap(&effects, &decided)
     }
 
     mutating func effect(_ effect: Effect) { effects.append(effect) }

@@ -15,8 +15,10 @@ final class Run: AgentRun {
     private let environment: any SessionEnvironment
     private var hasSpoken = false
     private var checkpointTimer: UInt64?
-    var machine: RunMachine
+    @exclusivity(unchecked) var machine: RunMachine
     let turn: Turn
+    /// Asked for each piece of text; the environment itself would be retained for it each time, the slow way.
+    private let newID: () -> Identifier
     private var work: (any AgentWork)?
     private var checkpointed: UInt64 = 0
 
@@ -25,6 +27,7 @@ final class Run: AgentRun {
         self.conversation = conversation
         feed = conversation.feed
         self.environment = environment
+        newID = environment.makeIdentifier
         metrics = environment.chatMetrics
         machine = RunMachine(
             runID: turn.runID, message: turn.message, position: conversation.feed.newest,
@@ -79,7 +82,7 @@ final class Run: AgentRun {
 
     func text(utf8 delta: UnsafeBufferPointer<UInt8>) {
         if !machine.isSpeaking { tellRoom() }
-        let outcome = machine.text(utf8: delta, newID: environment.makeIdentifier)
+        let outcome = machine.text(utf8: delta, newID: newID)
         if case .ignored = outcome { return }
         if case .full = outcome { return endForRoom() }
         metrics.deltas &+= 1
@@ -106,13 +109,13 @@ final class Run: AgentRun {
     }
 
     func reasoning(_ delta: String) {
-        guard machine.reasoning(delta, newID: environment.makeIdentifier) else { return }
+        guard machine.reasoning(delta, newID: newID) else { return }
         feed?.publishText(of: self)
     }
 
     func toolCallStart(id: String, name: String) {
         tellRoom()
-        let outcome = machine.toolCallStart(id: id, name: name, newID: environment.makeIdentifier)
+        let outcome = machine.toolCallStart(id: id, name: name, newID: newID)
         feed?.publish()
         if case .full = outcome { return endForRoom() }
         if case .tooLong = outcome { fail(.upstreamTruncated, "The reply has too many tool calls.") }
@@ -154,7 +157,7 @@ final class Run: AgentRun {
             switch result {
             case .stored(let outcome):
                 let canEnd = machine.toolDone(
-                    id: call, content: outcome.result.description, messageID: environment.makeIdentifier())
+                    id: call, content: outcome.result.description, messageID: newID())
                 feed?.publish()
                 feed?.trimLog()
                 if machine.isRunning { completion(outcome) } else { settle(canEnd) }
@@ -181,7 +184,7 @@ final class Run: AgentRun {
     }
 
     func toolResult(id: String, content: String) {
-        let outcome = machine.toolResult(id: id, content: content, newID: environment.makeIdentifier)
+        let outcome = machine.toolResult(id: id, content: content, newID: newID)
         feed?.publish()
         feed?.trimLog()
         if case .tooLong = outcome { fail(.upstreamTruncated, "The results of the tool calls are too long.") }

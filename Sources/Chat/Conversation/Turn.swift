@@ -28,9 +28,9 @@ package struct Answer {
 /// A user's message on its way: to the database, into the queue of its conversation, to its run. It is named by its run,
 /// whose id is made with it.
 package struct Turn {
-    package let message: Message
+    /// What was sent and does not change; held apart, since a turn is handed on at every step.
+    private let sent: Sent
     package let runID: Identifier
-    package let clientID: String?
     /// The sender, and everyone who sent the same id while it was under way.
     package var answers: [Answer]
     package var standing = Standing.unstored
@@ -62,16 +62,28 @@ package struct Turn {
     }
 
     package init(message: Message, runID: Identifier, clientID: String?, answers: [Answer] = []) {
-        self.message = message
+        sent = Sent(message: message, clientID: clientID)
         self.runID = runID
-        self.clientID = clientID
         self.answers = answers
     }
+
+    package var message: Message { sent.message }
+    package var clientID: String? { sent.clientID }
 
     package var isStored: Bool {
         switch standing {
         case .unstored, .inDoubt: false
         case .waiting, .placed: true
+        }
+    }
+
+    private final class Sent {
+        let message: Message
+        let clientID: String?
+
+        init(message: Message, clientID: String?) {
+            self.message = message
+            self.clientID = clientID
         }
     }
 }

@@ -20,7 +20,9 @@ final class Feed {
     let userID: String
     let environment: any SessionEnvironment
     let buffer: EncodingBuffer
-    weak var owner: (any FeedOwner)?
+    /// The session takes it away when it lets go of the conversation, which ends the cycle: a weak reference would cost
+    /// every retain of the conversation the way through a side table.
+    var owner: (any FeedOwner)?
 
     // What each token looks at: nothing is called while one of them is in use.
     @exclusivity(unchecked) var subscriptions: [Subscription] = []
@@ -225,14 +227,8 @@ final class Feed {
             return true
         }
         let isDelta = withUnsafeTemporaryAllocation(byteCount: Self.deltaRoom, alignment: 1) { space in
-            let count = run.machine.log.withTail(after: from) { message, bytes in
-                if envelope?.message != message {
-                    envelope = TextDeltaEnvelope(message: message, threadID: threadID, epoch: environment.epoch)
-                }
-                guard let envelope, envelope.room(for: bytes.count) <= space.count else { return 0 }
-                return envelope.write(bytes, endingAt: reached, to: space)
-            }
-            guard let count, count > 0 else { return false }
+            let count = write(run.machine.log.tail(after: from), endingAt: reached, to: space)
+            guard count > 0 else { return false }
             published = reached
             run.metrics.textEvents &+= 1
             // The log is not in use any more when the sockets get the bytes: they may come back in.
@@ -243,6 +239,22 @@ final class Feed {
         // Somebody came back in, or cannot keep up.
         if published != newest || subscriptions.contains(where: { $0.position != published }) { publish() }
         return true
+    }
+
+    /// - Returns: the bytes written; 0 when there is no such piece, or no room for it.
+    @inline(__always)
+    private func write(
+        _ tail: (message: Identifier, text: [UInt8], offset: Int)?, endingAt reached: UInt64,
+        to space: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        guard let tail else { return 0 }
+        if envelope?.message != tail.message {
+            envelope = TextDeltaEnvelope(message: tail.message, threadID: threadID, epoch: environment.epoch)
+        }
+        guard let envelope, envelope.room(for: tail.text.count - tail.offset) <= space.count else { return 0 }
+        return tail.text.withUnsafeBufferPointer { text in
+            envelope.write(UnsafeBufferPointer(rebasing: text[tail.offset...]), endingAt: reached, to: space)
+        }
     }
 
     /// Lets the running log keep its bound, once all that is in it was handed out to those that have room.

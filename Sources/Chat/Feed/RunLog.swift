@@ -165,17 +165,15 @@ package struct RunLog: Sendable {
         }
     }
 
-    /// Hands out what the growing text has beyond `position`, when that is all there is beyond it: the usual case of a
-    /// delta on its way to sockets that keep up.
+    /// What the growing text has beyond `position`, when that is all there is beyond it: the usual case of a delta on its
+    /// way to sockets that keep up.
     ///
-    /// - Returns: `nil` when something else is beyond the position too, or nothing.
-    package func withTail<Result>(
-        after position: UInt64, _ body: (Identifier, UnsafeBufferPointer<UInt8>) -> Result
-    ) -> Result? {
+    /// - Returns: the message, its open text, and where in that the rest begins; `nil` when something else is beyond the
+    ///   position too, or nothing. The text is to be let go of before the log grows, which would copy it otherwise.
+    @inline(__always)
+    package func tail(after position: UInt64) -> (message: Identifier, text: [UInt8], offset: Int)? {
         guard let message = openMessage, position >= openStart, position < end else { return nil }
-        return openText.withUnsafeBufferPointer { text in
-            body(message, UnsafeBufferPointer(rebasing: text[Int(position - openStart)...]))
-        }
+        return (message, openText, Int(position - openStart))
     }
 
     /// The text of a message so far.

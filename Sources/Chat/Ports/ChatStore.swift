@@ -192,7 +192,8 @@ package struct SentTurn: Sendable, Equatable {
 package enum Acceptance: Sendable, Equatable {
     /// Committed. The conversation as it is now; `position` of the message in it; whether the run is the conversation's
     /// active one, which it is not as long as another gateway has that.
-    case accepted(Conversation, position: Int, isRunning: Bool)
+    /// Boxed: it is handed on at every step.
+    indirect case accepted(Conversation, position: Int, isRunning: Bool)
     /// This user has used the client id before; the ids of that time, and whether that run has ended since.
     case duplicate(threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool)
     /// No such conversation of this user, or it is deleted.

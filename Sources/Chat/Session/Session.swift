@@ -307,8 +307,10 @@ package final class Session {
     /// This process was taken for dead: another gateway has what is under way here, and its end.
     package func abandon() {
         isAbandoned = true
-        for conversation in Array(conversations.values) { conversation.abandon() }
+        let abandoned = Array(conversations.values)
+        for conversation in abandoned { conversation.abandon() }
         conversations.removeAll()
+        for conversation in abandoned { conversation.feed.owner = nil }
         pending.removeAll()
         unaddressed.removeAll()
         clients.removeAll()
@@ -343,6 +345,7 @@ package final class Session {
     private func drop(_ conversation: ConversationDriver) -> Bool {
         guard !conversation.isUsed, conversations[conversation.id] === conversation else { return false }
         conversations[conversation.id] = nil
+        conversation.feed.owner = nil
         return true
     }
 

@@ -51,7 +51,18 @@ package struct TextDeltaEnvelope: Sendable {
             guard let common = bytes.baseAddress else { return }
             memcpy(next, common, headCount)
             next += headCount
-            for byte in delta { next += JSONEscape.write(byte, to: next) }
+            if let text = delta.baseAddress {
+                var index = 0
+                while index < delta.count {
+                    let plain = JSONEscape.plainCount(delta, from: index)
+                    memcpy(next, text + index, plain)
+                    next += plain
+                    index += plain
+                    guard index < delta.count else { break }
+                    next += JSONEscape.write(text[index], to: next)
+                    index += 1
+                }
+            }
             memcpy(next, common + headCount, bytes.count - headCount)
             next += bytes.count - headCount
         }

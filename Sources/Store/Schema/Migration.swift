@@ -14,6 +14,8 @@ package struct Migration: Sendable {
     /// What is looked after again at each `migrate up` once the step is there, because it lives outside of the database
     /// and can get lost. To be repeated without harm.
     package let upkeep: String?
+    /// SHA-256 of both directions, in hexadecimal.
+    package let checksum: String
 
     package init(
         version: Int, name: String, up: String, down: String, formerChecksums: [String] = [], upkeep: String? = nil
@@ -24,13 +26,10 @@ package struct Migration: Sendable {
         self.down = down
         self.formerChecksums = formerChecksums
         self.upkeep = upkeep
+        checksum = Self.checksum(up, down)
     }
 
-    /// Whether a step that was applied under that checksum is this one.
-    package func hadChecksum(_ sum: String) -> Bool { sum == checksum || formerChecksums.contains(sum) }
-
-    /// SHA-256 of both directions, in hexadecimal.
-    package var checksum: String {
+    private static func checksum(_ up: String, _ down: String) -> String {
         var digest = [UInt8](repeating: 0, count: 32)
         // The separator keeps text from wandering between the two unnoticed.
         let text = Array((up + "\u{0}" + down).utf8)
@@ -38,6 +37,9 @@ package struct Migration: Sendable {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
+
+    /// Whether a step that was applied under that checksum is this one.
+    package func hadChecksum(_ sum: String) -> Bool { sum == checksum || formerChecksums.contains(sum) }
 
     /// All steps, in order.
     package static let all: [Migration] = [
