@@ -128,6 +128,12 @@ package struct Parameters {
         put(value)
     }
 
+    package mutating func add(int8 value: Int64) {
+        arrayCount &+= 1
+        put(Int32(8))
+        put(UInt64(bitPattern: value))
+    }
+
     package mutating func add(bool value: Bool) {
         arrayCount &+= 1
         put(Int32(1))

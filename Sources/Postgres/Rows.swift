@@ -48,6 +48,10 @@ package final class Rows {
         try number(row, column, PostgresType.int8)
     }
 
+    package func optionalInt8(_ row: Int, _ column: Int) throws(PostgresError) -> Int64? {
+        try isNull(row, column) ? nil : try int8(row, column)
+    }
+
     package func bool(_ row: Int, _ column: Int) throws(PostgresError) -> Bool {
         let value: UInt8 = try number(row, column, PostgresType.bool)
         return value != 0

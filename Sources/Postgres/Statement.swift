@@ -10,6 +10,7 @@ package enum PostgresType {
     package static let timestamptz: UInt32 = 1184
     package static let boolArray: UInt32 = 1000
     package static let int4Array: UInt32 = 1007
+    package static let int8Array: UInt32 = 1016
     package static let textArray: UInt32 = 1009
     package static let uuidArray: UInt32 = 2951
     package static let jsonbArray: UInt32 = 3807

@@ -97,17 +97,32 @@ extension Parameters {
         endArray()
     }
 
-    mutating func fill(_ users: [UserRecord]) {
+    mutating func fill(_ users: [PendingUser], _ settings: StoreSettings) {
         removeAll()
         beginArray(of: PostgresType.text)
-        for user in users { add(text: user.id) }
+        for user in users { add(text: user.record.id) }
         endArray()
         beginArray(of: PostgresType.text)
-        for user in users { add(text: user.email) }
+        for user in users { add(text: user.record.email) }
         endArray()
         beginArray(of: PostgresType.text)
-        for user in users { add(text: user.name) }
+        for user in users { add(text: user.record.name) }
         endArray()
+        beginArray(of: PostgresType.bool)
+        for user in users { add(bool: !user.claims.isEmpty) }
+        endArray()
+        append(text: settings.node)
+    }
+
+    mutating func fill(_ releases: [ReleasedUser], _ settings: StoreSettings) {
+        removeAll()
+        beginArray(of: PostgresType.text)
+        for user in releases { add(text: user.id) }
+        endArray()
+        beginArray(of: PostgresType.int8)
+        for user in releases { add(int8: user.epoch) }
+        endArray()
+        append(text: settings.node)
     }
 
     mutating func fill(_ checkpoints: [StoredCheckpoint], _ settings: StoreSettings) {

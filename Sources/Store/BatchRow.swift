@@ -35,11 +35,28 @@ enum BatchRow {
     }
 }
 
+/// A user on the way into a batch, with whoever waits to hear whose the session is.
+struct PendingUser {
+    var record: UserRecord
+    var claims: [(Result<Claim, StoreError>) -> Void] = []
+
+    func answer(_ result: Result<Claim, StoreError>) {
+        for claim in claims { claim(result) }
+    }
+}
+
+/// A user whose session this process gives back.
+struct ReleasedUser {
+    var id: String
+    var epoch: Int64
+}
+
 /// What a batch in flight consists of, in the order in which its answers come.
 struct BatchFlight {
     /// The machine's number for it.
     var number: Int
-    var users: [UserRecord] = []
+    var users: [PendingUser] = []
+    var releases: [ReleasedUser] = []
     var endings: [BatchRow.Ending] = []
     var turns: [BatchRow.Turn] = []
     /// Where they stand among the batch's entries.

@@ -7,14 +7,15 @@ import Strings
 /// Group commit: rows that arrive while a commit is under way go with the next one, a lone row at the end of the tick
 /// in which it came. One transaction at a time on each of a few connections. Confined to the loop.
 ///
-/// A batch is one implicit transaction: users · endings · turns · checkpoints.
+/// A batch is one implicit transaction: users · sessions given back · endings · turns · checkpoints.
 final class BatchWriter: TickParticipant {
     private let loop: EventLoop
     private let pool: PostgresPool
     private var settings: StoreSettings
     private let logger: Logger
     private var machine: BatchMachine<BatchRow>
-    private var users: [ExactString: UserRecord] = [:]
+    private var users: [ExactString: PendingUser] = [:]
+    private var releases: [ExactString: Int64] = [:]
     private var checkpoints: [Identifier: StoredCheckpoint] = [:]
     private var checkpointBytes = 0
     /// The first keeps its connection, the others have one while they fly.
@@ -23,6 +24,8 @@ final class BatchWriter: TickParticipant {
     private var usersGoAlone = false
     private var isEnlisted = false
     private var refusals: [(BatchRow, StoreError)] = []
+    /// Claims that are answered without being asked, at the end of the tick.
+    private var refusedClaims: [(PendingUser, StoreError)] = []
     private var timer: TimerToken?
     private var pause: TimerToken?
     private var parameters = Parameters()
@@ -35,6 +38,8 @@ final class BatchWriter: TickParticipant {
     var onWrite: ((String) -> Void)?
     /// Hears that the database has refused a batch of this name.
     var onFenced: ((String) -> Void)?
+    /// Hears of a user whose turn was refused, since another gateway has the session.
+    var onDisowned: ((String) -> Void)?
 
     init(_ settings: StoreSettings, pool: PostgresPool, logger: Logger) {
         self.settings = settings
@@ -90,12 +95,31 @@ final class BatchWriter: TickParticipant {
         }
     }
 
-    func add(_ user: UserRecord) {
+    /// - Parameter claim: hears whose the user's session is, which is claimed for this process; nil: that stays as it
+    ///   is.
+    func add(_ user: UserRecord, claim: ((Result<Claim, StoreError>) -> Void)? = nil) {
         let key = ExactString(user.id)
-        guard users[key] != nil || users.count < settings.pendingUsers else { return }
-        guard !user.id.isEmpty, user.id.unicodeScalars.count <= 255, StorableText.isClean(user.id) else { return }
-        users[key] = UserRecord(
+        let record = UserRecord(
             id: user.id, email: Self.bounded(user.email, 320), name: Self.bounded(user.name, 255))
+        var pending = PendingUser(record: record, claims: users[key]?.claims ?? [])
+        if let claim { pending.claims.append(claim) }
+        let hasRoom = users[key] != nil || users.count < settings.pendingUsers
+        let isStorable = !user.id.isEmpty && user.id.unicodeScalars.count <= 255 && StorableText.isClean(user.id)
+        if !hasRoom || !isStorable || isFenced && claim != nil {
+            guard let claim else { return }
+            let error: StoreError = isFenced ? .fenced : isStorable ? Self.away : .rejected
+            refusedClaims.append((PendingUser(record: record, claims: [claim]), error))
+        } else {
+            users[key] = pending
+        }
+        enlist()
+    }
+
+    /// The session of a user is another gateway's to claim from here on, unless this one has claimed it again meanwhile.
+    /// Not stored where the queue is full: then the user stays this process's until somebody wishes for the session.
+    func release(_ user: String, epoch: Int64) {
+        guard !isFenced, releases.count < settings.pendingUsers else { return }
+        releases[ExactString(user)] = epoch
         enlist()
     }
 
@@ -132,6 +156,10 @@ final class BatchWriter: TickParticipant {
         refusals += machine.removeAll().map { ($0.row, .fenced) }
         checkpoints.removeAll()
         checkpointBytes = 0
+        releases.removeAll()
+        // Who was seen is made known under the next name.
+        refusedClaims += users.values.map { ($0, .fenced) }
+        for key in users.keys { users[key]?.claims = [] }
         enlist()
     }
 
@@ -150,10 +178,17 @@ final class BatchWriter: TickParticipant {
             refusals.removeAll()
             for (row, error) in refused { fail(row, error) }
         }
+        if !refusedClaims.isEmpty {
+            let refused = refusedClaims
+            refusedClaims.removeAll()
+            for (user, error) in refused { user.answer(.failure(error)) }
+        }
         pump()
         if let drained, machine.isEmpty {
             for lane in lanes { letGo(lane) }
+            for user in users.values { user.answer(.failure(Self.away)) }
             users.removeAll()
+            releases.removeAll()
             checkpoints.removeAll()
             self.drained = nil
             drained()
@@ -166,7 +201,9 @@ final class BatchWriter: TickParticipant {
         loop.atEndOfTick(self)
     }
 
-    private var hasWork: Bool { machine.waitingRows > 0 || !users.isEmpty || !checkpoints.isEmpty }
+    private var hasWork: Bool {
+        machine.waitingRows > 0 || !users.isEmpty && !isFenced || !checkpoints.isEmpty || !releases.isEmpty
+    }
 
     /// Whether something should leave now: rows, or what goes along with rows by itself when nothing is under way.
     private var isDue: Bool {
@@ -226,12 +263,18 @@ final class BatchWriter: TickParticipant {
     }
 
     private func send(_ flight: inout BatchFlight, on connection: PostgresConnection) {
-        if !users.isEmpty {
+        if !users.isEmpty, !isFenced {
             flight.users = Array(users.values)
             users.removeAll(keepingCapacity: true)
-            machine.claim(flight.users.lazy.map { $0.id.hashValue }, for: flight.number)
-            parameters.fill(flight.users)
-            connection.send(Statements.touchUsers, parameters)
+            machine.claim(flight.users.lazy.map { $0.record.id.hashValue }, for: flight.number)
+            parameters.fill(flight.users, settings)
+            connection.send(Statements.meetUsers, parameters)
+        }
+        if !releases.isEmpty {
+            flight.releases = releases.map { ReleasedUser(id: $0.key.string, epoch: $0.value) }
+            releases.removeAll(keepingCapacity: true)
+            parameters.fill(flight.releases, settings)
+            connection.send(Statements.releaseUsers, parameters)
         }
         if !flight.endings.isEmpty {
             parameters.fill(flight.endings, settings)
@@ -277,7 +320,9 @@ final class BatchWriter: TickParticipant {
     private func committed(_ flight: BatchFlight, _ answers: [Rows], _ lane: BatchLane) {
         if !flight.users.isEmpty { usersGoAlone = false }
         var answers = answers[...]
-        if !flight.users.isEmpty { answers = answers.dropFirst() }
+        var claims: [Claim?] = []
+        if !flight.users.isEmpty { claims = Claim.decode(answers.popFirst(), flight.users, node: flight.node) }
+        if !flight.releases.isEmpty { answers = answers.dropFirst() }
         var again: [Int] = []
         var endings: [EndingAnswer?] = []
         var turns: [TurnAnswer?] = []
@@ -292,6 +337,9 @@ final class BatchWriter: TickParticipant {
         count(flight, again: again.count)
         departBeforeAnswers(lane)
 
+        for (user, claim) in zip(flight.users, claims) where !user.claims.isEmpty {
+            user.answer(claim.map { .success($0) } ?? .failure(unreadable()))
+        }
         for (place, answer) in endings.enumerated() {
             let row = flight.endings[place]
             switch answer {
@@ -339,20 +387,21 @@ final class BatchWriter: TickParticipant {
         if error.isFence || flight.node != settings.node {
             // Its rows are the next one's by now, whatever their fate was: they are not offered in another name.
             if error.isConnectionLoss { lane.connection = nil }
-            remember(flight.users)
+            for user in flight.users { user.answer(.failure(.fenced)) }
+            for user in flight.users { add(user.record) }
             for entry in machine.abandoned(flight.number) { fail(entry.row, .fenced) }
             if error.isFence { onFenced?(flight.node) }
             return
         }
         if error.isConnectionLoss {
             lane.connection = nil
-            remember(flight.users)
+            remember(flight)
             machine.lost(flight.number, inDoubt: error.isOutcomeUnknown, at: loop.now)
             logger.warning("a connection of the batch writer was lost", metadata: ["cause": "\(error)"])
             return
         }
         if StoreError.isPassing(error) {
-            remember(flight.users)
+            remember(flight)
             machine.lost(flight.number, inDoubt: false, at: loop.now)
             logger.warning("a batch could not be stored for now", metadata: ["cause": "\(error)"])
             rest(200_000_000)
@@ -363,16 +412,22 @@ final class BatchWriter: TickParticipant {
             let count = flight.users.count
             logger.error("users or checkpoints were refused", metadata: ["cause": "\(error)", "users": "\(count)"])
             usersGoAlone = false
+            for user in flight.users { user.answer(.failure(.rejected)) }
             return
         }
-        if !flight.users.isEmpty || flight.hasCheckpoints {
+        if !flight.users.isEmpty || flight.hasCheckpoints || !flight.releases.isEmpty {
             // First without them: they may be to blame. The rows stay together.
-            remember(flight.users)
+            remember(flight)
             usersGoAlone = !flight.users.isEmpty
             machine.lost(flight.number, inDoubt: false, at: loop.now)
             return
         }
         if let bad = machine.refused(flight.number) {
+            if error.isDisowned {
+                fail(bad.row, .fenced)
+                if case .turn(let row) = bad.row { onDisowned?(row.turn.userID) }
+                return
+            }
             totals.rejected += 1
             logger.error("a row was refused", metadata: ["cause": "\(error)", "conversation": "\(bad.conversation)"])
             bad.row.fail(.rejected)
@@ -384,11 +439,19 @@ final class BatchWriter: TickParticipant {
         row.fail(error)
     }
 
-    /// Puts users back that were not stored; who was seen again meanwhile is newer.
-    private func remember(_ records: [UserRecord]) {
-        for user in records {
-            let key = ExactString(user.id)
-            if users[key] == nil { users[key] = user }
+    /// Puts users back that were not stored; who was seen again meanwhile is newer. So are releases, which are offered
+    /// again whatever became of them: a claim since then has another epoch.
+    private func remember(_ flight: BatchFlight) {
+        for user in flight.users {
+            let key = ExactString(user.record.id)
+            if users[key] == nil {
+                users[key] = user
+            } else {
+                users[key]?.claims += user.claims
+            }
+        }
+        for user in flight.releases where releases[ExactString(user.id)] == nil {
+            releases[ExactString(user.id)] = user.epoch
         }
     }
 
@@ -420,6 +483,9 @@ final class BatchWriter: TickParticipant {
 extension PostgresError {
     /// `parley.hold_fence`: this process has no row among the nodes any more.
     var isFence: Bool { kind == .server && sqlState == "PY002" }
+
+    /// `parley.accept_turns`: another gateway has the session of a user.
+    var isDisowned: Bool { kind == .server && sqlState == "PY003" }
 }
 
 extension StoreError {

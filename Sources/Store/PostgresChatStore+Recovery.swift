@@ -20,8 +20,13 @@ package struct RecoveredRun: Sendable, Equatable {
     package var fate: Fate
     /// The user's message that it answers.
     package var message: Message
+    /// Of the claim to the user's session, which came with the run; nil: the run was closed.
+    package var epoch: Int64?
 
-    package init(userID: String, threadID: Identifier, runID: Identifier, fate: Fate, message: Message) {
+    package init(
+        userID: String, threadID: Identifier, runID: Identifier, fate: Fate, message: Message, epoch: Int64? = nil
+    ) {
+        self.epoch = epoch
         self.userID = userID
         self.threadID = threadID
         self.runID = runID
@@ -99,6 +104,7 @@ extension PostgresChatStore {
         return RecoveredRun(
             userID: try rows.text(row, 0), threadID: threadID, runID: try rows.identifier(row, 2),
             fate: isClosed ? .interrupted : isRunning ? .running : .queued,
-            message: Message(id: messageID, role: .user, content: content, position: Int(try rows.int4(row, 5))))
+            message: Message(id: messageID, role: .user, content: content, position: Int(try rows.int4(row, 5))),
+            epoch: try rows.optionalInt8(row, 9))
     }
 }

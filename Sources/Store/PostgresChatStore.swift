@@ -22,6 +22,8 @@ package final class PostgresChatStore: ChatStore, ToolHost {
     package var onFenced: ((_ node: String) -> Void)?
     /// Called when a session has asked for a conversation that is another user's, or sent to it.
     package var onMissing: ((_ userID: String, _ threadID: Identifier) -> Void)?
+    /// Called when the database has refused a turn because another gateway has the session of that user.
+    package var onDisowned: ((_ userID: String) -> Void)?
 
     /// - Parameters:
     ///   - pool: with connections that work as `parley_gateway`.
@@ -35,6 +37,7 @@ package final class PostgresChatStore: ChatStore, ToolHost {
         writer = BatchWriter(settings, pool: pool, logger: logger)
         if replica != nil { writer.onWrite = { [unowned self] user in gate.wrote(user) } }
         writer.onFenced = { [weak self] node in self?.fenced(node) }
+        writer.onDisowned = { [weak self] user in self?.onDisowned?(user) }
     }
 
     package var figures: StoreFigures {
@@ -56,6 +59,18 @@ package final class PostgresChatStore: ChatStore, ToolHost {
 
     package func touch(_ user: UserRecord) {
         writer.add(user)
+    }
+
+    /// Claims a user's session for this process, with the batch that makes the user known.
+    ///
+    /// - Parameter completion: called once, when the database has answered, however long that takes.
+    package func claim(_ user: UserRecord, completion: @escaping (Result<Claim, StoreError>) -> Void) {
+        writer.add(user, claim: completion)
+    }
+
+    /// Gives a session back that was claimed as that epoch.
+    package func release(_ userID: String, epoch: Int64) {
+        writer.release(userID, epoch: epoch)
     }
 
     package func accept(_ turn: NewTurn, completion told: @escaping (StoreWrite<Acceptance>) -> Void) {

@@ -5,7 +5,9 @@ extension Statements {
     /// somebody else.
     package static let all: [Statement] = [
         setUser, setUserForPages, setUserOnPrimary, setUserOnReplica,
-        acceptTurns, endRuns, touchUsers, checkpointRuns, beginRun, enlist, beat, leave,
+        acceptTurns, endRuns, meetUsers, claimUser, releaseUsers, ownerOfMessage, checkpointRuns, beginRun, enlist,
+        neighbours, fenceGone,
+        beat, leave,
         recoverRuns, performTool,
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, messagesOfRun, runOfMessage,
         conversations, metadata, ping, workAsLogin, schemaSteps,

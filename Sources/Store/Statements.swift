@@ -48,15 +48,26 @@ package enum Statements {
         T.textArray, T.uuidArray, T.uuidArray, T.textArray, T.jsonbArray, T.jsonbArray, T.uuidArray, T.int4Array,
         T.uuidArray, T.textArray, T.textArray, T.jsonbArray, T.textArray, T.textArray, T.text, T.text)
 
-    static let touchUsers = Statement(
-        "touch", "select parley.touch_users($1, $2, $3)", T.textArray, T.textArray, T.textArray)
+    static let meetUsers = Statement(
+        "meet", "select * from parley.meet_users($1, $2, $3, $4, $5)", T.textArray, T.textArray, T.textArray,
+        T.boolArray, T.text)
+
+    static let claimUser = Statement("claim", "select * from parley.claim_user($1, $2)", T.text, T.text)
+
+    static let releaseUsers = Statement(
+        "release", "select parley.release_users($1, $2, $3)", T.textArray, T.int8Array, T.text)
+
+    static let ownerOfMessage = Statement("owner_of_message", "select parley.owner_of_message($1)", T.uuid)
 
     static let checkpointRuns = Statement(
         "checkpoint", "select parley.checkpoint_runs($1, $2, $3, $4, $5)", T.textArray, T.uuidArray, T.textArray,
         T.text,
         T.text)
 
-    static let enlist = Statement("enlist", "select parley.enlist($1)", T.text)
+    static let enlist = Statement(
+        "enlist", "select parley.enlist($1, $2, $3, $4, $5)", T.text, T.text, T.int8, T.int4, T.int8)
+    static let neighbours = Statement("neighbours", "select * from parley.neighbours($1)", T.text)
+    static let fenceGone = Statement("fence_gone", "select parley.fence_gone($1, $2)", T.text, T.textArray)
     static let beat = Statement("beat", "select * from parley.beat($1, $2, $3)", T.text, T.int4, T.int4)
     static let leave = Statement("leave", "select parley.leave($1)", T.text)
 

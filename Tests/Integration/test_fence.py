@@ -39,7 +39,7 @@ def test_one_that_stood_still_says_no_more(gateways, database, user):
         assert chat.closed(timeout=15) == 1012
         assert not [frame for frame in chat.frames if frame.get("type") in ("RUN_FINISHED", "RUN_ERROR")]
     assert database.run_status(ack["runId"]) == "interrupted"
-    with first.connect(user) as chat:
+    with first.let_in(user) as chat:
         chat.subscribe(ack["threadId"])
         [snapshot] = [frame for frame in chat.frames if frame.get("op") == "snapshot"]
         asked, reply = snapshot["messages"]
@@ -67,23 +67,6 @@ def test_what_waited_behind_it_is_run_once(gateways, database, user):
     assert [task["title"] for task in tasks] == ["once"]
     roles = [role for _, role, _, _ in database.messages(ack["threadId"])]
     assert roles.count("tool") == 1 and roles.count("user") == 2
-
-
-def test_a_run_elsewhere_holds_a_message_up(gateways, database, user):
-    """One run at a time in a conversation, whichever gateway has it; the ack says that it waits."""
-    first, second = gateways
-    with first.connect(user) as chat, second.connect(user) as other:
-        ack = chat.send("!tokens 100 20")
-        chat.until({"type": "TEXT_MESSAGE_CONTENT"})
-        behind = other.send("!text second", thread=ack["threadId"])
-        assert (behind["status"], behind["position"]) == ("queued", 1)
-        assert chat.end_of(ack["runId"])["outcome"] == {"type": "success"}
-        assert other.end_of(behind["runId"], timeout=15)["outcome"] == {"type": "success"}
-    contents = [role for _, role, _, _ in database.messages(ack["threadId"])]
-    assert contents == ["user", "user", "assistant", "assistant"]
-    started = database.rows(
-        "select user_message_id::text from runs where conversation_id = %s order by started_at", ack["threadId"])
-    assert [message for message, in started] == [ack["messageId"], behind["messageId"]]
 
 
 def test_a_successor_at_the_same_place_leaves_its_predecessor_alone(database, user):

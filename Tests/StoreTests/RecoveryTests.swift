@@ -34,15 +34,19 @@ import Testing
         let second = dead.turn(in: first.threadID, "then me")
         _ = await dead.accept([first, second])
         try die(dead)
+        let sessions = "select owner_epoch from parley.users where id = $1"
+        let epoch = try #require(try heir.value(sessions, [dead.user]).flatMap { Int64($0) })
         let runs = try await recover(heir).filter { $0.userID == dead.user }
         #expect(
             runs == [
                 RecoveredRun(
                     userID: dead.user, threadID: first.threadID, runID: first.runID, fate: .running,
-                    message: Message(id: first.messageID, role: .user, content: "run me", position: 1)),
+                    message: Message(id: first.messageID, role: .user, content: "run me", position: 1), epoch: epoch + 1
+                ),
                 RecoveredRun(
                     userID: dead.user, threadID: first.threadID, runID: second.runID, fate: .queued,
-                    message: Message(id: second.messageID, role: .user, content: "then me", position: 2)),
+                    message: Message(id: second.messageID, role: .user, content: "then me", position: 2),
+                    epoch: epoch + 2),
             ])
         // It is the heir's now: not to be recovered again, and it can end.
         #expect(try await recover(heir).filter { $0.userID == dead.user }.isEmpty)

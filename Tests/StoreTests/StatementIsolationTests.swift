@@ -10,7 +10,7 @@ import Testing
     /// Who a statement works for is its first parameter, which only the gateway fills: these run as the schema's owner
     /// or are everybody's, and are tried with the stranger's own name only.
     private static let namesItsUser: Set<String> = [
-        "accept", "end", "touch", "checkpoint", "begin", "create_conversation", "change_conversation",
+        "accept", "end", "meet", "checkpoint", "begin", "create_conversation", "change_conversation",
         "delete_conversation",
         "delete_user", "fire_reminder",
     ]
@@ -19,11 +19,15 @@ import Testing
     private static let servesAll: Set<String> = [
         "recover", "retain", "retention_due", "retain_audit", "users_to_delete", "delete_message",
         "purge_tasks", "claim_reminders",
+        // Whose session a user's is, which says nothing of the user's things; and whose a message is, before an
+        // administrator deletes it.
+        "claim", "release", "owner_of_message",
     ]
 
     /// The parameter in which a statement names the gateway that sends it: one that may write.
     private static let gatewayPlaces = [
-        "accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12, "claim_reminders": 0, "fire_reminder": 0,
+        "meet": 4, "accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12, "claim_reminders": 0,
+        "fire_reminder": 0, "fence_gone": 0,
     ]
 
     /// Names in `Statement("name", …)` in the sources of the store.

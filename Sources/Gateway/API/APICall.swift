@@ -81,6 +81,42 @@ final class APICall {
 
     // MARK: The user's session
 
+    /// Keeps the session of the request's user with this gateway until the request is answered.
+    private var hold: OwnerHold?
+
+    /// Goes on where this gateway has the session of a user, or nobody has: what another gateway's sockets would have to
+    /// hear of is refused here.
+    ///
+    /// - Parameter user: whose; nil: of whom the request is about.
+    func asOwner(of user: String? = nil, _ body: @escaping () -> Void) {
+        let userID = user ?? userID
+        guard let home = handler.siblings.home(of: userID) else {
+            return fail(APIFailure(.unavailable, "The server is about to start.", retryAfter: 1))
+        }
+        let here = LoopBound((call: self, body: body), on: loop)
+        home.loop.execute {
+            home.value.ownership.claim(known: userID) { verdict in
+                var granted: OwnerHold?
+                if case .granted(let hold) = verdict { granted = hold }
+                let (hold, refusal) = (granted, Self.elsewhere(verdict))
+                here.loop.execute {
+                    let (call, body) = here.value
+                    guard let hold else { return call.fail(APIFailure(refusal)) }
+                    call.hold = hold
+                    body()
+                }
+            }
+        }
+    }
+
+    /// What is said to whom this gateway can't serve.
+    static func elsewhere(_ verdict: Ownership.Verdict) -> ClientError {
+        var seconds = 1
+        if case .refused(let retryAfter) = verdict { seconds = retryAfter }
+        return ClientError(
+            .unavailable, "Another gateway has this user's session. Please try again.", retryAfter: seconds)
+    }
+
     /// Tells every socket of the user of a conversation that was made or changed.
     func announce(_ conversation: Conversation) {
         let userID = userID

@@ -79,18 +79,22 @@ enum Conversations {
 
     private static func create(_ call: APICall) throws(APIFailure) {
         let fields = try ConversationFields(try call.object())
-        call.admitCreation {
-            let id = call.handler.shard.makeIdentifier()
-            call.store.createConversation(
-                userID: call.userID, id: id, title: fields.title.value, metadata: fields.metadata.value
-            ) { result in
-                call.answer(result) { conversation throws(APIFailure) in
-                    guard var conversation else { throw APIFailure(.internal, "The conversation could not be made.") }
-                    call.announce(conversation)
-                    conversation.metadata = fields.metadata.value?.description ?? "{}"
-                    return .done(
-                        .of(conversation, userID: call.userID), status: .created,
-                        location: "/api/conversations/\(id)")
+        call.asOwner {
+            call.admitCreation {
+                let id = call.handler.shard.makeIdentifier()
+                call.store.createConversation(
+                    userID: call.userID, id: id, title: fields.title.value, metadata: fields.metadata.value
+                ) { result in
+                    call.answer(result) { conversation throws(APIFailure) in
+                        guard var conversation else {
+                            throw APIFailure(.internal, "The conversation could not be made.")
+                        }
+                        call.announce(conversation)
+                        conversation.metadata = fields.metadata.value?.description ?? "{}"
+                        return .done(
+                            .of(conversation, userID: call.userID), status: .created,
+                            location: "/api/conversations/\(id)")
+                    }
                 }
             }
         }
@@ -103,15 +107,17 @@ enum Conversations {
     private static func change(_ call: APICall) throws(APIFailure) {
         let id = try call.identifier(orElse: .noConversation)
         let change = try ConversationFields(try call.object()).change()
-        expect(call, id) {
-            call.store.changeConversation(userID: call.userID, threadID: id, change) { result in
-                call.proceed(result) { outcome throws(APIFailure) in
-                    switch outcome {
-                    case .changed(let conversation, _):
-                        call.announce(conversation)
-                        show(call, conversation)
-                    case .notFound: throw .noConversation
-                    case .busy: throw APIFailure(.busy, "A turn is under way in this conversation.")
+        call.asOwner {
+            expect(call, id) {
+                call.store.changeConversation(userID: call.userID, threadID: id, change) { result in
+                    call.proceed(result) { outcome throws(APIFailure) in
+                        switch outcome {
+                        case .changed(let conversation, _):
+                            call.announce(conversation)
+                            show(call, conversation)
+                        case .notFound: throw .noConversation
+                        case .busy: throw APIFailure(.busy, "A turn is under way in this conversation.")
+                        }
                     }
                 }
             }
@@ -138,10 +144,12 @@ enum Conversations {
             call.store.conversation(userID: call.userID, threadID: id) { result in
                 call.proceed(result) { conversation throws(APIFailure) in
                     guard conversation != nil else { throw .noConversation }
-                    call.visit { _, session, goOn in
-                        session.stopTurns(in: id, goOn)
-                    } then: {
-                        erase(call, id)
+                    call.asOwner {
+                        call.visit { _, session, goOn in
+                            session.stopTurns(in: id, goOn)
+                        } then: {
+                            erase(call, id)
+                        }
                     }
                 }
             }

@@ -110,6 +110,15 @@ extension Messages {
     /// The user's sockets see the conversation without it at once.
     private static func delete(_ call: APICall) throws(APIFailure) {
         let id = try call.identifier(orElse: .noMessage)
+        call.store.owner(ofMessage: id) { result in
+            call.proceed(result) { owner throws(APIFailure) in
+                guard let owner else { throw .noMessage }
+                call.asOwner(of: owner) { erase(call, id) }
+            }
+        }
+    }
+
+    private static func erase(_ call: APICall, _ id: Identifier) {
         call.store.deleteMessage(id: id) { result in
             call.proceed(result) { outcome throws(APIFailure) in
                 switch outcome {

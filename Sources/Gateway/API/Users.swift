@@ -4,10 +4,18 @@ import EventLoop
 import HTTP
 import HTTPTypes
 import Store
+import Strings
 
 /// `/api/users/{user_id}`: all that is stored of a user, taken along or deleted.
 enum Users {
     static let endpoints: [Endpoint] = [
+        Endpoint(
+            api: .get, "/api/users/{user_id}/sessions", .ownerOrAdmin,
+            APIOperation(
+                id: "listSessions", tag: "users", summary: "The sockets of a user that are open, oldest first.",
+                detail: "Of the gateway that has the user's session; another one answers 503.",
+                answers: APIOperation.tagged("The sockets.", APISchemas.reference("SessionPage"))),
+            body: sessions),
         Endpoint(
             api: .delete, "/api/users/{user_id}", .ownerOrAdmin,
             APIOperation(
@@ -45,22 +53,44 @@ enum Users {
             body: importLines),
     ]
 
+    private static func sessions(_ call: APICall) throws(APIFailure) {
+        let userID = call.userID
+        call.asOwner {
+            guard let home = call.handler.siblings.home(of: userID) else { return }
+            let here = LoopBound(call, on: call.loop)
+            home.loop.execute {
+                let sockets = home.value.sessions[ExactString(userID)]?.clients ?? []
+                let found = sockets.compactMap { ($0 as? any ChatCarrier)?.presence }
+                let gateway = home.value.place
+                here.loop.execute {
+                    here.value.respond(.read(.page(of: found, next: nil) { $0.append(fieldsOf: $1, at: gateway) }))
+                }
+            }
+        }
+    }
+
     /// What runs is cancelled first, so that nothing is written of a user who is being deleted.
     private static func delete(_ call: APICall) throws(APIFailure) {
+        call.asOwner {
+            call.visit { _, session, goOn in
+                session.stopAllTurns(goOn)
+            } then: {
+                erase(call)
+            }
+        }
+    }
+
+    private static func erase(_ call: APICall) {
         let userID = call.userID
-        call.visit { _, session, goOn in
-            session.stopAllTurns(goOn)
-        } then: {
-            call.store.deleteUser(id: userID) { result in
-                if case .success(true) = result { call.audit(.userDeleted, on: "user/\(userID)") }
-                call.visit { shard, session, goOn in
-                    if case .success = result { shard.forget(userID) } else { session.allowAll() }
-                    goOn()
-                } then: {
-                    call.answer(result) { wasThere throws(APIFailure) in
-                        guard wasThere else { throw .noUser }
-                        return .noContent
-                    }
+        call.store.deleteUser(id: userID) { result in
+            if case .success(true) = result { call.audit(.userDeleted, on: "user/\(userID)") }
+            call.visit { shard, session, goOn in
+                if case .success = result { shard.forget(userID) } else { session.allowAll() }
+                goOn()
+            } then: {
+                call.answer(result) { wasThere throws(APIFailure) in
+                    guard wasThere else { throw .noUser }
+                    return .noContent
                 }
             }
         }
@@ -74,14 +104,37 @@ enum Users {
         guard (1...255).contains(call.userID.unicodeScalars.count), !call.userID.utf8.contains(0) else {
             throw APIFailure(.invalidField, "A user's id has 1 to 255 characters.")
         }
-        call.audit(.imported, on: "user/\(call.userID)")
-        call.store.importLines(userID: call.userID, call.request.body, now: wallClockMicroseconds()) { result in
-            call.answer(result) { .done(Array($0.json.description.utf8)) }
+        call.asOwner {
+            call.audit(.imported, on: "user/\(call.userID)")
+            call.store.importLines(userID: call.userID, call.request.body, now: wallClockMicroseconds()) { result in
+                call.answer(result) { .done(Array($0.json.description.utf8)) }
+            }
         }
     }
 
     private static func export(_ call: APICall) throws(APIFailure) {
         call.audit(.exported, on: "user/\(call.userID)")
         ExportStream.start(call)
+    }
+}
+
+/// An open socket, as its user may see it.
+struct SocketPresence: Sendable {
+    /// Microseconds since 1970.
+    var connectedAt: Int64
+    var address: String
+    var userAgent: String?
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(fieldsOf socket: SocketPresence, at gateway: String) {
+        append(#""gateway":"#)
+        append(jsonString: gateway)
+        append(#","connected_at":"#)
+        append(time: socket.connectedAt)
+        append(#","address":"#)
+        append(jsonString: socket.address)
+        append(#","user_agent":"#)
+        append(optional: socket.userAgent)
     }
 }

@@ -39,6 +39,10 @@ final class ShardMetrics {
     private let rowEvents: [(RisingCounter, KeyPath<StoreFigures, UInt64>)]
     private let upstreams: [(Meter, KeyPath<UpstreamFigures, Int>)]
     private let upstreamEvents: [(RisingCounter, KeyPath<UpstreamFigures, Int>)]
+    private let owned: Meter
+    private let gateways: Meter
+    private let ownership: [(RisingCounter, KeyPath<Ownership.Figures, Int>)]
+    private let claims: Timer
     private var responses: [Counter] = []
     private var limited: [String: Counter] = [:]
     private var signIns: [String: Counter] = [:]
@@ -83,6 +87,16 @@ final class ShardMetrics {
             (meter("parley_upstream_streams", "state", "in_use"), \.inUse),
             (meter("parley_upstream_streams", "state", "waiting"), \.waiting),
         ]
+        owned = meter("parley_cluster_sessions")
+        gateways = Meter(label: "parley_cluster_gateways", factory: factory)
+        ownership = [
+            (rising("parley_cluster_claims_total", "outcome", "granted"), \.granted),
+            (rising("parley_cluster_claims_total", "outcome", "refused"), \.refused),
+            (rising("parley_cluster_claims_total", "outcome", "unanswered"), \.unanswered),
+            (rising("parley_cluster_released_total"), \.released),
+            (rising("parley_cluster_lost_total"), \.lost),
+        ]
+        claims = Timer(label: "parley_cluster_claim_seconds", dimensions: own, factory: factory)
         lag = Timer(label: "parley_loop_lag_seconds", dimensions: own, factory: factory)
         poolWaiting = meter("parley_pool_waiting")
         pool = [
@@ -122,6 +136,10 @@ final class ShardMetrics {
         }
     }
 
+    func claimAnswered(after nanoseconds: UInt64) {
+        claims.recordNanoseconds(Int64(clamping: nanoseconds))
+    }
+
     private func counter(_ name: String, _ key: String, _ value: String) -> Counter {
         Counter(label: name, dimensions: dimensions + [(key, value)], factory: factory)
     }
@@ -159,6 +177,10 @@ final class ShardMetrics {
         let calls = shard.upstreamFigures()
         for (meter, path) in upstreams { meter.set(calls[keyPath: path]) }
         for (counter, path) in upstreamEvents { counter.reached(calls[keyPath: path]) }
+        let users = shard.ownership.figures
+        owned.set(users.owned)
+        gateways.set(users.others + 1)
+        for (counter, path) in ownership { counter.reached(users[keyPath: path]) }
         auditQueue.set(shard.audit.waiting)
         auditDropped.reached(shard.audit.dropped)
         waitingRows.set(stored.waitingRows)

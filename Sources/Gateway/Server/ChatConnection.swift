@@ -50,6 +50,8 @@ final class ChatConnection: ChatCarrier {
     var userID: String { session.userID }
     var origin: String { peer.origin }
 
+    var presence: SocketPresence { peer.presence }
+
     func close(_ code: CloseCode, _ reason: String) {
         webSocket.close(code, reason: reason)
     }

@@ -12,6 +12,8 @@ struct ChatOpening: Sendable {
     var principal: Principal
     /// The client's address.
     var origin: String
+    /// The program of the client, as it names itself.
+    var userAgent: String?
     /// Of the handshake, for the log.
     var requestID: String
     var verifier: TokenVerifier
@@ -22,6 +24,7 @@ protocol ChatCarrier: SessionClient {
     var userID: String { get }
     /// The client's address.
     var origin: String { get }
+    var presence: SocketPresence { get }
     /// Ends it, with what the client is told of why.
     func close(_ code: CloseCode, _ reason: String)
 }
@@ -44,6 +47,8 @@ final class ChatPeer {
     private var carrier: (any ChatCarrier)?
     private(set) var expiresAt: Int64
     var origin: String { opening.origin }
+    /// Microseconds since 1970.
+    private let connectedAt = wallClockMicroseconds()
     private var expiryTimer: TimerToken?
     private var wasWarned = false
     private var badFrames = 0
@@ -52,6 +57,7 @@ final class ChatPeer {
     init(_ opening: ChatOpening, shard: Shard) {
         self.shard = shard
         self.opening = opening
+        self.opening.userAgent = opening.userAgent.map { shard.shared($0) }
         session = shard.session(of: opening.principal.userID)
         expiresAt = opening.principal.expiresAt
     }
@@ -61,8 +67,9 @@ final class ChatPeer {
     /// - Returns: false where it was closed.
     func start(_ carrier: any ChatCarrier, stream: ServerFrame.Stream? = nil) -> Bool {
         self.carrier = carrier
-        // Its handshake was answered while the shard was fenced: what it would be told is of the incarnation before.
-        if shard.isFenced {
+        // Its handshake was answered while the shard was fenced, or the session has moved meanwhile: what it would be told
+        // is not so any more.
+        if shard.isFenced || !shard.ownership.admits(session.userID) {
             carrier.close(.serviceRestart, "the session moved")
             return false
         }
@@ -83,6 +90,10 @@ final class ChatPeer {
         if shard.isDraining { carrier.send(ServerFrame.draining(reconnectAfter: Self.reconnectAfter)) }
         watchToken()
         return true
+    }
+
+    var presence: SocketPresence {
+        SocketPresence(connectedAt: connectedAt, address: opening.origin, userAgent: opening.userAgent)
     }
 
     /// The same user's client comes back to it with another request.

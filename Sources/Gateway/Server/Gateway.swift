@@ -97,7 +97,8 @@ package struct Gateway: Service {
             guard
                 let membership = try await MembershipService.make(
                     configuration, shards, node: node, place: place, logger: logger),
-                try await membership.join(recover: { try? await recover(shards, directory) })
+                try await membership.join(
+                    home: { directory.home(of: $0) }, recover: { await hasRecovered(shards, directory) })
             else { throw StartError.database("this gateway could not be enlisted in the database") }
             try await recover(shards, directory)
             return membership
@@ -379,6 +380,15 @@ package struct Gateway: Service {
 
     // MARK: What dead processes left
 
+    private func hasRecovered(_ shards: [LoopBound<Shard>], _ directory: ShardDirectory) async -> Bool {
+        do {
+            try await recover(shards, directory)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     private func recover(_ shards: [LoopBound<Shard>], _ directory: ShardDirectory) async throws {
         guard let first = shards.first else { return }
         var rounds = 0
@@ -405,9 +415,7 @@ package struct Gateway: Service {
                     if run.fate == .interrupted {
                         home.value.sessions[ExactString(run.userID)]?.refresh(threadID: run.threadID)
                     } else {
-                        home.value.session(of: run.userID).adopt(
-                            threadID: run.threadID, message: run.message, runID: run.runID,
-                            isRunning: run.fate == .running)
+                        home.value.adopt(run)
                     }
                 }
             }

@@ -4,6 +4,7 @@ import EventLoop
 import HTTP
 import HTTPTypes
 import Postgres
+import Store
 import WebSocket
 
 extension GatewayHandler {
@@ -114,13 +115,57 @@ extension GatewayHandler {
         return true
     }
 
-    /// Takes a connection from its request to the shard of its user, where everything after it happens.
+    /// Characters of what a client calls itself that are kept.
+    private static let userAgentLength = 200
+
+    /// How a connection of a request becomes a socket: what takes it from HTTP, and what is done with it on the shard of
+    /// its user.
+    private struct Passage {
+        var surrender: (HTTPResponder) -> HTTPUpgrade?
+        var open: @Sendable (Shard, Socket, ChatOpening, _ leftover: [UInt8]) -> Void
+    }
+
+    /// Claims the user's session for this gateway, and then takes the connection from its request to the shard of its
+    /// user, where everything after it happens.
     private func bringHome(
         _ request: HTTPServerRequest, _ principal: Principal, _ responder: HTTPResponder,
-        surrendering surrender: (HTTPResponder) -> HTTPUpgrade?,
+        surrendering surrender: @escaping (HTTPResponder) -> HTTPUpgrade?,
         then open: @escaping @Sendable (Shard, Socket, ChatOpening, _ leftover: [UInt8]) -> Void
     ) {
         let client = address(of: request)
+        let opening = ChatOpening(
+            principal: principal, origin: client.text,
+            userAgent: request.headers["user-agent"].map { String($0.prefix(Self.userAgentLength)) },
+            requestID: nextRequestID(), verifier: verifier)
+        let passage = Passage(surrender: surrender, open: open)
+        let user = UserRecord(id: principal.userID, email: principal.email, name: principal.name)
+        guard let home = siblings.home(of: user.id), home.loop !== shard.loop else {
+            shard.ownership.claim(user) { [self] in pass($0, opening, client, to: nil, passage, responder) }
+            return
+        }
+        let here = LoopBound((handler: self, passage: passage, responder: responder), on: shard.loop)
+        home.loop.execute {
+            home.value.ownership.claim(user) { verdict in
+                here.loop.execute {
+                    let (handler, passage, responder) = here.value
+                    handler.pass(verdict, opening, client, to: home, passage, responder)
+                }
+            }
+        }
+    }
+
+    /// The user's session is this gateway's, or not: then the client is told to come again, or to another one.
+    ///
+    /// - Parameter home: the shard that the connection moves to; nil: this one.
+    private func pass(
+        _ verdict: Ownership.Verdict, _ opening: ChatOpening, _ client: ClientAddress, to home: LoopBound<Shard>?,
+        _ passage: Passage, _ responder: HTTPResponder
+    ) {
+        guard case .granted(let hold) = verdict else {
+            let refusal = APICall.elsewhere(verdict)
+            responder.respond(error: .unavailable, refusal.message, retryAfter: refusal.retryAfter)
+            return
+        }
         var forwardedPlace: ConnectionLimiter.Place?
         if client.isBehindProxy, let address = client.address {
             forwardedPlace = siblings.forwarded.admit(NetworkAddress(high: address.high, low: address.low))
@@ -130,22 +175,21 @@ extension GatewayHandler {
                 return
             }
         }
-        let opening = ChatOpening(
-            principal: principal, origin: client.text, requestID: nextRequestID(), verifier: verifier)
-        guard let upgrade = surrender(responder) else { return }
+        guard let upgrade = passage.surrender(responder) else { return }
         let place = Places(connection: upgrade.socket.place, client: forwardedPlace)
         upgrade.socket.place = place
         let leftover = upgrade.leftover
-        guard let home = siblings.home(of: principal.userID), home.loop !== shard.loop else {
-            open(shard, upgrade.socket, opening, leftover)
+        guard let home else {
+            withExtendedLifetime(hold) { passage.open(shard, upgrade.socket, opening, leftover) }
             return
         }
         // The user lives on another shard: the connection moves there.
         guard let detached = upgrade.socket.detach() else { return }
+        let open = passage.open
         home.loop.execute {
             guard let socket = try? Socket(attaching: detached, on: home.loop) else { return }
             socket.place = place
-            open(home.value, socket, opening, leftover)
+            withExtendedLifetime(hold) { open(home.value, socket, opening, leftover) }
         }
     }
 

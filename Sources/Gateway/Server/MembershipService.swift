@@ -12,9 +12,15 @@ final class MembershipService: Sendable {
     private let shards: [LoopBound<Shard>]
     private let place: String
     private let logger: Logger
-    private let isRecovering = Mutex(false)
+    private let takeover = Mutex(Takeover())
     /// Where this process goes on once the database knows it, after it was fenced.
     private let next = Mutex<(node: String, epoch: String)?>(nil)
+
+    /// Who waits for the next look at what silent gateways left.
+    private struct Takeover: Sendable {
+        var isUnderWay = false
+        var waiting: [@Sendable (Bool) -> Void] = []
+    }
 
     /// - Parameters:
     ///   - place: host and port, the part of the name that people know.
@@ -26,7 +32,8 @@ final class MembershipService: Sendable {
         let membership = try await first.loop.run {
             LoopBound(
                 Membership(
-                    StoreSettings(node: node), Shard.connectionSettings(configuration), on: first.loop, logger: logger),
+                    StoreSettings(node: node), Shard.connectionSettings(configuration), process: .current,
+                    on: first.loop, logger: logger),
                 on: first.loop)
         }
         return MembershipService(membership, shards, place: place, logger: logger)
@@ -48,13 +55,22 @@ final class MembershipService: Sendable {
 
     /// Makes this process a member.
     ///
-    /// - Parameter recover: takes over what silent gateways left; not called again while it runs.
+    /// - Parameters:
+    ///   - home: the shard of a user.
+    ///   - recover: takes over what gateways that are gone left, and says whether it could; not called again while it
+    ///     runs.
     /// - Returns: false when the database did not answer.
-    func join(recover: @escaping @Sendable () async -> Void) async throws -> Bool {
+    func join(
+        home: @escaping @Sendable (String) -> LoopBound<Shard>?, recover: @escaping @Sendable () async -> Bool
+    ) async throws -> Bool {
         for shard in shards {
-            try await shard.loop.run { [membership] in
+            try await shard.loop.run { [self, membership] in
                 shard.value.chatStore.onFenced = { node in
                     membership.loop.execute { membership.value.fenced(node) }
+                }
+                shard.value.ownership.takeOver = { done in self.takeOver(recover, done) }
+                shard.value.ownership.onRefused = {
+                    membership.loop.execute { membership.value.lookAround() }
                 }
             }
         }
@@ -64,6 +80,11 @@ final class MembershipService: Sendable {
                 membership.value.onFenced = { [self] rejoin in letGo(rejoin) }
                 membership.value.onMember = { [self] in begin(as: $0) }
                 membership.value.onStale = { [self] in takeOver(recover) }
+                membership.value.onGone = { [self] in
+                    tell { $0.ownership.othersAreGone() }
+                    takeOver(recover)
+                }
+                membership.value.onNews = { [self] news in pass(news, home) }
                 membership.value.join { continuation.resume(returning: $0) }
             }
         }
@@ -73,6 +94,15 @@ final class MembershipService: Sendable {
     func leave() async {
         await withCheckedContinuation { continuation in
             membership.loop.execute { [membership] in membership.value.leave { continuation.resume() } }
+        }
+    }
+
+    private func pass(_ news: Membership.News, _ home: (String) -> LoopBound<Shard>?) {
+        let others = news.others
+        tell { $0.ownership.heard(others: others) }
+        for (userID, epoch) in news.wished {
+            guard let shard = home(userID) else { continue }
+            shard.loop.execute { shard.value.ownership.wished(userID, epoch: epoch) }
         }
     }
 
@@ -123,15 +153,27 @@ final class MembershipService: Sendable {
         }
     }
 
-    private func takeOver(_ recover: @escaping @Sendable () async -> Void) {
-        let isFree = isRecovering.withLock { isRunning in
-            defer { isRunning = true }
-            return !isRunning
+    /// - Parameter done: hears of a look that began after it was asked for.
+    private func takeOver(
+        _ recover: @escaping @Sendable () async -> Bool, _ done: @escaping @Sendable (Bool) -> Void = { _ in }
+    ) {
+        let isFree = takeover.withLock { takeover in
+            takeover.waiting.append(done)
+            defer { takeover.isUnderWay = true }
+            return !takeover.isUnderWay
         }
         guard isFree else { return }
         Task {
-            await recover()
-            isRecovering.withLock { $0 = false }
+            while true {
+                let waiting = takeover.withLock { takeover in
+                    defer { takeover.waiting.removeAll() }
+                    if takeover.waiting.isEmpty { takeover.isUnderWay = false }
+                    return takeover.waiting
+                }
+                guard !waiting.isEmpty else { return }
+                let isDone = await recover()
+                for done in waiting { done(isDone) }
+            }
         }
     }
 }

@@ -93,12 +93,17 @@ extension Shard {
         let stored = ReminderMessage(
             reminder: reminder, runID: message.runID, messageID: message.messageID, content: content,
             newThreadID: makeIdentifier(), title: "Reminder")
-        session(of: reminder.userID).tell(message) { [self] completion in
-            chatStore.fire(stored) { result in
-                switch result {
-                case .success(.stored(let conversation, _, _)): completion(.stored(conversation))
-                case .success(.gone): completion(.gone)
-                case .failure: completion(.failed)
+        // Where another gateway has the session it is offered again, until that one has claimed it.
+        ownership.claim(known: reminder.userID) { [self] verdict in
+            guard case .granted(let hold) = verdict else { return }
+            session(of: reminder.userID).tell(message) { [self] completion in
+                chatStore.fire(stored) { result in
+                    switch result {
+                    case .success(.stored(let conversation, _, _)): completion(.stored(conversation))
+                    case .success(.gone): completion(.gone)
+                    case .failure: completion(.failed)
+                    }
+                    withExtendedLifetime(hold) {}
                 }
             }
         }

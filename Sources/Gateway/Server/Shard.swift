@@ -29,10 +29,13 @@ package final class Shard: SessionEnvironment {
 
     private(set) var sessions: [ExactString: Session] = [:]
     let turnClients: TurnClients
+    private(set) lazy var ownership = Ownership(shard: self, staleAfter: StoreSettings(node: "").staleAfter)
     private(set) var isDraining = false
     private var connections: [ObjectIdentifier: any ChatCarrier] = [:]
     /// Those of them that are event streams.
     private var streams: [Identifier: ChatStream] = [:]
+    private var userAgents: Set<String> = []
+    private static let userAgentLimit = 256
     private var lastMillisecond: UInt64 = 0
     private var sequence: UInt16 = 0
     private var lastPosition: UInt64
@@ -95,6 +98,7 @@ package final class Shard: SessionEnvironment {
                 .refused, by: userID, on: "conversation/\(threadID)", from: origin(of: userID), allowed: false,
                 detail: ["reason": "not_owner"])
         }
+        chatStore.onDisowned = { [unowned self] in ownership.lost($0) }
     }
 
     /// How the gateway reaches its database.
@@ -105,6 +109,9 @@ package final class Shard: SessionEnvironment {
         if let prepares = configuration.preparesStatements { settings.sharesSession = !prepares }
         return settings
     }
+
+    /// Host and port of the gateway, which tell people which one it is.
+    var place: String { String(chatStore.node.prefix { $0 != "/" }) }
 
     // MARK: Users and their sockets
 
@@ -119,6 +126,7 @@ package final class Shard: SessionEnvironment {
         session.becameIdle = { [unowned self, unowned session] in
             guard session.isIdle, sessions[key] === session else { return }
             sessions[key] = nil
+            ownership.left(userID)
         }
         sessions[key] = session
         return session
@@ -130,9 +138,8 @@ package final class Shard: SessionEnvironment {
         return origins.count == 1 ? origins.first : nil
     }
 
-    /// Begins a chat on a socket whose handshake has been answered.
+    /// Begins a chat on a socket whose handshake has been answered, for a user whose session is held for it.
     func open(_ socket: Socket, _ opening: ChatOpening, _ agreement: SocketAgreement, leftover: [UInt8]) {
-        touch(opening)
         let connection = ChatConnection(socket, opening, agreement, shard: self)
         connections[ObjectIdentifier(connection)] = connection
         connection.start(leftover: leftover)
@@ -141,7 +148,6 @@ package final class Shard: SessionEnvironment {
     /// Begins an event stream on a connection whose response head has been written; or goes on with the one that was cut,
     /// where the client says what it has of it and the rest is still there.
     func openStream(_ socket: Socket, _ opening: ChatOpening, after cursor: StreamCursor?) {
-        touch(opening)
         if let cursor, let stream = stream(cursor.stream, of: opening.principal.userID) {
             if stream.canGoOn(after: cursor.number) {
                 stream.goOn(on: socket, opening, after: cursor.number)
@@ -162,14 +168,16 @@ package final class Shard: SessionEnvironment {
         return stream
     }
 
-    private func touch(_ opening: ChatOpening) {
-        chatStore.touch(
-            UserRecord(id: opening.principal.userID, email: opening.principal.email, name: opening.principal.name))
+    /// One copy of what many sockets say alike: there are few kinds of browsers.
+    func shared(_ userAgent: String) -> String {
+        if userAgents.count > Self.userAgentLimit { userAgents.removeAll() }
+        return userAgents.insert(userAgent).memberAfterInsert
     }
 
     func closed(_ carrier: any ChatCarrier) {
         connections[ObjectIdentifier(carrier)] = nil
         if let stream = carrier as? ChatStream { streams[stream.id] = nil }
+        ownership.left(carrier.userID)
     }
 
     /// Closes a user's sockets and forgets the session, with all that it keeps for those that come back.
@@ -178,6 +186,30 @@ package final class Shard: SessionEnvironment {
             connection.close(CloseCode(rawValue: 4401), "the user was deleted")
         }
         sessions[ExactString(userID)] = nil
+        ownership.deleted(userID)
+    }
+
+    /// What is in memory of a user's session, with nobody there, was overtaken by what another gateway did.
+    func dropSession(of userID: String) {
+        sessions.removeValue(forKey: ExactString(userID))?.abandon()
+    }
+
+    /// Another gateway has the session of this user: nothing of it is said or stored here any more, and who is there goes
+    /// where it is.
+    func evict(_ userID: String) {
+        logger.notice("a session is another gateway's", metadata: ["user": "\(userID)"])
+        dropSession(of: userID)
+        turnClients.cut(userID)
+        for connection in Array(connections.values) where connection.userID.isExactly(userID) {
+            connection.close(.serviceRestart, "the session moved")
+        }
+    }
+
+    /// A run that a dead process left is this one's, and with it the session of its user.
+    func adopt(_ run: RecoveredRun) {
+        if let epoch = run.epoch { ownership.adopted(run.userID, epoch: epoch) }
+        session(of: run.userID).adopt(
+            threadID: run.threadID, message: run.message, runID: run.runID, isRunning: run.fate == .running)
     }
 
     // MARK: The end
@@ -187,6 +219,7 @@ package final class Shard: SessionEnvironment {
         isDraining = true
         for session in sessions.values { session.drain(reconnectAfter: ChatPeer.reconnectAfter) }
         turnClients.drain()
+        ownership.drain()
     }
 
     var hasWork: Bool { sessions.values.contains { $0.hasWork } }
@@ -233,6 +266,7 @@ package final class Shard: SessionEnvironment {
         sessions.removeAll()
         for session in abandoned { session.abandon() }
         turnClients.cut()
+        ownership.reset()
         for connection in Array(connections.values) { connection.close(.serviceRestart, "the session moved") }
     }
 

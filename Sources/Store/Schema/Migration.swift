@@ -78,8 +78,8 @@ package struct Migration: Sendable {
                 .joined(separator: "\n")),
         Migration(
             version: 5, name: "one owner, and paths",
-            up: [Schema5.processes].joined(separator: "\n"),
-            down: [Schema5.processesDown].joined(separator: "\n")),
+            up: [Schema5.processes, Schema5.ownership].joined(separator: "\n"),
+            down: [Schema5.ownershipDown, Schema5.processesDown, Schema5.formerFunctions].joined(separator: "\n")),
     ]
 }
 

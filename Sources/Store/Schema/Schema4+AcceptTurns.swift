@@ -8,6 +8,6 @@ extension Schema4 {
 
         \(SchemaFunctions.acceptTurnsAny)
 
-        \(SchemaFunctions.acceptTurns)
+        \(Functions.acceptTurns)
         """
 }

@@ -20,11 +20,11 @@ extension Schema4 {
 
         \(SchemaFunctions.holdFence)
 
-        \(SchemaFunctions.enlist)
+        \(Functions.enlist)
 
         -- A sign of life. `is_member`: it was not fenced. `sees_stale`: it may judge others, and one of them is silent.
         drop function parley.beat;
-        \(SchemaFunctions.beat)
+        \(Functions.beat)
 
         \(SchemaFunctions.leave)
 

@@ -4,7 +4,7 @@ extension Schema4 {
     /// itself has beaten for `p_steady` without a gap, all by the database's clock. What beats is alive.
     static let recovery = """
         drop function parley.recover_runs;
-        \(SchemaFunctions.recoverRuns)
+        \(Functions.recoverRuns)
         """
 
     static let rights = """

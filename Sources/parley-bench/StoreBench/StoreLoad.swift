@@ -81,7 +81,6 @@ final class StoreLoad {
         for _ in 0..<plan.conversations {
             let thread = makeIdentifier()
             let user = "bench-\(thread)"
-            store.touch(UserRecord(id: user))
             conversations.append(Conversation(user: user, thread: thread))
         }
     }
@@ -151,6 +150,8 @@ final class StoreLoad {
     }
 
     private func start(reads: Bool) {
+        // Not before: who is not enlisted makes nobody known.
+        for conversation in conversations { store.touch(UserRecord(id: conversation.user)) }
         if reads { return read(0) }
         for index in conversations.indices { send(index) }
     }

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import jwt
+import websockets.exceptions
 
 from . import TOP
 from .chat import ChatSocket
@@ -90,6 +91,17 @@ class Gateway:
 
     def connect(self, user, **options):
         return ChatSocket(self, self.token(user), **options)
+
+    def let_in(self, user, timeout=20):
+        """A socket, as soon as the gateway has the user's session: until then it says when to come again."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return self.connect(user)
+            except websockets.exceptions.InvalidStatus as refusal:
+                assert refusal.response.status_code == 503 and 1 <= int(refusal.response.headers["Retry-After"]) <= 5
+                assert time.monotonic() < deadline, "nobody is let in"
+                time.sleep(0.1)
 
     def request(self, method, path, body=None, headers=None, timeout=15):
         """(status, headers, body) of one request on a connection of its own."""

@@ -16,7 +16,8 @@ enum APISchemas {
         ("NewTask", newTask), ("TaskChange", taskChange), ("Operation", operation),
         ("OperationPage", page("Operation")), ("ExportLine", exportLine), ("ImportReport", importReport),
         ("Feedback", feedback), ("NewFeedback", newFeedback), ("FeedbackPage", page("Feedback")),
-        ("SearchHit", searchHit), ("SearchPage", searchPage), ("RunAgentInput", runAgentInput),
+        ("SearchHit", searchHit), ("SearchPage", searchPage), ("Session", session), ("SessionPage", page("Session")),
+        ("RunAgentInput", runAgentInput),
         ("DevelopmentToken", developmentToken), ("NewDevelopmentToken", newDevelopmentToken), ("Status", status),
     ]
 
@@ -44,6 +45,14 @@ enum APISchemas {
     private static func choice(_ values: String...) -> JSON {
         ["type": "string", "enum": .array(values.map { .string($0) })]
     }
+
+    private static let session: JSON = object(
+        [
+            "gateway": ["type": "string", "description": "Host and port of the gateway that it is connected to."],
+            "connected_at": ["type": "string", "format": "date-time"],
+            "address": ["type": "string", "description": "The client's."],
+            "user_agent": ["type": ["string", "null"], "description": "As the client calls itself."],
+        ], required: ["gateway", "connected_at", "address", "user_agent"])
 
     private static func page(_ item: String) -> JSON {
         object(

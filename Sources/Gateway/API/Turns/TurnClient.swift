@@ -59,7 +59,6 @@ final class TurnClient: SessionClient {
             settle()
             return
         }
-        shard.chatStore.touch(request.user)
         sendNext(of: request)
     }
 
@@ -275,6 +274,7 @@ final class TurnClient: SessionClient {
     private func settle() {
         shard.loop.execute { [bound = LoopBound(self, on: shard.loop)] in
             bound.value.session.detach(bound.value)
+            bound.value.shard.ownership.left(bound.value.session.userID)
         }
     }
 
@@ -326,6 +326,13 @@ final class TurnClients {
     func cut() {
         for client in clients.values.flatMap({ Array($0.values) }) { client.abandon() }
     }
+
+    /// The same for those of one user.
+    func cut(_ userID: String) {
+        for client in Array((clients[ExactString(userID)] ?? [:]).values) { client.abandon() }
+    }
+
+    func has(_ userID: ExactString) -> Bool { clients[userID] != nil }
 
     func remove(_ client: TurnClient, of userID: String) {
         let userID = ExactString(userID)

@@ -44,10 +44,16 @@ final class TurnExchange {
             events: { bytes in here.loop.execute { here.value.add(bytes) } },
             ended: { isWhole in here.loop.execute { here.value.ended(isWhole) } })
         home.loop.execute {
-            let client = TurnClient(request.user.id, shard: home.value, writer: writer, receiver: receiver)
-            let bound = LoopBound(client, on: home.loop)
-            here.loop.execute { here.value.started(bound) }
-            client.start(request)
+            home.value.ownership.claim(request.user) { verdict in
+                guard case .granted(let hold) = verdict else {
+                    return receiver.refused(APICall.elsewhere(verdict))
+                }
+                let client = TurnClient(request.user.id, shard: home.value, writer: writer, receiver: receiver)
+                let bound = LoopBound(client, on: home.loop)
+                here.loop.execute { here.value.started(bound) }
+                // By now the client keeps the session.
+                withExtendedLifetime(hold) { client.start(request) }
+            }
         }
     }
 

@@ -40,6 +40,8 @@ final class ChatStream: ChatCarrier {
 
     var userID: String { peer.session.userID }
     var origin: String { peer.origin }
+
+    var presence: SocketPresence { peer.presence }
     var isCut: Bool { socket == nil && !isGone }
     var isOpen: Bool { closing == nil && !isGone }
 

@@ -20,6 +20,12 @@ extension SchemaFunctions {
             if not exists (select from parley.nodes n where n.id = p_node) then
                 raise exception 'the gateway % was fenced', p_node using errcode = 'PY002';
             end if;
+            if exists (
+                select from unnest(p_user) i (owner) join parley.users u on u.id = i.owner
+                where u.owner_node <> p_node)
+            then
+                raise exception 'a user is another gateway''s' using errcode = 'PY003';
+            end if;
             begin
                 if p_single then
                     raise exception 'not plain' using errcode = 'PY001';

@@ -5,7 +5,7 @@ extension SchemaFunctions {
         )
         returns table (
             user_id text, conversation_id uuid, run_id uuid, message_id uuid, content text, "position" int,
-            is_running bool, closed bool, content_key text
+            is_running bool, closed bool, content_key text, owner_epoch bigint
         )
         language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
         #variable_conflict use_column
@@ -18,6 +18,7 @@ extension SchemaFunctions {
             v_place int;
             v_runs bool;
             v_closes bool;
+            v_epoch bigint;
             v_millisecond constant interval := '1 ms';
         begin
             perform parley.hold_fence(p_node);
@@ -37,8 +38,9 @@ extension SchemaFunctions {
             if p_again then
                 return query
                 select r.user_id, r.conversation_id, r.id, r.user_message_id, m.content, m.position, r.status = 'running',
-                    false, m.content_key
+                    false, m.content_key, u.owner_epoch
                 from parley.runs r join parley.messages m on m.id = r.user_message_id
+                    join parley.users u on u.id = r.user_id
                 where r.status in ('queued', 'running') and r.node = p_node
                 order by r.conversation_id, (r.status = 'queued'), m.position;
             end if;
@@ -49,11 +51,19 @@ extension SchemaFunctions {
                 where r.status in ('queued', 'running')
                     -- In one statement: who has enlisted meanwhile is seen with what it has accepted since.
                     and not exists (select from parley.nodes n where n.id = r.node)
+                    -- Those of users that another living gateway has are that one's.
+                    and not exists (
+                        select from parley.users u join parley.nodes n on n.id = u.owner_node
+                        where u.id = r.user_id and u.owner_node <> p_node and not u.owner_is_idle)
                 order by r.conversation_id limit p_limit
             ) d;
             if v_conversations is null then
                 return;
             end if;
+            -- All writers lock users first.
+            perform from parley.users u
+            where u.id in (select c.user_id from parley.conversations c where c.id = any (v_conversations))
+            order by u.id for no key update;
             perform from parley.conversations c where c.id = any (v_conversations) order by c.id for no key update;
 
             for v_run in
@@ -66,6 +76,9 @@ extension SchemaFunctions {
                 where r.conversation_id = any (v_conversations) and r.status in ('queued', 'running')
                     -- Once more, now that they are locked: another gateway may have been here.
                     and not exists (select from parley.nodes n where n.id = r.node)
+                    and not exists (
+                        select from parley.users u join parley.nodes n on n.id = u.owner_node
+                        where u.id = r.user_id and u.owner_node <> p_node and not u.owner_is_idle)
                 order by r.conversation_id, (r.status = 'queued'), m.position
             loop
                 begin
@@ -110,6 +123,10 @@ extension SchemaFunctions {
                     set node = p_node, heartbeat_at = now(), status = case when v_runs then 'running' else 'queued' end,
                         started_at = case when v_runs then now() end
                     where r.id = v_run.id;
+                    -- Who runs it has the session.
+                    update parley.users u
+                    set owner_node = p_node, owner_epoch = u.owner_epoch + 1, owner_is_idle = false
+                    where u.id = v_run.user_id returning u.owner_epoch into v_epoch;
                 end if;
                 user_id := v_run.user_id;
                 conversation_id := v_run.conversation_id;
@@ -120,6 +137,7 @@ extension SchemaFunctions {
                 is_running := v_runs;
                 closed := v_closes;
                 content_key := v_run.asked_key;
+                owner_epoch := case when not v_closes then v_epoch end;
                 return next;
             end loop;
         end
