@@ -1,6 +1,5 @@
 """What the clients saw against what the database holds. Pure: a Round and its Rows in, violations out."""
 
-import datetime
 import json
 from collections import Counter, defaultdict
 
@@ -8,9 +7,6 @@ from .records import Violation
 
 CHECKPOINT_LIMIT = 3.0
 """Seconds of streamed text that a killed gateway may take with it. It promises 1; the rest is for a busy machine."""
-
-TRANSACTION_LIMIT = datetime.timedelta(seconds=1)
-"""How long a transaction that writes a turn may take."""
 
 _OF_REPLIES = {"completed": "complete", "cancelled": "cancelled", "failed": "failed", "interrupted": "interrupted"}
 """A run's status → that of its assistant messages."""
@@ -20,12 +16,6 @@ _SUCCESS, _CANCELLED = "success", "cancelled"
 
 def check(round, rows):
     return _Check(round, rows).all()
-
-
-def _is_handed_over(before, run):
-    """Times are those at which the transactions began. Of two gateways the one that begins a run may have waited, behind
-    the one that ends the run before, for the conversation; that no two are active at once is an index's matter."""
-    return before.get("node") != run.get("node") and before["finished_at"] - run["started_at"] < TRANSACTION_LIMIT
 
 
 class _Check:
@@ -172,7 +162,8 @@ class _Check:
                 bad(f"failed: {run['error']}")
 
     def _turns(self):
-        """One run at a time in a thread; and where nobody interrupts, in the order of their messages."""
+        """One run at a time in a thread; and where nobody interrupts, in the order of their messages: a user's queue is
+        one gateway's at a time."""
         hasty = {stored["thread"] for key, stored in self.by_key.items()
                  if key in self.round.sent and self.round.sent[key].policy == "interrupt"}
         threads = defaultdict(list)
@@ -181,14 +172,12 @@ class _Check:
                 threads[run["thread"]].append(run)
         for thread, runs in threads.items():
             runs.sort(key=lambda run: (run["started_at"], run["finished_at"]))
-            # Each gateway has a queue of its own: between two the order is that in which they are asked.
-            has_one_queue = len({(run.get("node") or "").split("/")[0] for run in runs}) == 1
             for before, run in zip(runs, runs[1:]):
-                if before["finished_at"] > run["started_at"] and not _is_handed_over(before, run):
+                if before["finished_at"] > run["started_at"]:
                     self.bad(f"run {run['id']} started before {before['id']} had finished", run["user_id"], thread, run)
                 positions = [self.messages[one["message"]]["position"] for one in (before, run)]
                 # What a killed gateway left is taken up in its own order.
-                if thread not in hasty and has_one_queue and not self.round.left and positions[0] > positions[1]:
+                if thread not in hasty and not self.round.left and positions[0] > positions[1]:
                     self.bad(f"run {run['id']} of position {positions[1]} came after that of {positions[0]}",
                              run["user_id"], thread, run)
 

@@ -56,8 +56,7 @@ class Client:
                     self.url, additional_headers=headers, subprotocols=["parley.v1"], compression=compression, proxy=None,
                     open_timeout=8, close_timeout=1, ping_interval=None, max_size=None, max_queue=None)
             except websockets.exceptions.InvalidStatus as refusal:
-                if refusal.response.status_code != 503:
-                    self._report(f"the handshake was answered with {refusal.response.status_code}")
+                back_off = max(back_off, self._refused(refusal.response))
             except (OSError, EOFError, TimeoutError, websockets.exceptions.WebSocketException):
                 pass
             else:
@@ -66,6 +65,15 @@ class Client:
             if not self.is_over:
                 await asyncio.sleep(back_off * self.random.uniform(0.5, 1.5))
                 back_off = min(back_off * 2, 0.6)
+
+    def _refused(self, response):
+        """How long to wait before the next try, at the least: a part of what is asked for, since a round is short."""
+        seconds = response.headers.get("Retry-After", "")
+        if response.status_code != 503 or not seconds.isdigit() or not 1 <= int(seconds) <= 5:
+            self._report(f"the handshake was answered with {response.status_code}, Retry-After {seconds!r}")
+            return 0
+        self.round.refused += 1
+        return min(int(seconds) * 0.3, 0.6)
 
     async def _use(self, socket):
         self.sockets += 1

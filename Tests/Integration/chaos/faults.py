@@ -60,13 +60,17 @@ async def stall(world, round, random):
 
 async def kill_one(world, round, random):
     place = random.randrange(2)
-    round.killed[await world.epoch(place)] = time.monotonic()
+    epoch = await world.epoch(place)
+    # It stands still while what it leaves is read: the other one takes that over as soon as it sees that it is gone.
+    world.gateways[place].process.signal(signal.SIGSTOP)
+    round.killed[epoch] = time.monotonic()
+    round.left = await world.call(rows.left_by, world.database, world.gateways[place].port)
     world.gateways[place].kill()
     world.move(place)
-    round.left = await world.call(rows.left_by, world.database, world.gateways[place].port)
     # At once, or when the other one has taken up what it left.
     await asyncio.sleep(random.choice((0, random.uniform(3, 6))))
     await world.start_gateway(place)
+    round.ready_at = time.monotonic()
 
 
 async def stand_still(world, round, random):

@@ -92,6 +92,8 @@ class Round:
     ready_at: float | None = None
     """When a gateway that was started in this round was ready."""
     left: list[Left] = field(default_factory=list)
+    refused: int = 0
+    """Handshakes that were answered 503: the user's session was another gateway's, or none's for a moment."""
     violations: list = field(default_factory=list)
     """Found while it ran: (what, user, thread)."""
     clock: itertools.count = field(default_factory=lambda: itertools.count(1))

@@ -139,10 +139,14 @@ async def _runs_end(world, round, clients):
         now = time.monotonic()
         if round.ready_at and now > round.ready_at + READY_LIMIT:
             at_work = set().union(*(client.unfinished for client in clients))
+            # Nobody is let in before what was left is taken over, so whoever is in was told of it.
+            let_in = {client.account.user for client in clients if client.socket is not None}
             for run, thread, user, status in unfinished:
-                if run in left and run not in at_work and not await world.call(rows.is_taken_over, world.database, run):
+                if run not in left or run in at_work:
+                    continue
+                if user in let_in or not await world.call(rows.is_taken_over, world.database, run):
                     round.violations.append((f"run {run} claims to be {status} {READY_LIMIT} s after the restart and"
-                                             " no living gateway has it", user, thread))
+                                             " no living gateway has it, or none that said so", user, thread))
             left = set()
         if patience.is_over(({run for run, _, _, _ in unfinished}, _progress(round))):
             for run, thread, user, status in unfinished:

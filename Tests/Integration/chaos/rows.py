@@ -39,7 +39,7 @@ def unfinished(database, users):
 
 
 def is_taken_over(database, run):
-    """Whether a gateway that beats has the run: its sockets may have come before it was taken over."""
+    """Whether a gateway that beats has the run: until it has ended, its user may be refused where the sockets are."""
     return database.value("select exists (select from runs r join nodes n on n.id = r.node"
                           " where r.id = %s and n.heartbeat_at > now() - interval '2 s')", run)
 

@@ -44,7 +44,8 @@ async def _run(world, rounds, seed, plan, first, fault, keep_going, write):
                 passed += 1
             write(f"round {number} {'failed' if violations else 'passed'}: {round.fault}, {seconds:.1f} s,"
                   f" {len(round.sent)} messages, {sum(map(_events, round.views))} events in {len(round.views)} views,"
-                  f" {len(stored.runs)} runs, {len(stored.tasks)} tasks, {len(round.left)} runs left behind ({sum(bool(run.texts) for run in round.left)} with text)")
+                  f" {len(stored.runs)} runs, {len(stored.tasks)} tasks, {len(round.left)} runs left behind ({sum(bool(run.texts) for run in round.left)} with text),"
+                  f" {round.refused} handshakes refused")
         lost = await world.call(_lost, world.database, acknowledged)
         if lost:
             write(f"VIOLATION {len(lost)} messages of earlier rounds are not there any more: {lost[:10]} (seed {seed})")
