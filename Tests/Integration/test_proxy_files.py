@@ -121,6 +121,42 @@ def test_a_gateway_that_stops_is_known(kind, database):
         gateway.remove()
 
 
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_what_clients_see_of_a_restart(kind, database, user):
+    """Who is shown a reply sees its end; the others are told, sent away, and let in by the successor; nobody is cut."""
+    settings = {"TRUSTED_PROXIES": "127.0.0.1", "AGENT": "scripted", "DRAIN_SECONDS": 30, "DRAIN_DELAY_SECONDS": 1}
+    old = Gateway(database, name=f"test_proxy_files_old_{kind}", **settings)
+    front, new = Front(kind, old), None
+    try:
+        busy, idle = (old.connect(name, front=front) for name in (user, f"{user}-idle"))
+        ack = busy.send("!tokens 160 50")
+        busy.until({"type": "TEXT_MESSAGE_CONTENT"})
+        old.terminate()
+        for chat in (busy, idle):
+            assert chat.until({"op": "draining"})["reconnectAfter"] > 0
+        assert idle.closed() == 1012
+        with pytest.raises(websockets.exceptions.InvalidStatus) as refusal:
+            old.connect(f"{user}-idle", front=front)
+        assert refusal.value.response.status_code == 503
+        assert int(refusal.value.response.headers["Retry-After"]) > 0
+        new = Gateway(database, name=f"test_proxy_files_new_{kind}", AUTH_JWT_SECRET=old.secret, HTTP_PORT=old.port,
+                      **settings)
+        new.secret = old.secret
+        with new.let_in(f"{user}-idle", front=front) as chat:
+            assert chat.turn("!text here again").end["outcome"] == {"type": "success"}
+        assert busy.end_of(ack["runId"], timeout=30)["outcome"] == {"type": "success"}
+        assert busy.closed() == 1012
+        with new.let_in(user, front=front) as chat:
+            chat.subscribe(ack["threadId"])
+            [snapshot] = [frame for frame in chat.frames if frame.get("op") == "snapshot"]
+            assert [message["role"] for message in snapshot["messages"]] == ["user", "assistant"]
+    finally:
+        front.remove()
+        old.remove()
+        if new:
+            new.remove()
+
+
 def test_the_programs_find_nothing_to_say(tmp_path):
     """What the documentation shows of each is its file, and each is there."""
     assert {path.name for path in (TOP / "deploy" / "proxies").iterdir()} == set(FILES.values())

@@ -20,7 +20,7 @@ class ChatSocket:
     """One socket. Frames are read in order, each once, by `receive`, `until` and what is built on them."""
 
     def __init__(self, gateway, token=None, *, header=True, subprotocols=("parley.v1",), headers=None, origin=None,
-                 compression=None, ready=True, url=None, transport="socket"):
+                 compression=None, ready=True, url=None, transport="socket", front=None):
         headers = dict(headers or {})
         if token and header:
             headers["Authorization"] = f"Bearer {token}"
@@ -33,9 +33,9 @@ class ChatSocket:
             self.connection = self._open.enter_context(contextlib.closing(StreamConnection(gateway.port, headers=headers)))
         else:
             self.connection = self._open.enter_context(websockets.sync.client.connect(
-                url or gateway.socket_url, additional_headers=headers, subprotocols=list(subprotocols) or None,
+                url or (front or gateway).socket_url, additional_headers=headers, subprotocols=list(subprotocols) or None,
                 origin=origin, compression=compression, proxy=None, open_timeout=PATIENCE, close_timeout=PATIENCE,
-                ping_interval=None, max_size=None, max_queue=None))
+                ping_interval=None, max_size=None, max_queue=None, **(front.way if front else {})))
         self.ready = None
         if ready:
             self.ready = self.receive()

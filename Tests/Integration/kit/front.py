@@ -129,6 +129,15 @@ class Front:
     def origin(self):
         return f"https://{NAME}:{self.port}"
 
+    @property
+    def socket_url(self):
+        return f"wss://{NAME}:{self.port}/ws"
+
+    @property
+    def way(self):
+        """What a WebSocket client needs besides, each time anew."""
+        return {"sock": self.connection(), "ssl": self.trust, "server_hostname": NAME}
+
     def remove(self):
         self.process.end()
         self._folder.cleanup()

@@ -92,12 +92,12 @@ class Gateway:
     def connect(self, user, **options):
         return ChatSocket(self, self.token(user), **options)
 
-    def let_in(self, user, timeout=20):
+    def let_in(self, user, timeout=20, **options):
         """A socket, as soon as the gateway has the user's session: until then it says when to come again."""
         deadline = time.monotonic() + timeout
         while True:
             try:
-                return self.connect(user)
+                return self.connect(user, **options)
             except websockets.exceptions.InvalidStatus as refusal:
                 assert refusal.response.status_code == 503 and 1 <= int(refusal.response.headers["Retry-After"]) <= 5
                 assert time.monotonic() < deadline, "nobody is let in"
