@@ -67,6 +67,9 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     package var isIPv4: Bool { family == AF_INET }
 
+    /// Without the port.
+    package var networkAddress: NetworkAddress { withStorage { NetworkAddress($0) } }
+
     package var port: UInt16 { UInt16(storage[2]) << 8 | UInt16(storage[3]) }
 
     /// "127.0.0.1:80", "[::1]:80"
@@ -82,6 +85,12 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     var family: Int32 {
         Int32(storage.withUnsafeBytes { $0.loadUnaligned(as: sa_family_t.self) })
+    }
+
+    private func withStorage<Result>(_ body: (sockaddr_storage) -> Result) -> Result {
+        var aligned = sockaddr_storage()
+        withUnsafeMutableBytes(of: &aligned) { $0.copyBytes(from: storage.prefix($0.count)) }
+        return body(aligned)
     }
 
     func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {

@@ -12,6 +12,10 @@ extension [UInt8] {
         append(jsonString: Timestamp.rfc3339(microseconds: microseconds))
     }
 
+    private mutating func append(optionalTime microseconds: Int64?) {
+        if let microseconds { append(time: microseconds) } else { append("null") }
+    }
+
     private mutating func append(optionalID id: Identifier?) {
         guard let id else { return append("null") }
         append(#"""#)
@@ -45,7 +49,10 @@ extension [UInt8] {
 
     // MARK: Messages
 
-    package mutating func append(fieldsOf message: Message, of conversation: Identifier, userID: String) {
+    /// - Parameter hasContents: false: what was said is `null`, for those who are not to have it.
+    package mutating func append(
+        fieldsOf message: Message, of conversation: Identifier, userID: String, hasContents: Bool = true
+    ) {
         append(#""id":""#)
         message.id.append(to: &self)
         append(#"","conversation_id":""#)
@@ -63,9 +70,9 @@ extension [UInt8] {
         append(#"","status":""#)
         append(contentsOf: message.status.rawValue.utf8)
         append(#"","content":"#)
-        append(jsonString: message.content)
+        append(optional: hasContents ? message.content : nil)
         append(#","tool_calls":"#)
-        if message.toolCalls.isEmpty {
+        if message.toolCalls.isEmpty || !hasContents {
             append("null")
         } else {
             // As it is stored.
@@ -87,6 +94,31 @@ extension [UInt8] {
         append(#"","code":"#)
         append(optional: run.code?.rawValue)
         append("}")
+    }
+
+    // MARK: Runs
+
+    package mutating func append(fieldsOf run: StoredRun, userID: String) {
+        append(#""id":""#)
+        run.id.append(to: &self)
+        append(#"","conversation_id":""#)
+        run.threadID.append(to: &self)
+        append(#"","user_id":"#)
+        append(jsonString: userID)
+        append(#","user_message_id":"#)
+        append(optionalID: run.userMessageID)
+        append(#","status":"#)
+        append(jsonString: run.status)
+        append(#","code":"#)
+        append(optional: run.code)
+        append(#","usage":"#)
+        append(contentsOf: (run.usage ?? "null").utf8)
+        append(#","created_at":"#)
+        append(time: run.createdAt)
+        append(#","started_at":"#)
+        append(optionalTime: run.startedAt)
+        append(#","finished_at":"#)
+        append(optionalTime: run.finishedAt)
     }
 
     // MARK: Tasks

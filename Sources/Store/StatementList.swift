@@ -18,5 +18,6 @@ extension Statements {
         exportTasks, answer, judge, takeFeedbackBack, feedback, search,
         retain, retentionDue, retainAudit, purgeTasks, usersToDelete, appendAudit,
         importLines, isAnothers,
+        tellEndpoints, claimWebhooks, settleWebhook, webhookFigures, purgeWebhooks, webhookMessage, webhookRun,
     ]
 }

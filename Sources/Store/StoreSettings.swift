@@ -43,6 +43,8 @@ package struct StoreSettings: Sendable, Equatable {
 
     /// `CONTENT_KEYS`: what seals and opens contents.
     package var contents = ContentCipher()
+    /// The names of the endpoints that what this gateway stores is told to; empty: nobody is told.
+    package var endpoints: [String] = []
     /// `SINGLE_CONVERSATION`: one active conversation a user.
     package var keepsSingleConversation = false
 

@@ -10,7 +10,7 @@ struct Parley: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, Config.self, Check.self, Migrate.self, Retention.self, Reencrypt.self, Import.self, User.self,
-            Token.self, Audit.self, TerminalChat.self, Top.self,
+            Token.self, Audit.self, Webhooks.self, TerminalChat.self, Top.self,
         ])
 
     static func main() async { await run(as: "parley") }

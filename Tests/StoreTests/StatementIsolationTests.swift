@@ -19,6 +19,8 @@ import Testing
     private static let servesAll: Set<String> = [
         "recover", "retain", "retention_due", "retain_audit", "users_to_delete", "delete_message",
         "purge_tasks", "claim_reminders",
+        // The outbox, which names what others are told of and holds nothing of it.
+        "tell_endpoints", "claim_webhooks", "settle_webhook", "webhook_figures", "purge_webhooks",
         // Whose session a user's is, which says nothing of the user's things; and whose a message is, before an
         // administrator deletes it.
         "claim", "release", "owner_of_message",

@@ -95,6 +95,21 @@ extension Setting {
         Setting(
             "content.keys", .text, .none, isSecret: true,
             "keys that contents are encrypted with at rest, the first for new ones"),
+        Setting(
+            "webhook.urls", .list, .none, isSecret: true,
+            "who is told of messages, ended runs, reminders and deleted users; they may hold passwords"),
+        Setting(
+            "webhook.secrets", .list, .none, isSecret: true,
+            "whsec_… that webhooks are signed with; several while one replaces the other"),
+        Setting(
+            "webhook.allow.private", .boolean, .value("false"), "whether they may be http, or at private addresses"),
+        Setting(
+            "webhook.contents", .boolean, .found("true without CONTENT_KEYS"), "whether what was said goes along"),
+        Setting("webhook.ca.file", .text, .none, "further authorities (PEM) that are believed for them"),
+        Setting("webhook.timeout.seconds", .integer(1...120), .value("15"), "one webhook in all"),
+        Setting("webhook.max.attempts", .integer(1...100), .value("12"), "to send one, before it is a dead letter"),
+        Setting("webhook.max.connections", .integer(1...256), .value("8"), "webhooks at once, to each address"),
+        Setting("webhook.keep", .age, .value("30d"), "how long a dead letter is kept"),
         Setting("dormant.after", .age, .value("30d"), "since the last message, until a conversation sleeps"),
         Setting("archive.after", .age, .value("90d"), "until it is archived"),
         Setting("delete.after", .age, .value("never"), "until it is deleted"),

@@ -56,6 +56,8 @@ extension Gateway {
     private static let interruption = Duration.seconds(5)
     private static let closing = Duration.seconds(6)
     private static let lastAnswers = Duration.seconds(1)
+    /// For webhooks on their way; what is not taken by then is sent by whoever comes next.
+    private static let lastWebhooks = Duration.seconds(2)
     private static let waitingAnswers = Duration.milliseconds(200)
     private static let pause = Duration.milliseconds(10)
     /// Looks at what still runs between two rounds of closing idle users' sockets.
@@ -63,7 +65,7 @@ extension Gateway {
 
     func stop(
         _ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>], _ membership: MembershipService,
-        at address: AddressHolder
+        _ webhooks: WebhookService?, at address: AddressHolder
     ) async {
         let signals = StopSignals { [logger] in logger.notice("asked again: what still runs is interrupted") }
         defer { signals.cancel() }
@@ -81,6 +83,7 @@ extension Gateway {
         for server in servers { server.loop.execute { server.value.http.drain {} } }
         await wait(atMost: Self.lastAnswers, for: shards) { $0.httpConnectionCount() == 0 }
         for server in servers { server.loop.execute { server.value.http.closeAll() } }
+        await webhooks?.stop(within: Self.lastWebhooks)
         for shard in shards {
             await withCheckedContinuation { continuation in
                 shard.loop.execute {

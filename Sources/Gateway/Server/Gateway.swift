@@ -65,6 +65,7 @@ package struct Gateway: Service {
         let budget = try descriptorBudget()
         let registry = MetricsRegistry()
         ProcessFigures.register(in: registry)
+        let webhookMetrics = WebhookMetrics(registry)
         if let lines { registry.makeReading(label: "parley_log_dropped_total") { Double(lines.dropped) } }
         let commons = GatewayCommons(
             verifier: try await waits.wait(for: "the keys that tokens are checked with") { try await verifier() },
@@ -118,6 +119,8 @@ package struct Gateway: Service {
         if let first = shards.first { commons.schema.start(on: first) }
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
         let reminders = ReminderService(directory: directory, logger: logger).start(on: shards.first)
+        let webhooks = try await WebhookService.start(
+            configuration.webhooks, on: shards.first, webhookMetrics, logger: logger)
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
         let address = try await AddressHolder.make(listening, servers, shards)
         predecessor?.ready()
@@ -139,7 +142,7 @@ package struct Gateway: Service {
         retention?.cancel()
         reminders?.stop()
         keys?.cancel()
-        await stop(servers, shards, membership, at: address)
+        await stop(servers, shards, membership, webhooks, at: address)
         signs?.cancel()
         logger.info("stopped")
     }
@@ -274,6 +277,7 @@ package struct Gateway: Service {
         needs.database =
             (configuration.poolMaximum + configuration.poolOverflow) * (configuration.replicaURL == nil ? 1 : 2)
         needs.upstream = configuration.agent.isUpstream ? configuration.upstream.upstream.streams : 0
+        needs.upstream += configuration.webhooks.endpoints.count * configuration.webhooks.connections
         needs.isEncrypted = !configuration.certificates.isEmpty
         return DescriptorBudget(limit: limit, wanted: configuration.maximumSockets, needs: needs)
     }

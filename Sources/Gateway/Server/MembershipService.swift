@@ -29,10 +29,13 @@ final class MembershipService: Sendable {
         _ configuration: GatewayConfiguration, _ shards: [LoopBound<Shard>], node: String, place: String, logger: Logger
     ) async throws -> MembershipService? {
         guard let first = shards.first else { return nil }
+        var settings = StoreSettings(node: node)
+        settings.endpoints = configuration.webhooks.endpoints.map(\.name)
+        let memberSettings = settings
         let membership = try await first.loop.run {
             LoopBound(
                 Membership(
-                    StoreSettings(node: node), Shard.connectionSettings(configuration), process: .current,
+                    memberSettings, Shard.connectionSettings(configuration), process: .current,
                     on: first.loop, logger: logger),
                 on: first.loop)
         }

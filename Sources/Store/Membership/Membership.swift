@@ -120,7 +120,17 @@ package final class Membership {
         } else {
             for _ in 0..<4 { parameters.appendNull() }
         }
-        pool.transaction({ $0.send(Statements.enlist, parameters) }) { [weak self] outcome in
+        let endpoints = settings.endpoints
+        pool.transaction({ connection in
+            connection.send(Statements.enlist, parameters)
+            guard !endpoints.isEmpty else { return }
+            var told = Parameters()
+            told.append(text: node)
+            told.beginArray(of: PostgresType.text)
+            for endpoint in endpoints { told.add(text: endpoint) }
+            told.endArray()
+            connection.send(Statements.tellEndpoints, told)
+        }) { [weak self] outcome in
             guard let self else { return }
             switch outcome {
             case .success:

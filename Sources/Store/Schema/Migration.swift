@@ -78,8 +78,10 @@ package struct Migration: Sendable {
                 .joined(separator: "\n")),
         Migration(
             version: 5, name: "one owner, and paths",
-            up: [Schema5.processes, Schema5.ownership].joined(separator: "\n"),
-            down: [Schema5.ownershipDown, Schema5.processesDown, Schema5.formerFunctions].joined(separator: "\n")),
+            up: [Schema5.processes, Schema5.webhooks, Schema5.ownership].joined(separator: "\n"),
+            down: [
+                Schema5.ownershipDown, Schema5.webhooksDown, Schema5.processesDown, Schema5.formerFunctions,
+            ].joined(separator: "\n")),
     ]
 }
 

@@ -12,7 +12,7 @@ extension Schema2 {
     static let deletion = """
         \(deleteMessage)
 
-        \(SchemaFunctions.deleteUser)
+        \(deleteUser)
 
         \(SchemaFunctions.usersToDelete)
 

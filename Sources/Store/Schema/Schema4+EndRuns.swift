@@ -8,6 +8,6 @@ extension Schema4 {
 
         \(SchemaFunctions.endRunsAny)
 
-        \(SchemaFunctions.endRuns)
+        \(Functions.endRuns)
         """
 }

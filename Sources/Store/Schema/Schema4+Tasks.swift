@@ -69,7 +69,7 @@ extension Schema4 {
 
         \(SchemaFunctions.claimReminders)
 
-        \(SchemaFunctions.fireReminder)
+        \(Functions.fireReminder)
 
         \(SchemaFunctions.purgeTasks)
 

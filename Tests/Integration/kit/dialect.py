@@ -85,6 +85,8 @@ class Dialect:
     def __init__(self, answers=()):
         self.answers, self.requests = list(answers), []
         """requests: (path, body, status), in the order of their arrival"""
+        self.heads = []
+        """The headers of each, with their names in small letters."""
         self._lock = threading.Lock()
         outer = self
 
@@ -138,6 +140,7 @@ class Dialect:
         with self._lock:
             answer = self._choose(handler.path, body, len(self.requests) + 1)
             self.requests.append((handler.path, body, answer.get("status", 200)))
+            self.heads.append({name.lower(): value for name, value in handler.headers.items()})
         if self._gone(handler, answer.get("after_s", 0)):
             return
         values = {"{{threadId}}": body.get("threadId", ""), "{{runId}}": body.get("runId", ""), "{{path}}": handler.path}

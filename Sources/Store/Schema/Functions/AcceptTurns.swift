@@ -14,10 +14,12 @@ extension SchemaFunctions {
         as $$
         declare
             v_held text;
+            v_endpoints text[];
         begin
             -- Outside the block with the exceptions: what is taken in that goes with it.
             v_held := pg_advisory_xact_lock_shared(hashtextextended('parley.node ' || p_node, 0));
-            if not exists (select from parley.nodes n where n.id = p_node) then
+            select n.webhooks into v_endpoints from parley.nodes n where n.id = p_node;
+            if not found then
                 raise exception 'the gateway % was fenced', p_node using errcode = 'PY002';
             end if;
             if exists (
@@ -41,6 +43,9 @@ extension SchemaFunctions {
                     p_user, p_conversation, p_new, p_title, p_message, p_client, p_content, p_run, p_starts, p_node,
                     p_limit, p_key, p_single);
             end;
+            if v_endpoints is not null then
+                perform parley.note_events(v_endpoints, p_message, '{}');
+            end if;
         end
         $$;
         """

@@ -43,6 +43,9 @@ extension SchemaFunctions {
                 return 1;
             end if;
             delete from parley.users u where u.id = p_user;
+            insert into parley.outbox (endpoint, topic, type, user_id)
+            select distinct e.endpoint, 'user/' || p_user, 'user.deleted', p_user
+            from parley.nodes n cross join unnest(n.webhooks) as e (endpoint);
             return 2;
         end
         $$;

@@ -11,12 +11,14 @@ extension SchemaFunctions {
         as $$
         declare
             v_held text;
+            v_endpoints text[];
         begin
             -- Outside the block with the exceptions: what is taken in that goes with it.
             -- A program of before this migration does not say who it is.
             if p_node is not null then
                 v_held := pg_advisory_xact_lock_shared(hashtextextended('parley.node ' || p_node, 0));
-                if not exists (select from parley.nodes n where n.id = p_node) then
+                select n.webhooks into v_endpoints from parley.nodes n where n.id = p_node;
+                if not found then
                     raise exception 'the gateway % was fenced', p_node using errcode = 'PY002';
                 end if;
             end if;
@@ -35,6 +37,9 @@ extension SchemaFunctions {
                     p_user, p_conversation, p_run, p_status, p_usage, p_error, p_next, p_ending, p_message, p_role,
                     p_content, p_calls, p_call, p_message_status, p_key, p_node);
             end;
+            if v_endpoints is not null then
+                perform parley.note_events(v_endpoints, p_message, p_run);
+            end if;
         end
         $$;
         """

@@ -18,6 +18,7 @@ extension SchemaFunctions {
             v_task parley.tasks;
             v_conversation parley.conversations;
             v_next timestamptz;
+            v_endpoints text[];
         begin
             perform parley.hold_fence(p_node);
             if p_key is not null then
@@ -66,6 +67,13 @@ extension SchemaFunctions {
                 (id, conversation_id, user_id, position, role, content, content_key, run_id)
             values (p_message, p_conversation, p_user, v_conversation.message_count, 'assistant', p_content, p_key,
                 p_run);
+            select n.webhooks into v_endpoints from parley.nodes n where n.id = p_node;
+            if v_endpoints is not null then
+                perform parley.note_events(v_endpoints, array[p_message], array[p_run]);
+                insert into parley.outbox (endpoint, topic, type, user_id, conversation_id, message_id, run_id)
+                select e.endpoint, p_conversation::text, 'reminder.fired', p_user, p_conversation, p_message, p_run
+                from unnest(v_endpoints) as e (endpoint);
+            end if;
             return query select 0, v_conversation.id, v_conversation.title::text, v_conversation.title_key,
                 v_conversation.status, v_conversation.message_count - v_conversation.messages_deleted,
                 v_conversation.created_at, v_conversation.updated_at, v_conversation.message_count;

@@ -19,6 +19,9 @@ extension SchemaFunctions {
             v_runs bool;
             v_closes bool;
             v_epoch bigint;
+            v_told_messages uuid[] := '{}';
+            v_told_runs uuid[] := '{}';
+            v_endpoints text[];
             v_millisecond constant interval := '1 ms';
         begin
             perform parley.hold_fence(p_node);
@@ -108,12 +111,14 @@ extension SchemaFunctions {
                             case when v_run.checkpoint_key is null then left(v_text ->> 'content', 200000)
                                 else v_text ->> 'content' end,
                             v_run.checkpoint_key, v_run.id, 'interrupted');
+                        v_told_messages := v_told_messages || (v_text ->> 'id')::uuid;
                     end loop;
                     update parley.runs r
                     set node = p_node, status = 'interrupted', finished_at = now(), checkpoint = null,
                         checkpoint_key = null,
                         error = '{"code": "interrupted", "message": "The gateway went down during the run."}'
                     where r.id = v_run.id;
+                    v_told_runs := v_told_runs || v_run.id;
                     v_runs := false;
                 else
                     v_runs := not exists (
@@ -140,6 +145,10 @@ extension SchemaFunctions {
                 owner_epoch := case when not v_closes then v_epoch end;
                 return next;
             end loop;
+            select n.webhooks into v_endpoints from parley.nodes n where n.id = p_node;
+            if v_endpoints is not null then
+                perform parley.note_events(v_endpoints, v_told_messages, v_told_runs);
+            end if;
         end
         $$;
         """
