@@ -114,6 +114,34 @@ def test_what_another_gateway_said_meanwhile_is_not_missed(gateway, other, user)
         assert len(snapshot["messages"]) == 4
 
 
+def let_go(gateway, user, after=lambda chat: None):
+    """Somebody is here, does something, and leaves; the gateway gives the session back, and keeps it in memory."""
+    before = figures(gateway)
+    with gateway.let_in(user) as chat:
+        done = after(chat)
+    grown(gateway, before, "parley_cluster_released_total", 1)
+    return done
+
+
+@pytest.mark.parametrize("what", ["conversation", "user", "user who came again"])
+def test_what_another_gateway_deleted_is_gone(gateway, other, user, what):
+    """What this one has in memory of it is neither shown nor gone on with."""
+    turn = let_go(gateway, user, lambda chat: chat.turn("!text hello"))
+    path = f"/api/conversations/{turn.thread}" if what == "conversation" else f"/api/users/{user}"
+    Api(other, user)("DELETE", path, None, 204)
+    if what == "user who came again":
+        let_go(other, user)
+    with gateway.let_in(user) as chat:
+        assert chat.ready["runs"] == []
+        cursor = turn.end["metadata"]["parley"]["cursor"]
+        for frame in ({"op": "subscribe"}, {"op": "subscribe", "after": cursor}, {"op": "send", "content": "more"}):
+            chat.post(id="k", threadId=turn.thread, **frame)
+            error = chat.until({"id": "k"})
+            assert (error["op"], error["code"]) == ("error", "thread_not_found"), frame
+        assert chat.turn("!text anew").end["outcome"] == {"type": "success"}
+    assert len(Api(gateway, user)("GET", f"/api/users/{user}/conversations")["data"]) == 1
+
+
 def test_who_comes_back_before_anybody_else_resumes(gateway, other, user):
     """The log of a run is kept for those that were cut at its end."""
     with gateway.connect(user) as chat:
