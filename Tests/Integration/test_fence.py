@@ -85,3 +85,20 @@ def test_a_successor_at_the_same_place_leaves_its_predecessor_alone(database, us
         old.remove()
         if new is not None:
             new.remove()
+
+
+def test_signs_of_life_have_a_connection_of_their_own(database, user):
+    """However many shards there are: nothing that takes its time comes before them."""
+    gateway = Gateway(database, name="test_fence_beats", **{**SETTINGS, "SHARDS": 12})
+    try:
+        beating = ("select array_agg(pid) from pg_stat_activity where datname = current_database()"
+                   " and query like '%%parley.beat(%%' and pid <> pg_backend_pid()")
+        [pid] = database.wait(beating)
+        with gateway.connect(user) as chat:
+            for _ in range(4):
+                at = database.value("select max(heartbeat_at) from nodes")
+                chat.turn("!text hello")
+                database.wait("select max(heartbeat_at) from nodes", wanted=lambda beaten: beaten != at)
+                assert database.value(beating) == [pid], "another connection, or it was used for something else"
+    finally:
+        gateway.remove()
