@@ -71,6 +71,10 @@ build_packages=(libssl-dev zlib1g-dev libpq-dev pkg-config)
 # shellcheck disable=SC2034 # used by the scripts
 widget_packages=(libjs-marked node-prismjs libjs-katex)
 
+# What deploy/package packs with.
+# shellcheck disable=SC2034 # used by the scripts
+package_packages=(binutils ca-certificates dpkg-dev help2man patchelf python3 tzdata xz-utils)
+
 find_swift() {
     local place
     command -v swift >/dev/null && return

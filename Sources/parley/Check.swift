@@ -4,7 +4,7 @@ import Gateway
 
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Try what the gateway depends on.", subcommands: [Assistant.self])
+        abstract: "Try the gateway, and what it depends on.", subcommands: [Running.self, Assistant.self])
 
     struct Assistant: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

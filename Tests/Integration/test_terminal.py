@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from kit.gateway import BINARY, Gateway, environment
+from kit.gateway import BINARY, Gateway, command, environment
 from kit.http import Api
 
 
@@ -207,6 +207,23 @@ def test_top(gateway, user):
             top.until(r"runs ended +\d+\.\d/s")
             top.type("q")
             assert top.code() == 0
+
+
+def test_a_gateway_that_is_ready_and_one_that_is_not(database, user):
+    gateway = Gateway(database, name="test_terminal_check", DRAIN_DELAY_SECONDS=20)
+    try:
+        check = command("check", "gateway", HTTP_PORT=gateway.port)
+        assert (check.returncode, check.stdout, check.stderr) == (0, "ready\n", "")
+        gateway.terminate()
+        deadline = time.monotonic() + 15
+        while (check := command("check", "gateway", "--url", gateway.url)).returncode == 0:
+            assert time.monotonic() < deadline
+        assert check.returncode == 69 and "503" in check.stderr and "draining" in check.stderr and check.stdout == ""
+        gateway.kill()
+        check = command("check", "gateway", "--url", gateway.url)
+        assert check.returncode == 69 and "can't be reached" in check.stderr
+    finally:
+        gateway.remove()
 
 
 def test_top_that_cannot_be(gateway):

@@ -89,9 +89,12 @@ struct GatewayAccess: ParsableArguments {
     }
 
     /// A client with the times of somebody who looks on: nothing ends a stream that is open.
-    static func client(on loop: EventLoop) -> HTTPClient {
+    ///
+    /// - Parameter patience: seconds for a connection, and for the beginning of an answer.
+    static func client(on loop: EventLoop, patience: UInt64 = 20) -> HTTPClient {
         var settings = HTTPClientSettings()
-        settings.firstByteTimeout = 20_000_000_000
+        settings.connectTimeout = min(settings.connectTimeout, patience * 1_000_000_000)
+        settings.firstByteTimeout = patience * 1_000_000_000
         settings.idleTimeout = 90_000_000_000
         settings.totalTimeout = 7 * 86_400 * 1_000_000_000
         settings.limits.bodyBytes = .max
