@@ -40,6 +40,19 @@ package struct MessageRun: Sendable, Equatable {
     package var hasEndedBadly: Bool { status.isTerminal && status != .completed }
 }
 
+/// Where a message stands in a conversation that may branch (Protocol.md section 9).
+package struct MessagePlace: Sendable, Equatable {
+    /// Of a user's message: the last one of what it follows; `nil`: it is at the beginning.
+    package var parent: Identifier?
+    /// Those in its place, itself included, oldest first; empty where it is alone there.
+    package var siblings: [Identifier]
+
+    package init(parent: Identifier? = nil, siblings: [Identifier] = []) {
+        self.parent = parent
+        self.siblings = siblings
+    }
+}
+
 /// A message of a conversation. Committed ones have a `position` of 1 or more.
 package struct Message: Sendable, Equatable {
     package var id: Identifier
@@ -57,6 +70,8 @@ package struct Message: Sendable, Equatable {
     package var run: MessageRun?
     /// Microseconds since 1970, UTC; 0 where it was not read from the database.
     package var createdAt: Int64
+    /// Where it stands in the tree of its conversation, where that was read.
+    package var place: MessagePlace?
 
     package init(
         id: Identifier, role: Role, content: String, toolCalls: [ToolCall] = [], toolCallID: String? = nil,

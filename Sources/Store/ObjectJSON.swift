@@ -86,6 +86,18 @@ extension [UInt8] {
         append(time: message.createdAt)
     }
 
+    /// Where a message stands in the tree, which is known where a path was read.
+    package mutating func append(placeOf message: Message) {
+        append(#","parent_id":"#)
+        append(optionalID: message.place?.parent)
+        append(#","siblings":["#)
+        for (index, sibling) in (message.place?.siblings ?? []).enumerated() {
+            if index > 0 { append(",") }
+            append(optionalID: sibling)
+        }
+        append("]")
+    }
+
     private mutating func append(run: MessageRun) {
         append(#"{"id":""#)
         run.id.append(to: &self)

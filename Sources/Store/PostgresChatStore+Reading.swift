@@ -13,6 +13,17 @@ package enum MessageRange: Sendable, Equatable {
     case after(Int)
 }
 
+/// What a look at the messages of a conversation by position finds.
+enum PageReading {
+    /// There is no such conversation.
+    case none
+    case page(MessagePage)
+    /// Its messages are shown in another order.
+    case branched
+
+    var page: MessagePage? { if case .page(let page) = self { page } else { nil } }
+}
+
 /// Conversations by latest activity, newest first.
 package struct ConversationPage: Sendable, Equatable {
     package var conversations: [Conversation]
@@ -84,21 +95,24 @@ extension PostgresChatStore {
         }
     }
 
-    package func newestMessages(
-        userID: String, threadID: Identifier, limit: Int,
-        completion: @escaping (Result<MessagePage?, StoreError>) -> Void
-    ) {
-        messages(userID: userID, threadID: threadID, .newest, limit: limit) { [self] result in
-            completion(result)
-            if case .success(nil) = result { missed(userID, threadID) }
-        }
-    }
-
-    /// A page of a conversation in order of position; `nil`: there is no such conversation of this user. `hasMore`
-    /// tells of older ones, for `after` of newer ones.
+    /// A page of all messages of a conversation in order of position, whichever are shown; `nil`: there is no such
+    /// conversation of this user. `hasMore` tells of older ones, for `after` of newer ones.
     package func messages(
         userID: String, threadID: Identifier, _ range: MessageRange, limit: Int,
         completion: @escaping (Result<MessagePage?, StoreError>) -> Void
+    ) {
+        messages(userID: userID, threadID: threadID, range, limit: limit, isWhole: true) { result in
+            // Asked for all of them, there are none in that range.
+            completion(
+                result.map { if case .branched = $0 { MessagePage(messages: [], hasMore: false) } else { $0.page } })
+        }
+    }
+
+    /// - Parameter isWhole: all messages are wanted, also of a conversation that shows them in another order than that of
+    ///   their positions.
+    func messages(
+        userID: String, threadID: Identifier, _ range: MessageRange, limit: Int, isWhole: Bool,
+        completion: @escaping (Result<PageReading, StoreError>) -> Void
     ) {
         let limit = min(max(limit, 0), 1_000)
         var statement = Statements.messagesBefore
@@ -116,14 +130,12 @@ extension PostgresChatStore {
         // One more shows whether there is more.
         parameters.append(int4: Int32(limit + 1))
         parameters.append(int4: bound)
+        parameters.append(bool: isWhole)
         let isAscending = statement === Statements.messagesAfter
         read(userID, statement, parameters) { [self] outcome in
             completion(
-                outcome.flatMap { rows in
-                    decode { () throws(PostgresError) in
-                        try rows.page(
-                            limit: limit, isAscending: isAscending, settings.contents, thread: threadID)
-                    }
+                decoded(outcome) { rows throws(PostgresError) in
+                    try rows.page(limit: limit, isAscending: isAscending, settings.contents, thread: threadID)
                 })
         }
     }
@@ -189,14 +201,49 @@ extension Rows {
 
     func page(
         limit: Int, isAscending: Bool, _ contents: ContentCipher, thread: Identifier
-    ) throws(PostgresError) -> MessagePage? {
-        if count == 0 { return nil }
-        if try isNull(0, 0) { return MessagePage(messages: [], hasMore: false) }
+    ) throws(PostgresError) -> PageReading {
+        if count == 0 { return .none }
+        let isLinear = try bool(0, 13)
+        if try isNull(0, 0) { return isLinear ? .page(MessagePage(messages: [], hasMore: false)) : .branched }
         var messages: [Message] = []
-        messages.reserveCapacity(min(count, limit))
-        for row in 0..<min(count, limit) { messages.append(try message(row, contents, thread)) }
-        if !isAscending { messages.reverse() }
-        return MessagePage(messages: messages, hasMore: count > limit)
+        messages.reserveCapacity(min(count, limit + 1))
+        for row in 0..<min(count, limit + 1) {
+            var message = try message(row, contents, thread)
+            if !isLinear { message.place = try place(row, of: message) }
+            messages.append(message)
+        }
+        let hasMore = count > limit
+        if isAscending {
+            if isLinear { Self.place(&messages, isFirst: false) }
+            if hasMore { messages.removeLast() }
+        } else {
+            messages.reverse()
+            // The one too many is what the first of the others follows.
+            if isLinear { Self.place(&messages, isFirst: !hasMore) }
+            if hasMore { messages.removeFirst() }
+        }
+        return .page(MessagePage(messages: messages, hasMore: hasMore))
+    }
+
+    /// In a linear conversation a question follows the message before it.
+    ///
+    /// - Parameter isFirst: nothing is before the first of them.
+    private static func place(_ messages: inout [Message], isFirst: Bool) {
+        for index in messages.indices where messages[index].role == .user {
+            if index > 0 {
+                messages[index].place = MessagePlace(parent: messages[index - 1].id)
+            } else if isFirst {
+                messages[index].place = MessagePlace()
+            }
+        }
+    }
+
+    private func place(_ row: Int, of message: Message) throws(PostgresError) -> MessagePlace? {
+        let siblings =
+            try optionalText(row, 15).map { $0.split(separator: ",").compactMap { Identifier(String($0)) } } ?? []
+        let parent = try optionalText(row, 14).flatMap { Identifier($0) }
+        guard message.role == .user || siblings.count > 1 else { return nil }
+        return MessagePlace(parent: parent, siblings: siblings.count > 1 ? siblings : [])
     }
 
     func message(

@@ -59,11 +59,13 @@ extension PostgresChatStore {
         parameters.append(text: userID)
         parameters.append(int4: Int32(limit))
         parameters.append(runID)
+        parameters.append(bool: true)
         run(userID, Statements.messagesOfRun, parameters) { [self] outcome in
             completion(
                 outcome.flatMap { rows in
                     decode { () throws(PostgresError) in
-                        try rows.page(limit: limit, isAscending: true, settings.contents, thread: threadID)?.messages
+                        try rows.page(limit: limit, isAscending: true, settings.contents, thread: threadID).page?
+                            .messages
                     }
                 })
         }

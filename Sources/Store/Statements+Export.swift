@@ -19,14 +19,14 @@ extension Statements {
 
     private static func conversations(_ table: String, _ columns: String, _ condition: String) -> String {
         """
-        (select \(columns)
+        (select \(columns), c.head_run_id
         from parley.\(table) c
         where c.user_id = $1 and \(condition) and ($2::uuid is null or c.id > $2)
         order by c.id limit $3)
         """
     }
 
-    /// What `Rows.conversation` reads.
+    /// What `Rows.conversation` reads, and the run that the shown path ends in.
     static let exportConversations = Statement(
         "export_conversations",
         """
@@ -38,9 +38,9 @@ extension Statements {
 
     /// As many as are together not longer than 256 KiB, at least one. `octet_length` knows the length of a compressed
     /// text without opening it.
-    private static func messageLines(_ table: String, _ runs: String) -> String {
+    private static func messageLines(_ table: String, _ runs: String, _ conversations: String) -> String {
         """
-        select \(messageColumns), m.client_id
+        select \(messageColumns), m.client_id, m.parent_run_id
         from (
             select p.*, sum(octet_length(p.content) + coalesce(pg_column_size(p.tool_calls), 0))
                 over (order by p.position) - octet_length(p.content) as before
@@ -50,30 +50,37 @@ extension Statements {
                 order by m.position limit 200
             ) p
         ) m
-        left join parley.\(runs) r on r.user_message_id = m.id
+        join parley.\(conversations) c on c.id = m.conversation_id
+        left join lateral (
+            select * from parley.\(runs) r where r.user_message_id = m.id order by r.created_at desc, r.id desc limit 1
+        ) r on true
         where m.before < 262144
         """
     }
 
-    /// What `Rows.message` reads, and the sender's own id.
+    /// What `Rows.message` reads, the sender's own id, and the run that a question follows.
     static let exportMessages = Statement(
         "export_messages",
         """
-        \(messageLines("messages", "runs"))
+        \(messageLines("messages", "runs", "conversations"))
         union all
-        \(messageLines("archived_messages", "archived_runs"))
+        \(messageLines("archived_messages", "archived_runs", "archived_conversations"))
         order by 7
         """, T.text, T.uuid, T.int4)
 
-    /// By the position of the message that they answer.
+    /// By the position of the message that they answer; numbered through, since several may answer one.
     private static func runLines(_ table: String, _ messages: String) -> String {
         """
-        (select jsonb_build_object('type', 'run', 'id', r.id, 'conversation_id', r.conversation_id,
-            'user_message_id', r.user_message_id, 'status', r.status, 'usage', r.usage, 'error', r.error,
-            'created_at', \(utc("r.created_at")), 'started_at', \(utc("r.started_at")), 'finished_at', \(utc("r.finished_at"))), r.id, m.position
-        from parley.\(table) r join parley.\(messages) m on m.id = r.user_message_id
-        where m.user_id = $1 and m.conversation_id = $2 and r.user_id = $1 and m.position > $3
-        order by m.position limit 200)
+        select jsonb_build_object('type', 'run', 'id', r.id, 'conversation_id', r.conversation_id,
+            'user_message_id', r.user_message_id, 'client_id', r.client_id, 'status', r.status,
+            'usage', r.usage, 'error', r.error,
+            'created_at', \(utc("r.created_at")), 'started_at', \(utc("r.started_at")), 'finished_at', \(utc("r.finished_at"))), r.id, r.n::int
+        from (
+            select r.*, row_number() over (order by m.position, r.created_at, r.id) as n
+            from parley.\(table) r join parley.\(messages) m on m.id = r.user_message_id
+            where m.user_id = $1 and m.conversation_id = $2 and r.user_id = $1
+        ) r
+        where r.n > $3 and r.n <= $3 + 200
         """
     }
 
@@ -83,7 +90,7 @@ extension Statements {
         \(runLines("runs", "messages"))
         union all
         \(runLines("archived_runs", "archived_messages"))
-        order by 3 limit 200
+        order by 3
         """, T.text, T.uuid, T.int4)
 
     /// At most 256 a run and about 1 000 runs a conversation; numbered through, since they have no key that counts.

@@ -86,12 +86,19 @@ package enum Statements {
         """
         select m.conversation_id, m.id, r.id, r.status not in ('queued', 'running'),
             r.status in ('queued', 'running') and r.node is distinct from $3
-        from parley.messages m join parley.runs r on r.user_message_id = m.id
+        from parley.messages m join parley.runs r on r.id = m.run_id
         where m.user_id = $1 and m.client_id = $2
         union all
+        select r.conversation_id, r.user_message_id, r.id, r.status not in ('queued', 'running'),
+            r.status in ('queued', 'running') and r.node is distinct from $3
+        from parley.runs r where r.user_id = $1 and r.client_id = $2
+        union all
         select m.conversation_id, m.id, r.id, true, false
-        from parley.archived_messages m join parley.archived_runs r on r.user_message_id = m.id
+        from parley.archived_messages m join parley.archived_runs r on r.id = m.run_id
         where m.user_id = $1 and m.client_id = $2
+        union all
+        select r.conversation_id, r.user_message_id, r.id, true, false
+        from parley.archived_runs r where r.user_id = $1 and r.client_id = $2
         """, T.text, T.text, T.text)
 
     /// What `Rows.conversation` reads.
@@ -123,55 +130,185 @@ package enum Statements {
         order by c.updated_at desc limit 1
         """, T.text, T.int4)
 
-    /// What `Rows.page` reads. A user's message has its run beside it.
+    /// What `Rows.page` reads. A user's message has its newest run beside it.
     static let messageColumns = """
         m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key,
-            r.id, r.status, r.error ->> 'code', m.run_id, m.created_at
+            r.id, r.status, r.error ->> 'code', m.run_id, m.created_at, c.is_linear
         """
 
-    /// One row without a message tells an empty conversation from none at all.
+    /// The last message of a run: of what it has said, or its question.
+    private static func last(of run: String, _ kind: String) -> String {
+        """
+        (select coalesce(
+            (select x.id from parley.\(kind)messages x
+            where x.conversation_id = $1 and x.position between q.first_position and q.last_position
+            order by x.position desc limit 1), q.user_message_id)
+        from parley.\(kind)runs q where q.id = \(run))
+        """
+    }
+
+    /// By position. One row without a message tells an empty conversation from none at all, and one whose messages are
+    /// shown in another order ($5: they are wanted all the same) from one that is linear.
     private static func messages(
         _ name: String, _ condition: String, _ order: String, _ bound: UInt32 = T.int4
     ) -> Statement {
-        Statement(
-            name,
+        let parts = ["", "archived_"].map { kind in
             """
-            select \(messageColumns)
-            from parley.conversations c
+            select \(messageColumns),
+                case when not c.is_linear and m.role = 'user' then \(last(of: "m.parent_run_id", kind))::text end,
+                null::text
+            from parley.\(kind)conversations c
             left join lateral (
-                select * from parley.messages m
-                where m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
+                select * from parley.\(kind)messages m
+                where (c.is_linear or $5) and m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
                 order by m.position \(order) limit $3
             ) m on true
-            left join parley.runs r on r.user_message_id = m.id
-            where c.id = $1 and c.user_id = $2 and c.status <> 'deleted'
-            union all
-            select \(messageColumns)
-            from parley.archived_conversations c
             left join lateral (
-                select * from parley.archived_messages m
-                where m.conversation_id = c.id and m.user_id = c.user_id and \(condition)
-                order by m.position \(order) limit $3
-            ) m on true
-            left join parley.archived_runs r on r.user_message_id = m.id
-            where c.id = $1 and c.user_id = $2 and c.deleted_at is null
-            order by 7 \(order)
-            """, T.uuid, T.text, T.int4, bound)
+                select r.id, r.status, r.error from parley.\(kind)runs r where r.user_message_id = m.id
+                order by r.created_at desc, r.id desc limit 1
+            ) r on true
+            where c.id = $1 and c.user_id = $2 and \(kind == "" ? "c.status <> 'deleted'" : "c.deleted_at is null")
+            """
+        }
+        return Statement(
+            name, parts.joined(separator: "\nunion all\n") + "\norder by 7 \(order)", T.uuid, T.text, T.int4, bound,
+            T.bool)
     }
 
     static let messagesBefore = messages("messages_before", "m.position < $4", "desc")
     static let messagesAfter = messages("messages_after", "m.position > $4", "asc")
     static let messagesOfRun = messages("messages_of_run", "m.run_id = $4 and m.role <> 'user'", "asc", T.uuid)
 
+    /// The path up from a run ($4; null: the head; $6: from the one that it follows), turn by turn, until there are
+    /// enough messages; of the first turn only those before a position ($5). Or the path from the head up to a run, and of
+    /// that the messages behind a position, the oldest first.
+    private static func path(_ kind: String, isForward: Bool = false) -> String {
+        let start =
+            isForward
+            ? "c.head_run_id"
+            : "case when $6 then s.parent_run_id when $4::uuid is null then c.head_run_id else s.id end"
+        let goesOn = isForward ? "p.id <> $4 and ($6 or true)" : "p.before < $3"
+        let wanted =
+            isForward
+            ? "exists (select from path e where e.id = $4) and (p.id <> $4 or m.position > $5)"
+            : "(p.depth > 0 or m.position < $5)"
+        let order = isForward ? "p.depth desc, m.position" : "p.depth, m.position desc"
+        let columns = "id, user_message_id, parent_run_id, first_position, last_position, status, error, is_branch"
+        let run = columns.split(separator: ", ").map { "r.\($0)" }.joined(separator: ", ")
+        return """
+            (with recursive path (\(columns), depth, before) as (
+                select \(run), 0, 0
+                from parley.\(kind)conversations c
+                left join parley.\(kind)runs s on s.id = $4 and s.conversation_id = c.id
+                join parley.\(kind)runs r
+                    on r.id = \(start)
+                where c.id = $1 and c.user_id = $2 and r.user_id = $2
+                union all
+                select \(run), p.depth + 1,
+                    p.before + case when p.depth = 0 then 0 else 1 + coalesce(p.last_position - p.first_position + 1, 0) end
+                from path p join parley.\(kind)runs r on r.id = p.parent_run_id and r.user_id = $2
+                where \(goesOn)
+            )
+            select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key,
+                case when m.role = 'user' then p.id end, case when m.role = 'user' then p.status end,
+                case when m.role = 'user' then p.error ->> 'code' end, p.id, m.created_at, false,
+                case when m.role = 'user' then \(last(of: "p.parent_run_id", kind))::text end,
+                case when not p.is_branch then null
+                    when m.role = 'user' then (
+                        select string_agg(s.question::text, ',' order by s.at, s.question)
+                        from (
+                            select o.user_message_id as question, min(o.created_at) as at from parley.\(kind)runs o
+                            where o.conversation_id = $1 and o.is_branch
+                                and o.parent_run_id is not distinct from p.parent_run_id
+                            group by o.user_message_id
+                        ) s)
+                    when m.position = p.first_position then (
+                        select string_agg(x.id::text, ',' order by o.created_at, o.id)
+                        from parley.\(kind)runs o join parley.\(kind)messages x
+                            on x.conversation_id = $1 and x.position = o.first_position
+                        where o.user_message_id = p.user_message_id)
+                end, p.depth
+            from path p
+            cross join lateral (
+                select * from parley.\(kind)messages m where m.id = p.user_message_id
+                union all
+                select * from parley.\(kind)messages m
+                where m.conversation_id = $1 and m.position between p.first_position and p.last_position
+            ) m
+            where m.user_id = $2 and \(wanted)
+            order by \(order) limit $3)
+            """
+    }
+
+    static let path = Statement(
+        "path", "\(path(""))\nunion all\n\(path("archived_"))\norder by 17, 7 desc", T.uuid, T.text, T.int4, T.uuid,
+        T.int4,
+        T.bool)
+
+    static let pathAfter = Statement(
+        "path_after",
+        "\(path("", isForward: true))\nunion all\n\(path("archived_", isForward: true))\norder by 17 desc, 7", T.uuid,
+        T.text,
+        T.int4, T.uuid, T.int4, T.bool)
+
+    /// A message's place, and its run.
+    static let messageAnchor = Statement(
+        "message_anchor",
+        """
+        select m.position, m.run_id from parley.messages m where m.id = $3 and m.conversation_id = $2 and m.user_id = $1
+        union all
+        select m.position, m.run_id from parley.archived_messages m
+        where m.id = $3 and m.conversation_id = $2 and m.user_id = $1
+        limit 1
+        """, T.text, T.uuid, T.uuid)
+
+    static let messageThread = Statement(
+        "message_thread",
+        """
+        select m.conversation_id from parley.messages m where m.id = $2 and m.user_id = $1
+        union all
+        select m.conversation_id from parley.archived_messages m where m.id = $2 and m.user_id = $1
+        limit 1
+        """, T.text, T.uuid)
+
+    /// The newest run of a message.
     static let runOfMessage = Statement(
         "run_of_message",
         """
-        select r.id, r.status, r.error ->> 'code', r.error ->> 'message' from parley.runs r
+        (select r.id, r.status, r.error ->> 'code', r.error ->> 'message' from parley.runs r
         where r.user_message_id = $3 and r.conversation_id = $2 and r.user_id = $1
+        order by r.created_at desc, r.id desc limit 1)
         union all
-        select r.id, r.status, r.error ->> 'code', r.error ->> 'message' from parley.archived_runs r
+        (select r.id, r.status, r.error ->> 'code', r.error ->> 'message' from parley.archived_runs r
         where r.user_message_id = $3 and r.conversation_id = $2 and r.user_id = $1
+        order by r.created_at desc, r.id desc limit 1)
         """, T.text, T.uuid, T.uuid)
+
+    static let branchTurn = Statement(
+        "branch", "select * from parley.branch_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", T.text, T.uuid,
+        T.text, T.uuid, T.uuid, T.text, T.text, T.text, T.uuid, T.bool, T.text, T.int4)
+
+    static let selectHead = Statement(
+        "select_head", "select parley.select_head($1, $2, $3, $4)", T.text, T.uuid, T.uuid, T.text)
+
+    /// All runs of a conversation in the order in which they were asked for, and which of them was said by a message ($3).
+    static let runTree = Statement(
+        "run_tree",
+        ["", "archived_"].map { kind in
+            """
+            select r.id, r.user_message_id, r.parent_run_id, r.id = a.run_id or r.user_message_id = $3, r.created_at
+            from parley.\(kind)messages a
+            cross join lateral (
+                select m.run_id as id from parley.\(kind)messages m
+                where m.conversation_id = a.conversation_id and m.user_id = $1
+                union
+                select o.id from parley.\(kind)messages m join parley.\(kind)runs o on o.user_message_id = m.id
+                where m.conversation_id = a.conversation_id and m.role = 'user' and m.user_id = $1
+            ) i
+            join parley.\(kind)runs r on r.id = i.id
+            where a.id = $3 and a.conversation_id = $2 and a.user_id = $1 and r.user_id = $1
+            """
+        }.joined(separator: "\nunion all\n") + "\norder by 5, 1", T.text, T.uuid, T.uuid)
 
     static let conversations = Statement(
         "conversations",

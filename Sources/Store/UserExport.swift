@@ -147,11 +147,15 @@ package final class UserExport {
     ) throws(PostgresError) {
         let contents = store.settings.contents
         if statement === Statements.exportConversations {
-            bytes.append(#"{"type":"conversation","#)
+            bytes.append(#"{"type":"conversation","head_run_id":"#)
+            bytes.append(optional: try rows.isNull(row, 8) ? nil : rows.identifier(row, 8).description)
+            bytes.append(",")
             bytes.append(fieldsOf: try rows.conversation(row, contents), userID: userID)
         } else if statement === Statements.exportMessages, let thread {
             bytes.append(#"{"type":"message","client_id":"#)
-            bytes.append(optional: try rows.optionalText(row, 13))
+            bytes.append(optional: try rows.optionalText(row, 14))
+            bytes.append(#","parent_run_id":"#)
+            bytes.append(optional: try rows.isNull(row, 15) ? nil : rows.identifier(row, 15).description)
             bytes.append(",")
             bytes.append(fieldsOf: try rows.message(row, contents, thread), of: thread, userID: userID)
         } else if statement === Statements.exportOperations, let thread {

@@ -18,7 +18,7 @@ BODIES = {
     "addTask": {"title": "x"}, "changeTask": {"title": "x"}, "makeToken": {"user_id": "somebody"},
     "judgeMessage": {"rating": "up"},
     "runAgent": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "hello"}]},
-    "sendFrames": {"op": "ping"}, "importUser": '{"type":"user"}',
+    "sendFrames": {"op": "ping"}, "importUser": '{"type":"user"}', "regenerate": {},
 }
 """What routes with a body are asked with; one that is missing here fails the test."""
 

@@ -112,7 +112,8 @@ final class SimulatedDatabase {
             if run.hasEffects || run.checkpoint.contains(where: { !$0.content.isEmpty }) {
                 for text in run.checkpoint where !text.content.isEmpty {
                     append(
-                        Message(id: text.id, role: .assistant, content: text.content, status: .interrupted),
+                        Message(
+                            id: text.id, role: .assistant, content: text.content, status: .interrupted, runID: id),
                         run.threadID)
                 }
                 runs[id]?.status = .interrupted
@@ -180,7 +181,10 @@ final class SimulatedDatabase {
         if run.status.isTerminal, run.node == node, fault != .noFence {
             return .success(.stored(updatedAt: Int64(scheduler.now)))
         }
-        for message in ending.messages { append(message, ending.threadID) }
+        for var message in ending.messages {
+            message.runID = ending.runID
+            append(message, ending.threadID)
+        }
         runs[ending.runID]?.status = ending.status
         runs[ending.runID]?.ends += 1
         if let next = ending.nextRunID, runs[next]?.status == .queued, runs[next]?.node == node,
@@ -217,7 +221,14 @@ final class SimulatedDatabase {
         let runs = Dictionary(
             runs.lazy.filter { $0.value.threadID == thread }.map { ($0.value.message.id, $0) }
         ) { first, _ in first }
-        let messages = found.messages.suffix(limit).map { stored in
+        // Question by question, each with what answers it.
+        let asked = Set(runs.values.map(\.key))
+        let answers = Dictionary(grouping: found.messages.filter { $0.role != .user }) { $0.runID }
+        let shown = found.messages.flatMap { message -> [Message] in
+            if message.role == .user { return [message] + (runs[message.id].flatMap { answers[$0.key] } ?? []) }
+            return message.runID.map { asked.contains($0) } == true ? [] : [message]
+        }
+        let messages = shown.suffix(limit).map { stored in
             var message = stored
             message.run = runs[stored.id].map { MessageRun(id: $0.key, status: $0.value.status) }
             return message

@@ -294,6 +294,33 @@ final class SimulatedStore: ChatStore, ToolHost {
         look({ database, _ in database.newestMessages(threadID, of: userID, limit: limit) }, completion)
     }
 
+    func history(
+        userID: String, threadID: Identifier, runID: Identifier, position: Int, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void
+    ) {
+        newestMessages(userID: userID, threadID: threadID, limit: limit, completion: completion)
+    }
+
+    // Branches are PostgreSQL's matter: what stands in for it has none.
+
+    func branch(_ turn: NewBranch, completion: @escaping (StoreWrite<BranchAcceptance>) -> Void) {
+        ask({ _, _ in .success(.noSuchPlace) }, { completion(StoreWrite($0)) })
+    }
+
+    func tree(
+        userID: String, threadID: Identifier, messageID: Identifier,
+        completion: @escaping (Result<RunTree?, StoreError>) -> Void
+    ) {
+        look({ _, _ in nil }, completion)
+    }
+
+    func select(
+        userID: String, threadID: Identifier, head: Identifier,
+        completion: @escaping (StoreWrite<SelectionOutcome>) -> Void
+    ) {
+        ask({ _, _ in .success(.noSuchPlace) }, { completion(StoreWrite($0)) })
+    }
+
     func sentTurn(
         userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void
     ) {

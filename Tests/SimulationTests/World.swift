@@ -196,7 +196,8 @@ final class World {
         let messages = database.conversations[thread]?.messages ?? []
         let stored = messages.filter { $0.role != .tool && !$0.content.isEmpty }
         // What a snapshot holds at most.
-        let newest = messages.suffix(limits.snapshotMessages).filter { $0.role != .tool && !$0.content.isEmpty }
+        let page = database.newestMessages(thread, of: client.userID, limit: limits.snapshotMessages)
+        let newest = (page?.messages ?? []).filter { $0.role != .tool && !$0.content.isEmpty }
         let contents = Dictionary(stored.map { ($0.id.description, $0.content) }) { first, _ in first }
         let shown = Dictionary(client.view.texts.map { ($0.id, $0.text) }) { _, last in last }
         for (id, text) in shown where !text.isEmpty && contents[id] != text {

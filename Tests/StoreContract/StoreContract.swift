@@ -60,13 +60,13 @@ package struct StoreContract: Sendable {
             name: "an end lets the next one begin, in the same transaction",
             lines: [
                 "accept a new now", "accept b", "accept c", "end a then b → stored", "begin c → waits behind b",
-                "end b then c → stored", "end c → stored", "messages → a b c A B C",
+                "end b then c → stored", "end c → stored", "messages → a A b B c C",
             ]),
         StoreContract(
             name: "an end that is offered again changes nothing",
             lines: [
                 "accept a new now", "accept b", "end a then b → stored", "end a then b → stored",
-                "end b as cancelled → stored", "end b as cancelled → stored", "messages → a b A", "begin b → gone",
+                "end b as cancelled → stored", "end b as cancelled → stored", "messages → a A b", "begin b → gone",
             ]),
         StoreContract(
             name: "a waiting run is withdrawn",
@@ -82,15 +82,15 @@ package struct StoreContract: Sendable {
         StoreContract(
             name: "the newest messages, oldest first",
             lines: [
-                "accept a new now", "accept b", "end a then b", "messages 2 → … b A", "messages 3 → a b A",
-                "messages 1 → … A",
+                "accept a new now", "accept b", "end a then b", "messages 2 → … A b", "messages 3 → a A b",
+                "messages 1 → … b",
             ]),
         StoreContract(
             name: "another gateway's run",
             lines: [
                 "accept a new now", "1 accept b now → stored 2 waiting", "1 begin b → waits behind a",
                 "1 end a → fenced", "1 sent a → elsewhere", "sent a → open", "begin b → gone", "end a → stored",
-                "1 begin b → begun", "end b → fenced", "1 end b → stored", "messages → a b A B",
+                "1 begin b → begun", "end b → fenced", "1 end b → stored", "messages → a A b B",
             ]),
         StoreContract(
             name: "an end gives no place to another gateway's turn",

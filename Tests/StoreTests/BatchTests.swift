@@ -216,7 +216,7 @@ import Testing
         let cause = "select error ->> 'message' from parley.runs where id = $1"
         #expect(try store.value(cause, [second.runID.description]) == "it \"broke\"")
         let page = await store.history(first.threadID)
-        #expect(page?.messages.map(\.content) == ["hello", "more", "one", "par"])
+        #expect(page?.messages.map(\.content) == ["hello", "one", "more", "par"], "question by question")
         #expect(page?.messages.last?.status == .failed)
     }
 

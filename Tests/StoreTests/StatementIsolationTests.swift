@@ -12,7 +12,7 @@ import Testing
     private static let namesItsUser: Set<String> = [
         "accept", "end", "meet", "checkpoint", "begin", "create_conversation", "change_conversation",
         "delete_conversation",
-        "delete_user", "fire_reminder",
+        "delete_user", "fire_reminder", "branch", "select_head",
     ]
     /// These work on rows of everybody: what a dead process left and what has grown old, for which the gateway's own
     /// process calls them and no request, and the message that an administrator deletes.
@@ -29,7 +29,7 @@ import Testing
     /// The parameter in which a statement names the gateway that sends it: one that may write.
     private static let gatewayPlaces = [
         "meet": 4, "accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12, "claim_reminders": 0,
-        "fire_reminder": 0, "fence_gone": 0,
+        "fire_reminder": 0, "fence_gone": 0, "branch": 10, "select_head": 3,
     ]
 
     /// Names in `Statement("name", …)` in the sources of the store.
@@ -114,16 +114,20 @@ import Testing
             case PostgresType.uuid:
                 // A page begins after it.
                 if statement.name == "export_conversations" { return Identifier(high: 0, low: 0).description }
-                if statement.name == "messages_of_run", place == 3 { return ids[2] }
+                if ["messages_of_run", "path", "path_after"].contains(statement.name), place == 3 { return ids[2] }
+                if statement.name == "run_tree", place == 2 { return ids[1] }
                 return ids[(round / 2 + place) % 3]
             case PostgresType.uuidArray: return "{\(ids[(round / 2 + place) % 3])}"
             case PostgresType.int4:
                 // The last one is a limit, or a position: of a page before it in one round, after it in the next.
-                guard place == statement.parameterTypes.count - 1 else { return "50" }
+                guard place == statement.parameterTypes.lastIndex(of: type) else { return "50" }
                 return round.isMultiple(of: 2) ? "2147483647" : "0"
             case PostgresType.int8: return statement.name == "export_tasks" ? "0" : victim.task
             // A list of tasks: of both kinds, or of the one.
-            case PostgresType.bool: return statement.name.hasPrefix("tasks") && round.isMultiple(of: 2) ? nil : "true"
+            // A path: of the run that is named, or of the one that it follows.
+            case PostgresType.bool:
+                if statement.name.hasPrefix("tasks") { return round.isMultiple(of: 2) ? nil : "true" }
+                return statement.name.hasPrefix("path") && round.isMultiple(of: 2) ? "false" : "true"
             case PostgresType.boolArray: return "{false}"
             case PostgresType.int4Array: return "{1}"
             // A tool's second one is its failure: there is none.
@@ -179,6 +183,8 @@ extension StatementIsolationTests {
     /// That the arguments above hit what they aim at.
     @Test(arguments: [
         "conversation", "active", "messages_before", "messages_after", "conversations", "sent", "run_of_message",
+        "path",
+        "message_anchor", "run_tree",
         "tool", "operations",
         "tasks", "tasks_due", "task", "task_delete", "export_conversations", "export_messages", "export_runs",
         "export_operations",

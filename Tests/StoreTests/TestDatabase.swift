@@ -203,6 +203,7 @@ extension MessagePage {
         messages.map { message in
             var message = message
             message.createdAt = 0
+            message.place = nil
             return message
         }
     }

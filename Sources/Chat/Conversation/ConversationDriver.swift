@@ -23,6 +23,8 @@ final class ConversationDriver: FeedOwner {
     private var history: RecentHistory
     /// The newest position that is known to be taken: of a message that was accepted, stored or read.
     private var stored = 0
+    /// Another path is shown than the one that has run here: what an assistant is shown is read each time.
+    private var hasBranched = false
     /// It is this user's: the database has said so.
     private(set) var isKnown = false
     private var whenStopped: [() -> Void] = []
@@ -136,6 +138,13 @@ final class ConversationDriver: FeedOwner {
         feed.showAnew()
     }
 
+    /// Another path is shown than before.
+    func pathChanged() {
+        hasBranched = true
+        history.forget()
+        feed.pathChanged()
+    }
+
     /// All of it is another gateway's.
     func abandon() {
         handle(.abandon)
@@ -163,6 +172,7 @@ final class ConversationDriver: FeedOwner {
         case .announce(let conversation): session.announce(conversation)
         case .committed(let receivedAt): committed(receivedAt)
         case .showAnew: historyChanged()
+        case .showPath: pathChanged()
         case .begin(let turn, let isWorking): begin(turn, isWorking: isWorking)
         case .stop(let runID, let status, let failure):
             if let run, run.id == runID { run.stop(status, failure: failure) }
@@ -210,13 +220,17 @@ final class ConversationDriver: FeedOwner {
             history.forget()
             return run.begin(history: [])
         }
+        if hasBranched { history.forget() }
         guard let messages = history.window(wanted) else { return readHistory(for: run, wanted: wanted) }
         history.remember(turn.message)
         run.begin(history: messages)
     }
 
     private func readHistory(for run: Run, wanted: Int) {
-        environment.store.newestMessages(userID: userID, threadID: id, limit: wanted + 10) { [self] result in
+        environment.store.history(
+            userID: userID, threadID: id, runID: run.id, position: run.turn.position ?? Int(Int32.max),
+            limit: wanted + 10
+        ) { [self] result in
             guard self.run === run, !machine.isAbandoned else { return }
             switch result {
             case .success(let page):
@@ -265,6 +279,20 @@ final class ConversationDriver: FeedOwner {
     // MARK: The store
 
     private func accept(_ turn: Turn, startsNow: Bool, isNew: Bool) {
+        if let kind = turn.branch {
+            let new = NewBranch(
+                userID: userID, threadID: id, kind: kind, clientID: turn.clientID, runID: turn.runID,
+                startsNow: startsNow)
+            return environment.store.branch(new) { [self] outcome in
+                var isHeld = false
+                if case .stored(.accepted(_, let question, _, _)) = outcome { stored = max(stored, question.position) }
+                if case .stored(.duplicate(id, _, let runID, _)) = outcome {
+                    isKnown = true
+                    isHeld = feed.holdsLog(of: runID)
+                }
+                handle(.branched(outcome, isHeld: isHeld))
+            }
+        }
         let new = NewTurn(
             userID: userID, threadID: id, isNewThread: isNew,
             title: isNew ? ConversationTitle.make(from: turn.message.content) : nil, messageID: turn.message.id,

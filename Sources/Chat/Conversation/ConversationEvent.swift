@@ -40,6 +40,8 @@ extension ConversationMachine {
 
         /// - Parameter isHeld: it is a repetition, and what the run of the original says is held here.
         case accepted(StoreWrite<Acceptance>, isHeld: Bool)
+        /// The same of a turn that goes elsewhere than behind what is shown.
+        case branched(StoreWrite<BranchAcceptance>, isHeld: Bool)
         case ended(Ending)
         case withdrawn(StoreWrite<EndingOutcome>)
         /// The storing of what nobody asked for is over, whatever came of it.
@@ -88,6 +90,8 @@ extension ConversationMachine {
         case committed(receivedAt: UInt64?)
         /// The history has changed otherwise than by events.
         case showAnew
+        /// Another path is shown.
+        case showPath
 
         case begin(Turn, isWorking: Bool)
         case stop(Identifier, RunStatus, RunFailure?)

@@ -77,6 +77,13 @@ extension ConversationMachine {
         if case .success(let sent?) = result, isOpen, !sent.runEnded {
             if sent.isElsewhere {
                 effect(.watch(claim.runID, key: claim.key))
+            } else if case .answer? = claim.turn.branch {
+                // The repetition does not say what is asked, the database does when the same is offered again.
+                let turn = Turn(
+                    message: Message(id: claim.messageID, role: .user, content: ""), runID: claim.runID,
+                    clientID: claim.key, branch: claim.turn.branch)
+                turns.append(turn)
+                write(.accept(turn.runID))
             } else {
                 var turn = Turn(
                     message: Message(id: claim.messageID, role: .user, content: claim.turn.message.content),

@@ -130,6 +130,29 @@ extension ConversationMachine {
         written()
     }
 
+    /// The same for a turn that goes elsewhere than behind what is shown.
+    mutating func branched(_ outcome: StoreWrite<BranchAcceptance>, _ isHeld: Bool) {
+        guard case .accept(let runID, _, _)? = writing, let index = turns.firstIndex(where: { $0.runID == runID })
+        else { return }
+        switch outcome {
+        case .stored(.accepted(let conversation, let question, let isRunning, let replaced)):
+            turns[index].asks(question, replacing: replaced)
+            accepted(.stored(.accepted(conversation, position: question.position, isRunning: isRunning)), isHeld)
+        case .stored(.duplicate(let threadID, let messageID, let runID, let runEnded)):
+            accepted(
+                .stored(.duplicate(threadID: threadID, messageID: messageID, runID: runID, runEnded: runEnded)),
+                isHeld)
+        case .stored(.threadNotFound): accepted(.stored(.threadNotFound), isHeld)
+        case .stored(.conversationFull): accepted(.stored(.conversationFull), isHeld)
+        case .stored(.noSuchPlace):
+            settle(turns[index])
+            refuse(turns[index], .noSuchPlace(for: turns[index].branch))
+            written()
+        case .fenced: accepted(.fenced, isHeld)
+        case .failed(let error): accepted(.failed(error), isHeld)
+        }
+    }
+
     private mutating func accepted(
         _ turn: Turn, at index: Int, _ conversation: Conversation, isNew: Bool, startsNow: Bool
     ) {
@@ -148,6 +171,7 @@ extension ConversationMachine {
             if answer.subscribes { effect(.join(answer, from: nil)) }
         }
         turns[index].answers = []
+        if turn.branch != nil { effect(.showPath) }
         if isNew || conversation.wasAsleep { effect(.announce(conversation)) }
         if startsNow {
             begin(turns.remove(at: index))

@@ -168,6 +168,7 @@ package struct ConversationMachine {
         case .canEnd(let runID): canEnd(runID)
         case .lost(let runID): lost(runID)
         case .accepted(let outcome, let isHeld): accepted(outcome, isHeld)
+        case .branched(let outcome, let isHeld): branched(outcome, isHeld)
         case .ended(let outcome): ended(outcome)
         case .withdrawn(let outcome): withdrawn(outcome)
         case .begun(let runID, let outcome): begun(runID, outcome)

@@ -30,7 +30,7 @@ final class Run: AgentRun {
         newID = environment.makeIdentifier
         metrics = environment.chatMetrics
         machine = RunMachine(
-            runID: turn.runID, message: turn.message, position: conversation.feed.newest,
+            runID: turn.runID, message: turn.message, replaced: turn.replaced, position: conversation.feed.newest,
             replyLength: environment.limits.replyLength, logBytes: environment.limits.logBytes)
     }
 

@@ -67,9 +67,13 @@ package struct RunMachine: Sendable {
     /// Its end was refused: only text is left to be stored.
     private var hasLetGo = false
 
-    package init(runID: Identifier, message: Message, position: UInt64, replyLength: Int, logBytes: Int = 1 << 20) {
+    /// - Parameter replaced: the run whose answer stands where this one's will.
+    package init(
+        runID: Identifier, message: Message, replaced: Identifier? = nil, position: UInt64, replyLength: Int,
+        logBytes: Int = 1 << 20
+    ) {
         self.runID = runID
-        opening = .runStarted(runID: runID, message: message)
+        opening = .runStarted(runID: runID, message: message, replaced: replaced)
         self.replyLength = replyLength
         log = RunLog(runID: runID, start: position, bound: logBytes)
     }

@@ -29,7 +29,7 @@ package struct Answer {
 /// whose id is made with it.
 package struct Turn {
     /// What was sent and does not change; held apart, since a turn is handed on at every step.
-    private let sent: Sent
+    private var sent: Sent
     package let runID: Identifier
     /// The sender, and everyone who sent the same id while it was under way.
     package var answers: [Answer]
@@ -61,14 +61,25 @@ package struct Turn {
         case placed
     }
 
-    package init(message: Message, runID: Identifier, clientID: String?, answers: [Answer] = []) {
-        sent = Sent(message: message, clientID: clientID)
+    /// - Parameter branch: where it goes, when not behind what is shown.
+    package init(
+        message: Message, runID: Identifier, clientID: String?, branch: NewBranch.Kind? = nil, answers: [Answer] = []
+    ) {
+        sent = Sent(message: message, clientID: clientID, branch: branch)
         self.runID = runID
         self.answers = answers
     }
 
     package var message: Message { sent.message }
     package var clientID: String? { sent.clientID }
+    package var branch: NewBranch.Kind? { sent.branch }
+    /// The run whose answer stood where its own will.
+    package var replaced: Identifier? { sent.replaced }
+
+    /// What it asks, where the database had to say that.
+    mutating func asks(_ question: Message, replacing run: Identifier?) {
+        sent = Sent(message: question, clientID: clientID, branch: branch, replaced: run)
+    }
 
     package var isStored: Bool {
         switch standing {
@@ -80,10 +91,14 @@ package struct Turn {
     private final class Sent {
         let message: Message
         let clientID: String?
+        let branch: NewBranch.Kind?
+        let replaced: Identifier?
 
-        init(message: Message, clientID: String?) {
+        init(message: Message, clientID: String?, branch: NewBranch.Kind?, replaced: Identifier? = nil) {
             self.message = message
             self.clientID = clientID
+            self.branch = branch
+            self.replaced = replaced
         }
     }
 }

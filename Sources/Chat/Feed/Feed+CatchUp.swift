@@ -46,7 +46,7 @@ extension Feed {
             return true
         }
         if published != newest { publish() }
-        guard canResume(after: position) else { return false }
+        guard position > pathEnd, canResume(after: position) else { return false }
         subscriptions.append(Subscription(client: client, position: position))
         owe(client, id: id, isResumed: true)
         catchUp(client)
@@ -90,7 +90,10 @@ extension Feed {
     /// before is replaced by this, so it is also given what it has had of the run.
     ///
     /// - Parameter wanted: where its events begin at the latest, as far as that is still held.
-    func deliver(_ page: MessagePage, to client: any SessionClient, id: String?, from wanted: UInt64?) {
+    func deliver(
+        _ page: MessagePage, to client: any SessionClient, id: String?, from wanted: UInt64?,
+        owed: [Subscription.CatchUp] = []
+    ) {
         if published != newest { publish() }
         var start = beginning
         if let wanted, wanted < start, canResume(after: wanted) { start = wanted }
@@ -119,6 +122,7 @@ extension Feed {
             subscriptions[index].catchUps = waiting.map { $0.behindSnapshot(at: newest) }
         } else {
             subscriptions.append(begun)
+            subscriptions[subscriptions.count - 1].catchUps = owed.map { $0.behindSnapshot(at: newest) }
         }
         owe(client, id: id, isResumed: false)
         catchUp(client)

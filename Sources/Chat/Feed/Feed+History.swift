@@ -10,12 +10,20 @@ extension Feed {
 
     /// The history has changed otherwise than by its events, as when a run that a dead process left was closed in the
     /// database: whoever is subscribed is shown it anew.
-    func showAnew() {
+    ///
+    /// - Parameter holdingBack: they are told nothing more before that.
+    func showAnew(holdingBack: Bool = false) {
         // Whoever waits for a history gets one that is read after this.
         historyChanged()
         for client in subscriptions.map(\.client) {
             if readers.contains(where: { $0.answer.client === client }) { continue }
             let reader = Reader(Answer(client: client, id: nil), isUnasked: true)
+            if holdingBack, let index = subscription(of: client) {
+                reader.catchUps = subscriptions.remove(at: index).catchUps
+                // What runs, or does from here on, is told as events from its beginning, also where it has ended by the
+                // time the history is read.
+                reader.start = beginning
+            }
             readers.append(reader)
             readSnapshot(for: reader, attempt: 1)
         }
@@ -48,7 +56,7 @@ extension Feed {
             case .success(.some(let page)):
                 owner?.isFound()
                 if let client = answer.client {
-                    deliver(page, to: client, id: answer.id, from: reader.start)
+                    deliver(page, to: client, id: answer.id, from: reader.start, owed: reader.catchUps)
                     watchOthers(page.messages)
                 }
             case .success(nil):

@@ -40,6 +40,8 @@ final class Feed {
     private(set) var logs: [(log: RunLog, expires: UInt64)] = []
     private var logTimer: UInt64?
 
+    /// Up to where what was said is of a path that is not shown any more, or not alone.
+    private(set) var pathEnd: UInt64 = 0
     /// Counts the turns accepted and the ends of runs, so that a history read in the meantime is known to be stale.
     private(set) var changes = 0
     /// Subscribers whose history is being read.
@@ -88,6 +90,16 @@ final class Feed {
 
     /// A history that is being read may lack what has just been stored.
     func historyChanged() { changes += 1 }
+
+    /// Another path is shown: what was said of the one before is not gone on with.
+    func pathChanged() {
+        if published != newest { publish() }
+        forgetLogs()
+        pathEnd = newest
+        // A cursor from here on is one of the new path.
+        if run == nil { published = max(environment.freshPosition(), newest + 1) }
+        showAnew(holdingBack: true)
+    }
 
     /// What was said is no longer what is stored.
     func forgetLogs() { logs.removeAll() }

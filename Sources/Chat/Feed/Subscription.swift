@@ -50,6 +50,8 @@ final class Reader {
     var start: UInt64?
     /// The history has changed, and it did not ask.
     let isUnasked: Bool
+    /// What it asked for before, and is told behind the history.
+    var catchUps: [Subscription.CatchUp] = []
 
     init(_ answer: Answer, isUnasked: Bool = false) {
         self.answer = answer

@@ -26,6 +26,28 @@ package protocol ChatStore: AnyObject {
         userID: String, threadID: Identifier, limit: Int,
         completion: @escaping (Result<MessagePage?, StoreError>) -> Void)
 
+    /// The newest `limit` messages that a run's assistant is shown before its own question: of the path that it follows,
+    /// question by question, oldest first.
+    ///
+    /// - Parameter position: of its question, in the conversation.
+    func history(
+        userID: String, threadID: Identifier, runID: Identifier, position: Int, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void)
+
+    /// Stores a turn that does not go behind what is shown, which ends in it from here on.
+    func branch(_ turn: NewBranch, completion: @escaping (StoreWrite<BranchAcceptance>) -> Void)
+
+    /// The runs of the conversation that a message belongs to, as the tree that they are; `nil`: there is no such message
+    /// in such a conversation of this user.
+    func tree(
+        userID: String, threadID: Identifier, messageID: Identifier,
+        completion: @escaping (Result<RunTree?, StoreError>) -> Void)
+
+    /// Shows the path that ends in a run.
+    func select(
+        userID: String, threadID: Identifier, head: Identifier,
+        completion: @escaping (StoreWrite<SelectionOutcome>) -> Void)
+
     /// The turn that this user sent with that id of the client's; `nil`: there is none.
     func sentTurn(
         userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void)

@@ -90,6 +90,15 @@ package final class Session {
         case .send(let id, let reference, let content, let policy, let zone):
             if let zone { timeZone = zone }
             send(content, to: reference, policy: policy, id: id, from: client)
+        case .edit(let id, let reference, let content, let parent, let policy, let zone):
+            if let zone { timeZone = zone }
+            guard case .known(let threadID) = reference else { return client.answer(.refused(.noThread), id: id) }
+            edit(content, behind: parent, in: threadID, policy: policy, id: id, from: client)
+        case .regenerate(let id, let reference, let message, let policy):
+            guard case .known(let threadID) = reference else { return client.answer(.refused(.noThread), id: id) }
+            regenerate(message, in: threadID, policy: policy, id: id, from: client)
+        case .select(let id, let reference, let message):
+            select(message, in: reference, answer: Answer(client: client, id: id))
         case .cancel(let id, let reference, let run):
             cancel(reference, run: run, answer: Answer(client: client, id: id))
         case .subscribe(let id, let reference, let after):
@@ -131,9 +140,12 @@ package final class Session {
         }
     }
 
+    /// - Parameters:
+    ///   - expectsAnswer: otherwise it is only stored (`Turn.expectsAnswer`).
+    ///   - branch: what it is, when it does not go behind what is shown.
     func accept(
         _ content: String, to reference: ThreadReference?, policy: ClientCommand.QueuePolicy, answer: Answer,
-        expectsAnswer: Bool = true
+        expectsAnswer: Bool = true, branch: ((Identifier) -> NewBranch.Kind)? = nil
     ) throws(ClientError) -> Identifier {
         guard environment.holdsLease else { throw .notStored(retryAfter: 1) }
         if isDraining {
@@ -161,9 +173,10 @@ package final class Session {
             conversation = try open(id, isNew: true)
         case .impossible: throw .noThread
         }
+        let message = Message(id: environment.makeIdentifier(), role: .user, content: content)
         var turn = Turn(
-            message: Message(id: environment.makeIdentifier(), role: .user, content: content),
-            runID: environment.makeIdentifier(), clientID: answer.id, answers: [answer])
+            message: message, runID: environment.makeIdentifier(), clientID: answer.id, branch: branch?(message.id),
+            answers: [answer])
         turn.receivedAt = environment.nowNanoseconds
         turn.expectsAnswer = expectsAnswer
         if let key = answer.id {

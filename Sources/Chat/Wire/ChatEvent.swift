@@ -5,7 +5,8 @@ import JSON
 package enum ChatEvent: Sendable, Equatable {
     /// The run begins; `message` is the user's message that it answers, none where nobody asked.
     /// Boxed, since it is by far the largest and each run has one among many small ones.
-    indirect case runStarted(runID: Identifier, message: Message?)
+    /// - Parameter replaced: the run whose answer stands where this one's will.
+    indirect case runStarted(runID: Identifier, message: Message?, replaced: Identifier? = nil)
     case textStart(Identifier)
     case textEnd(Identifier)
     case reasoningStart(Identifier)
@@ -57,7 +58,7 @@ extension [UInt8] {
     /// does not define.
     package mutating func append(event: ChatEvent, at place: EventPlace) {
         switch event {
-        case .runStarted(let runID, let message):
+        case .runStarted(let runID, let message, let replaced):
             append(#"{"type":"RUN_STARTED","threadId":""#)
             place.threadID.append(to: &self)
             append(#"","runId":""#)
@@ -69,6 +70,11 @@ extension [UInt8] {
             append(#"","messages":["#)
             if let message { append(message: message) }
             append(#"],"tools":[],"context":[]}"#)
+            if let replaced {
+                append(#","parentRunId":""#)
+                replaced.append(to: &self)
+                append(#"""#)
+            }
         case .textStart(let message):
             append(#"{"type":"TEXT_MESSAGE_START","messageId":""#)
             message.append(to: &self)
@@ -161,7 +167,9 @@ extension [UInt8] {
             messageFields: message.role, content: message.content, toolCalls: message.toolCalls,
             toolCallID: message.toolCallID)
         let badRun = message.run.flatMap { $0.hasEndedBadly ? $0 : nil }
-        if message.createdAt > 0 || message.status != .complete || badRun != nil { append(metadataOf: message, badRun) }
+        if message.createdAt > 0 || message.status != .complete || badRun != nil || message.place != nil {
+            append(metadataOf: message, badRun)
+        }
         append("}")
     }
 
@@ -192,6 +200,20 @@ extension [UInt8] {
                 append(#"""#)
             }
             append("}")
+        }
+        if let place = message.place {
+            if message.role == .user {
+                append(#","parentId":"#)
+                if let parent = place.parent { append(jsonString: parent.description) } else { append("null") }
+            }
+            if place.siblings.count > 1 {
+                append(#","siblings":["#)
+                for (index, sibling) in place.siblings.enumerated() {
+                    if index > 0 { append(",") }
+                    append(jsonString: sibling.description)
+                }
+                append("]")
+            }
         }
         append("}}")
     }

@@ -5,6 +5,12 @@ package enum ClientCommand: Sendable, Equatable {
     /// - Parameter timeZone: of `metadata`, as the client gave it.
     case send(
         id: String?, threadID: ThreadReference?, content: String, policy: QueuePolicy, timeZone: String? = nil)
+    /// A `send` that says what it goes behind; `parentID` `nil`: at the beginning.
+    case edit(
+        id: String?, threadID: ThreadReference, content: String, parentID: ThreadReference?, policy: QueuePolicy,
+        timeZone: String? = nil)
+    case regenerate(id: String?, threadID: ThreadReference, messageID: ThreadReference, policy: QueuePolicy)
+    case select(id: String?, threadID: ThreadReference, messageID: ThreadReference)
     case cancel(id: String?, threadID: ThreadReference, runID: ThreadReference?)
     case subscribe(id: String?, threadID: ThreadReference, after: String?)
     case unsubscribe(id: String?, threadID: ThreadReference)
@@ -61,11 +67,26 @@ extension ClientCommand {
             let id = try fields.id()
             let thread = try fields.reference("threadId")
             let content = try fields.content()
-            guard let policy = QueuePolicy(rawValue: try fields.text("policy") ?? "enqueue") else {
-                throw fields.invalid("\"policy\" is enqueue, reject or interrupt.")
+            let policy = try fields.policy()
+            let parent = try fields.reference("parentId")
+            if object["parentId"] == nil || (thread == nil && parent == nil) {
+                self = .send(
+                    id: id, threadID: thread, content: content, policy: policy, timeZone: fields.timeZone)
+            } else if let thread {
+                self = .edit(
+                    id: id, threadID: thread, content: content, parentID: parent, policy: policy,
+                    timeZone: fields.timeZone)
+            } else {
+                throw fields.invalid("\"parentId\" is a message of a conversation: \"threadId\" is required.")
             }
-            self = .send(
-                id: id, threadID: thread, content: content, policy: policy, timeZone: fields.timeZone)
+        case "regenerate":
+            self = .regenerate(
+                id: try fields.id(), threadID: try fields.required("threadId"),
+                messageID: try fields.required("messageId"), policy: try fields.policy())
+        case "select":
+            self = .select(
+                id: try fields.id(), threadID: try fields.required("threadId"),
+                messageID: try fields.required("messageId"))
         case "cancel":
             self = .cancel(
                 id: try fields.id(), threadID: try fields.required("threadId"), runID: try fields.reference("runId"))
@@ -165,6 +186,13 @@ private struct FieldReader {
     func required(_ name: String) throws(CommandError) -> ThreadReference {
         guard let reference = try reference(name) else { throw invalid("\"\(name)\" is required.") }
         return reference
+    }
+
+    func policy() throws(CommandError) -> ClientCommand.QueuePolicy {
+        guard let policy = ClientCommand.QueuePolicy(rawValue: try text("policy") ?? "enqueue") else {
+            throw invalid("\"policy\" is enqueue, reject or interrupt.")
+        }
+        return policy
     }
 
     func content() throws(CommandError) -> String {

@@ -34,5 +34,13 @@ extension ClientError {
     }
 
     static let tooManyRequests = ClientError(.rateLimited, "Too many requests wait for the same answer.", retryAfter: 1)
+    static func noSuchPlace(for kind: NewBranch.Kind?) -> ClientError {
+        if case .answer? = kind {
+            return ClientError(.invalidField, "\"messageId\" is no message of this conversation that can be answered.")
+        }
+        return ClientError(.invalidField, "\"parentId\" is not the last message of a turn of this conversation.")
+    }
+
+    static let noMessage = ClientError(.invalidField, "\"messageId\" is no message of this conversation.")
     static let noThread = ClientError(.threadNotFound, "There is no such conversation.")
 }

@@ -3,6 +3,7 @@ import Chat
 import HTTP
 import HTTPTypes
 package import Store
+import Synchronization
 
 /// `/api/users/{user_id}/conversations` and `/api/conversations/{id}`.
 enum Conversations {
@@ -106,19 +107,56 @@ enum Conversations {
 
     private static func change(_ call: APICall) throws(APIFailure) {
         let id = try call.identifier(orElse: .noConversation)
-        let change = try ConversationFields(try call.object()).change()
+        let fields = try ConversationFields(try call.object())
+        let change = try fields.change()
         call.asOwner {
             expect(call, id) {
-                call.store.changeConversation(userID: call.userID, threadID: id, change) { result in
-                    call.proceed(result) { outcome throws(APIFailure) in
-                        switch outcome {
-                        case .changed(let conversation, _):
-                            call.announce(conversation)
-                            show(call, conversation)
-                        case .notFound: throw .noConversation
-                        case .busy: throw APIFailure(.busy, "A turn is under way in this conversation.")
-                        }
-                    }
+                guard let head = fields.head.value else { return Self.change(call, id, change) }
+                select(call, id, head) {
+                    change == ConversationChange() ? answer(call, id) : Self.change(call, id, change)
+                }
+            }
+        }
+    }
+
+    /// Shows another path of the conversation, in the user's session, which tells the sockets.
+    private static func select(
+        _ call: APICall, _ id: Identifier, _ head: ThreadReference, then: @escaping () -> Void
+    ) {
+        let selection = Selection()
+        call.visit { _, session, goOn in
+            session.select(head, in: id) { result in
+                if case .failure(let error) = result { selection.refusal.withLock { $0 = error } }
+                goOn()
+            }
+        } then: {
+            if let error = selection.refusal.withLock({ $0 }) { call.fail(APIFailure(error)) } else { then() }
+        }
+    }
+
+    /// What came of it on the user's shard.
+    private final class Selection: Sendable {
+        let refusal = Mutex<ClientError?>(nil)
+    }
+
+    private static func answer(_ call: APICall, _ id: Identifier) {
+        call.store.conversation(userID: call.userID, threadID: id) { result in
+            call.proceed(result) { conversation throws(APIFailure) in
+                guard let conversation else { throw .noConversation }
+                call.respond(.done(.of(conversation, userID: call.userID)))
+            }
+        }
+    }
+
+    private static func change(_ call: APICall, _ id: Identifier, _ change: ConversationChange) {
+        call.store.changeConversation(userID: call.userID, threadID: id, change) { result in
+            call.proceed(result) { outcome throws(APIFailure) in
+                switch outcome {
+                case .changed(let conversation, _):
+                    call.announce(conversation)
+                    show(call, conversation)
+                case .notFound: throw .noConversation
+                case .busy: throw APIFailure(.busy, "A turn is under way in this conversation.")
                 }
             }
         }
@@ -237,11 +275,17 @@ package struct ConversationFields: Sendable, Equatable {
     var title: Given<String>
     var metadata: Given<JSON>
     var status: Given<String>
+    /// The message through which the shown path is to go.
+    var head: Given<ThreadReference>
 
     package init(_ object: JSONObject) throws(APIFailure) {
         title = try object.text("title", limit: Self.titleLength)
         metadata = try object.given("metadata", "an object") { $0.object.map(JSON.object) }
         status = try object.text("status", limit: 16)
+        head = try object.given("head", "the id of a message") {
+            $0.string.map { Identifier($0).map(ThreadReference.known) ?? .impossible }
+        }
+        guard head != .null else { throw APIFailure(.invalidField, "\"head\" must be the id of a message.") }
         guard let value = metadata.value else { return }
         guard value.description.utf8.count <= Self.metadataBytes else {
             throw APIFailure(.invalidField, "\"metadata\" has at most \(Self.metadataBytes) bytes.")
@@ -269,8 +313,8 @@ package struct ConversationFields: Sendable, Equatable {
         case .value("active"): change.isArchived = false
         default: throw APIFailure(.invalidField, "\"status\" is active or archived.")
         }
-        guard change != ConversationChange() else {
-            throw APIFailure(.invalidField, "title, metadata or status is required.")
+        guard change != ConversationChange() || !head.isAbsent else {
+            throw APIFailure(.invalidField, "title, metadata, status or head is required.")
         }
         return change
     }
@@ -298,7 +342,10 @@ extension [UInt8] {
         .object { bytes in
             bytes.append(fieldsOf: conversation, userID: userID)
             bytes.append(#","messages":"#)
-            bytes.append(list: page.messages) { $0.append(fieldsOf: $1, of: conversation.id, userID: userID) }
+            bytes.append(list: page.messages) {
+                $0.append(fieldsOf: $1, of: conversation.id, userID: userID)
+                $0.append(placeOf: $1)
+            }
             bytes.append(#","has_more":"#)
             page.hasMore ? bytes.append("true") : bytes.append("false")
         }

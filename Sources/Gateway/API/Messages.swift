@@ -21,6 +21,9 @@ enum Messages {
                     .init(
                         name: "after", summary: "The oldest ones behind this message.",
                         schema: ["type": "string", "format": "uuid"]),
+                    .init(
+                        name: "branch", summary: "What is shown, or all messages by position.",
+                        schema: ["type": "string", "enum": ["shown", "all"], "default": "shown"]),
                 ],
                 answers: APIOperation.tagged("A page of messages.", APISchemas.reference("MessagePage"))),
             body: list),
@@ -45,6 +48,26 @@ enum Messages {
                 ]),
             body: send),
         Endpoint(
+            api: .post, "/api/messages/{id}/regenerate", .user,
+            APIOperation(
+                id: "regenerate", tag: "messages", summary: "Answers a message anew, beside the answer that it has.",
+                detail: """
+                    The message, or any of an answer to it. Answered as a message that is sent; what is shown ends in the \
+                    new answer.
+                    """,
+                body: APISchemas.reference("Regeneration"),
+                answers: [
+                    APIOperation.Answer(
+                        status: 200, summary: "The events of the run.",
+                        content: [("text/event-stream", ["type": "string"])]),
+                    APIOperation.json(202, "The run is stored.", APISchemas.reference("AcceptedTurn")),
+                ],
+                failures: [
+                    (409, "A turn is under way (`busy`), or too many wait (`queue_full`)."),
+                    (422, "The conversation is full."),
+                ]),
+            body: regenerate),
+        Endpoint(
             api: .delete, "/api/messages/{id}", .admin,
             APIOperation(
                 id: "deleteMessage", tag: "messages", summary: "Deletes a message of anybody's.",
@@ -58,13 +81,13 @@ enum Messages {
         let id = try call.identifier(orElse: .noConversation)
         let query = try MessageQuery(RequestQuery(call.request.query))
         guard let anchor = query.anchor else {
-            read(call, id, .newest, query.limit)
+            read(call, id, .newest, query)
             return
         }
-        call.store.position(userID: call.userID, threadID: id, messageID: anchor) { result in
-            call.proceed(result) { position in
-                guard let position else { return refuseAnchor(call, id) }
-                read(call, id, query.isForward ? .after(position) : .before(position), query.limit)
+        call.store.anchor(userID: call.userID, threadID: id, messageID: anchor) { result in
+            call.proceed(result) { anchor in
+                guard let anchor else { return refuseAnchor(call, id) }
+                read(call, id, query.isForward ? .after(anchor) : .before(anchor), query)
             }
         }
     }
@@ -79,19 +102,25 @@ enum Messages {
         }
     }
 
-    private static func read(_ call: APICall, _ id: Identifier, _ range: MessageRange, _ limit: Int) {
-        call.store.messages(userID: call.userID, threadID: id, range, limit: limit) { result in
+    private static func read(_ call: APICall, _ id: Identifier, _ range: PathRange, _ query: MessageQuery) {
+        let answer = { (result: Result<MessagePage?, StoreError>) in
             call.answer(result) { page throws(APIFailure) in
                 guard let page else { throw .noConversation }
-                var isForward = false
-                if case .after = range { isForward = true }
-                let last = isForward ? page.messages.last : page.messages.first
+                let last = query.isForward ? page.messages.last : page.messages.first
                 let next = page.hasMore ? last?.id.description : nil
                 return .read(
                     .page(of: page.messages, next: next) {
                         $0.append(fieldsOf: $1, of: id, userID: call.userID)
+                        $0.append(placeOf: $1)
                     })
             }
+        }
+        if query.isWhole {
+            call.store.messages(
+                userID: call.userID, threadID: id, range.byPosition, limit: query.limit, completion: answer)
+        } else {
+            call.store.shownMessages(
+                userID: call.userID, threadID: id, range, limit: query.limit, completion: answer)
         }
     }
 
@@ -99,14 +128,37 @@ enum Messages {
         let id = try call.identifier(orElse: .noConversation)
         let message = try NewMessage(try call.object(), limits: call.handler.shard.limits)
         let wantsStream = call.request.headers.values("accept").contains { AcceptHeader.wantsEventStream($0) }
-        let request = TurnRequest(
+        var request = TurnRequest(
             user: call.user, thread: .known(id), content: message.content, clientID: message.clientID,
             policy: message.policy)
+        switch message.parent {
+        case .absent: break
+        case .null: request.branch = .behind(nil)
+        case .value(let parent): request.branch = .behind(parent)
+        }
         TurnExchange.start(call, request, wantsStream ? PlainEventWriter() : nil)
     }
 }
 
 extension Messages {
+    private static func regenerate(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noMessage)
+        let object = call.request.body.isEmpty ? JSONObject() : try call.object()
+        let limits = call.handler.shard.limits
+        let clientID = try NewMessage.clientID(object, limits: limits)
+        let policy = try NewMessage.policy(object)
+        let wantsStream = call.request.headers.values("accept").contains { AcceptHeader.wantsEventStream($0) }
+        call.store.thread(userID: call.userID, messageID: id) { result in
+            call.proceed(result) { thread throws(APIFailure) in
+                guard let thread else { throw .noMessage }
+                let request = TurnRequest(
+                    user: call.user, thread: .known(thread), content: "", clientID: clientID, policy: policy,
+                    branch: .again(id))
+                TurnExchange.start(call, request, wantsStream ? PlainEventWriter() : nil)
+            }
+        }
+    }
+
     /// The user's sockets see the conversation without it at once.
     private static func delete(_ call: APICall) throws(APIFailure) {
         let id = try call.identifier(orElse: .noMessage)
@@ -144,6 +196,8 @@ package struct MessageQuery: Sendable, Equatable {
     /// The message beside which it lies; nil: the newest ones.
     var anchor: Identifier?
     var isForward: Bool
+    /// Those of all branches, by position.
+    var isWhole: Bool
 
     package init(_ query: RequestQuery) throws(APIFailure) {
         limit = try query.limit()
@@ -154,6 +208,11 @@ package struct MessageQuery: Sendable, Equatable {
         }
         anchor = before ?? after
         isForward = after != nil
+        let branch = query.text("branch")
+        guard branch == nil || branch == "all" || branch == "shown" else {
+            throw APIFailure(.invalidField, "\"branch\" is all or shown.")
+        }
+        isWhole = branch == "all"
     }
 }
 
@@ -162,6 +221,8 @@ package struct NewMessage: Sendable, Equatable {
     var content: String
     var clientID: String?
     var policy: ClientCommand.QueuePolicy
+    /// What it goes behind; absent: what is shown; null: nothing.
+    var parent: Given<Identifier>
 
     package init(_ object: JSONObject, limits: ChatLimits) throws(APIFailure) {
         guard let content = try object.given("content", "a string", \.string).value else {
@@ -173,14 +234,24 @@ package struct NewMessage: Sendable, Equatable {
             throw APIFailure(error)
         }
         self.content = content
-        clientID = try object.text("id", limit: limits.clientIDLength).value
-        if clientID?.isEmpty == true {
+        clientID = try Self.clientID(object, limits: limits)
+        policy = try Self.policy(object)
+        parent = try object.given("parent_id", "the id of a message") { $0.string.flatMap { Identifier($0) } }
+    }
+
+    static func clientID(_ object: JSONObject, limits: ChatLimits) throws(APIFailure) -> String? {
+        let id = try object.text("id", limit: limits.clientIDLength).value
+        if id?.isEmpty == true {
             throw APIFailure(.invalidField, "\"id\" must be a string of 1 to \(limits.clientIDLength) characters.")
         }
+        return id
+    }
+
+    static func policy(_ object: JSONObject) throws(APIFailure) -> ClientCommand.QueuePolicy {
         let policy = try object.given("policy", "enqueue, reject or interrupt") { value in
             value.string.flatMap { ClientCommand.QueuePolicy(rawValue: $0) }
         }
-        self.policy = policy.value ?? .enqueue
+        return policy.value ?? .enqueue
     }
 }
 

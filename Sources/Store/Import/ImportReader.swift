@@ -83,6 +83,7 @@ package struct ImportReader {
         return [
             "type": "conversation", "id": .string(id.description), "title": try sealed(title, of: id),
             "status": .string(status), "metadata": metadata.isNull ? .object([:]) : try stored(metadata, "metadata"),
+            "head_run_id": try optionalID(line, "head_run_id", "run").map { .string($0.description) } ?? .null,
             "created_at": created, "updated_at": try time(line, "updated_at", orElse: created.string ?? now),
         ]
     }
@@ -112,7 +113,7 @@ package struct ImportReader {
         places[thread] = (position: max(position, place.position), run: role == .user ? run : place.run)
         if places.count > 100_000 { places = [thread: places[thread] ?? place] }
         let created = try time(line, "created_at", orElse: now)
-        let message: JSONObject = [
+        var message: JSONObject = [
             "type": "message", "id": .string(id.description), "conversation_id": .string(thread.description),
             "position": .integer(position), "role": .string(role.rawValue),
             "content": .string(try seal(content, .content, thread, id)),
@@ -121,6 +122,11 @@ package struct ImportReader {
             "run_id": run.map { .string($0.description) } ?? .null, "status": .string(status.rawValue),
             "client_id": role == .user ? try text(line, "client_id", limit: 64) : .null, "created_at": created,
         ]
+        // Without it a question follows the one before it.
+        if role == .user, line["parent_run_id"] != nil {
+            let parent = try optionalID(line, "parent_run_id", "run")
+            message["parent_run_id"] = parent.map { .string($0.description) } ?? .null
+        }
         guard makesRun, let run else { return [message] }
         // The plain form has no runs: each question has one that went well.
         return [
@@ -150,6 +156,7 @@ package struct ImportReader {
             "type": "run", "id": .string(try id(line, "id", "run").description),
             "conversation_id": .string(try id(line, "conversation_id", "conversation").description),
             "user_message_id": .string(try id(line, "user_message_id", "message").description),
+            "client_id": try text(line, "client_id", limit: 64),
             "status": .string(status), "usage": try stored(line["usage"] ?? .null, "usage", isObject: true),
             "error": error, "created_at": created, "started_at": try time(line, "started_at"), "finished_at": finished,
         ]

@@ -4,9 +4,9 @@ extension Schema4 {
     static let acceptTurns = """
         drop function parley.accept_turns, parley.accept_turns_plain, parley.accept_turns_any;
 
-        \(SchemaFunctions.acceptTurnsPlain)
+        \(Functions.acceptTurnsPlain)
 
-        \(SchemaFunctions.acceptTurnsAny)
+        \(Functions.acceptTurnsAny)
 
         \(Functions.acceptTurns)
         """

@@ -4,9 +4,9 @@ extension Schema4 {
     static let endRuns = """
         drop function parley.end_runs, parley.end_runs_plain, parley.end_runs_any;
 
-        \(SchemaFunctions.endRunsPlain)
+        \(Functions.endRunsPlain)
 
-        \(SchemaFunctions.endRunsAny)
+        \(Functions.endRunsAny)
 
         \(Functions.endRuns)
         """

@@ -1,7 +1,7 @@
 extension Schema4 {
     /// What an export holds, read back.
     static let importing = """
-        \(SchemaFunctions.importLines)
+        \(Functions.importLines)
         revoke execute on function parley.import_lines from public;
         grant execute on function parley.import_lines to parley_gateway;
         """

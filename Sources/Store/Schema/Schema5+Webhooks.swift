@@ -35,6 +35,8 @@ extension Schema5 {
         create index outbox_dead on parley.outbox (dead_at) where dead_at is not null;
         create index outbox_age on parley.outbox (created_at);
         alter table parley.outbox enable row level security;
+        create policy own on parley.outbox to parley_gateway
+            using (user_id = current_setting('app.user_id', true));
 
         \(SchemaFunctions.noteEvents)
 

@@ -155,6 +155,7 @@ struct MachineWorld {
         case .announce: "announce"
         case .committed: "committed"
         case .showAnew: "show anew"
+        case .showPath: "show path"
         case .begin(let turn, let isWorking): "begin \(name(turn.runID))\(isWorking ? "" : " without work")"
         case .stop(let run, let status, _): "stop \(name(run)) \(status)"
         case .finish(let run): "finish \(name(run))"

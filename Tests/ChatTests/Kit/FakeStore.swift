@@ -45,6 +45,8 @@ final class FakeStore: ChatStore, ToolHost {
     var messages: [Identifier: [Message]] = [:]
     var runs: [Identifier: Run] = [:]
     var clientIDs: [ExactString: Identifier] = [:]
+    /// The runs that messages of assistants were said by.
+    var saidBy: [Identifier: Identifier] = [:]
     private(set) var operations: [ToolCallKey: ToolOutcome] = [:]
     private(set) var effects: [ToolOperation] = []
     private(set) var endings: [RunEnding] = []
@@ -149,6 +151,37 @@ final class FakeStore: ChatStore, ToolHost {
         }
     }
 
+    func history(
+        userID: String, threadID: Identifier, runID: Identifier, position: Int, limit: Int,
+        completion: @escaping (Result<MessagePage?, StoreError>) -> Void
+    ) {
+        hold(.messages, completion) {
+            guard self.conversations[threadID]?.userID == userID else { return nil }
+            let all = self.shown(threadID).prefix { $0.id != self.runs[runID]?.message }
+            return MessagePage(messages: Array(all.suffix(limit)), hasMore: all.count > limit)
+        }
+    }
+
+    // Branches are PostgreSQL's matter: what stands in for it has none.
+
+    func branch(_ turn: NewBranch, completion: @escaping (StoreWrite<BranchAcceptance>) -> Void) {
+        hold(.accept, completion) { .noSuchPlace }
+    }
+
+    func tree(
+        userID: String, threadID: Identifier, messageID: Identifier,
+        completion: @escaping (Result<RunTree?, StoreError>) -> Void
+    ) {
+        hold(.messages, completion) { nil }
+    }
+
+    func select(
+        userID: String, threadID: Identifier, head: Identifier,
+        completion: @escaping (StoreWrite<SelectionOutcome>) -> Void
+    ) {
+        hold(.messages, completion) { .noSuchPlace }
+    }
+
     func sentTurn(
         userID: String, clientID: String, completion: @escaping (Result<SentTurn?, StoreError>) -> Void
     ) {
@@ -181,6 +214,17 @@ final class FakeStore: ChatStore, ToolHost {
     }
 
     // MARK: Inside
+
+    /// Question by question.
+    private func shown(_ threadID: Identifier) -> [Message] {
+        let all = stored(threadID)
+        // What a test has put there is in its order.
+        guard all.allSatisfy({ $0.role == .user || saidBy[$0.id] != nil }) else { return all }
+        return all.filter { $0.role == .user }.flatMap { question in
+            let run = runs.first { $0.value.message == question.id }?.key
+            return [question] + all.filter { $0.role != .user && run != nil && saidBy[$0.id] == run }
+        }
+    }
 
     private func withRun(_ message: Message) -> Message {
         guard let (id, run) = runs.first(where: { $0.value.message == message.id }) else { return message }
@@ -255,6 +299,7 @@ final class FakeStore: ChatStore, ToolHost {
         runs[ending.runID]?.status = ending.status
         for var message in ending.messages {
             message.runID = ending.runID
+            saidBy[message.id] = ending.runID
             _ = append(message, to: ending.threadID)
         }
         if let next = ending.nextRunID, runs[next]?.status == .queued {

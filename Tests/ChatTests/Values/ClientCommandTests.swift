@@ -35,6 +35,30 @@ struct ClientCommandTests {
                 #"{"op":"send","threadId":"","content":"hi"}"#,
                 .send(id: nil, threadID: .impossible, content: "hi", policy: .enqueue)
             ),
+            (
+                #"{"op":"send","threadId":"\#(thread)","content":"hi","parentId":null}"#,
+                .edit(id: nil, threadID: known, content: "hi", parentID: nil, policy: .enqueue)
+            ),
+            (
+                #"{"op":"send","id":"e","threadId":"\#(thread)","content":"hi","parentId":"\#(thread)","policy":"interrupt"}"#,
+                .edit(id: "e", threadID: known, content: "hi", parentID: known, policy: .interrupt)
+            ),
+            (
+                #"{"op":"send","threadId":"\#(thread)","content":"hi","parentId":"no"}"#,
+                .edit(id: nil, threadID: known, content: "hi", parentID: .impossible, policy: .enqueue)
+            ),
+            (
+                #"{"op":"send","content":"hi","parentId":null}"#,
+                .send(id: nil, threadID: nil, content: "hi", policy: .enqueue)
+            ),
+            (
+                #"{"op":"regenerate","threadId":"\#(thread)","messageId":"\#(thread)"}"#,
+                .regenerate(id: nil, threadID: known, messageID: known, policy: .enqueue)
+            ),
+            (
+                #"{"op":"select","id":"s","threadId":"\#(thread)","messageId":"no"}"#,
+                .select(id: "s", threadID: known, messageID: .impossible)
+            ),
             (#"{"op":"cancel","threadId":"\#(thread)"}"#, .cancel(id: nil, threadID: known, runID: nil)),
             (
                 #"{"op":"cancel","id":"x","threadId":"\#(thread)","runId":"\#(thread)"}"#,

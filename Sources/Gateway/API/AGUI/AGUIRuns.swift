@@ -68,7 +68,7 @@ enum AGUIRuns {
         }
         // A message that was sent by the socket or the API has an id of ours.
         guard let message = Identifier(input.messageID) else { return start() }
-        call.store.position(userID: call.userID, threadID: thread, messageID: message) { result in
+        call.store.anchor(userID: call.userID, threadID: thread, messageID: message) { result in
             call.proceed(result) { position in
                 if position == nil { start() } else { replay.answer(call, thread: thread, message: message) }
             }
@@ -115,7 +115,7 @@ enum AGUIRuns {
         let id = input.earlier[count - 1].id
         let next = { lookBack(input, thread, from: count - 1, isFresh: isFresh, call, then) }
         if let message = Identifier(id) {
-            call.store.position(userID: call.userID, threadID: thread, messageID: message) { result in
+            call.store.anchor(userID: call.userID, threadID: thread, messageID: message) { result in
                 call.proceed(result) { position in if position == nil { next() } else { then(count) } }
             }
         } else {

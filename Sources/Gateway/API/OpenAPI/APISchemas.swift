@@ -12,7 +12,8 @@ enum APISchemas {
         ("Error", error), ("Conversation", conversation), ("ConversationDetail", conversationDetail),
         ("ConversationPage", page("Conversation")), ("NewConversation", newConversation),
         ("ConversationChange", conversationChange), ("Message", message), ("MessagePage", page("Message")),
-        ("NewMessage", newMessage), ("AcceptedTurn", acceptedTurn), ("Task", task), ("TaskPage", page("Task")),
+        ("NewMessage", newMessage),
+        ("Regeneration", regeneration), ("AcceptedTurn", acceptedTurn), ("Task", task), ("TaskPage", page("Task")),
         ("NewTask", newTask), ("TaskChange", taskChange), ("Operation", operation),
         ("OperationPage", page("Operation")), ("ExportLine", exportLine), ("ImportReport", importReport),
         ("Feedback", feedback), ("NewFeedback", newFeedback), ("FeedbackPage", page("Feedback")),
@@ -112,11 +113,23 @@ enum APISchemas {
         [
             "title": optional(text(0, 255)), "metadata": optional(metadata),
             "status": choice("active", "archived"),
+            "head": [
+                "type": "string", "format": "uuid",
+                "description": "Shows the path through this message, down to the newest turn below it.",
+            ],
         ], required: [], detail: "Only what is given changes; null takes a title or all metadata away.")
 
     private static let message = object(
         [
             "id": id, "conversation_id": id, "user_id": userID, "run_id": optional(id),
+            "parent_id": [
+                "type": ["string", "null"], "format": "uuid",
+                "description": "Of a user's message: the last one of what it follows; null: it is at the beginning.",
+            ],
+            "siblings": [
+                "type": "array", "items": id,
+                "description": "Those in its place, itself included, oldest first; empty where it is alone there.",
+            ],
             "position": ["type": "integer", "minimum": 1], "role": choice("user", "assistant", "tool"),
             "sender": choice("user", "assistant"), "created_at": time,
             "status": choice("complete", "cancelled", "interrupted", "failed"), "content": ["type": "string"],
@@ -137,7 +150,8 @@ enum APISchemas {
             "tool_call_id": nullableText, "run": messageRun,
         ],
         required: [
-            "id", "conversation_id", "user_id", "run_id", "run", "position", "role", "sender", "status", "content",
+            "id", "conversation_id", "user_id", "run_id", "run", "parent_id", "siblings", "position", "role", "sender",
+            "status", "content",
             "tool_calls", "tool_call_id", "created_at",
         ])
 
@@ -165,7 +179,24 @@ enum APISchemas {
                 "type": ["string", "null"], "enum": ["enqueue", "reject", "interrupt", .null],
                 "description": "What happens while a reply is under way.",
             ],
+            "parent_id": [
+                "type": ["string", "null"], "format": "uuid",
+                "description":
+                    "What it goes behind: the last message of a turn, or null for the beginning. Without it: what is shown.",
+            ],
         ], required: ["content"])
+
+    private static let regeneration = object(
+        [
+            "id": [
+                "type": ["string", "null"], "minLength": 1, "maxLength": 64,
+                "description": "An idempotency key, as of a message.",
+            ],
+            "policy": [
+                "type": ["string", "null"], "enum": ["enqueue", "reject", "interrupt", .null],
+                "description": "What happens while a reply is under way.",
+            ],
+        ], required: [])
 
     private static let acceptedTurn = object(
         [

@@ -17,7 +17,7 @@ package struct RunEventFilter {
     package mutating func takes(_ event: ChatEvent?) -> Bool {
         if hasEnded { return false }
         guard hasStarted else {
-            guard case .runStarted(runID, _)? = event else { return false }
+            guard case .runStarted(runID, _, _)? = event else { return false }
             hasStarted = true
             return true
         }

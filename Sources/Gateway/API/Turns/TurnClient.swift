@@ -66,14 +66,27 @@ final class TurnClient: SessionClient {
     private func sendNext(of request: TurnRequest) {
         guard let earlier = request.earlier.first else {
             self.request = nil
-            session.send(
-                request.content, to: request.thread, policy: request.policy, id: request.clientID, from: self)
-            return
+            return sendLast(request)
         }
         self.request = request
         session.send(
             earlier.content, to: request.thread, policy: .enqueue, id: earlier.clientID, from: self,
             expectsAnswer: false)
+    }
+
+    private func sendLast(_ request: TurnRequest) {
+        switch (request.branch, request.thread) {
+        case (.behind(let parent)?, .known(let threadID)):
+            session.edit(
+                request.content, behind: parent.map { .known($0) }, in: threadID, policy: request.policy,
+                id: request.clientID, from: self)
+        case (.again(let message)?, .known(let threadID)):
+            session.regenerate(
+                .known(message), in: threadID, policy: request.policy, id: request.clientID, from: self)
+        default:
+            session.send(
+                request.content, to: request.thread, policy: request.policy, id: request.clientID, from: self)
+        }
     }
 
     /// A message that goes before is stored.

@@ -11,9 +11,17 @@ struct TurnRequest: Sendable {
     /// Messages that go before it and are stored only, in their order.
     var earlier: [Earlier] = []
 
+    var branch: Branch?
+
     struct Earlier: Sendable {
         var content: String
         var clientID: String
+    }
+
+    /// Where it goes, when not behind what is shown.
+    enum Branch: Sendable {
+        case behind(Identifier?)
+        case again(Identifier)
     }
 }
 

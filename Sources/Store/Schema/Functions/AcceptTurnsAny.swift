@@ -63,7 +63,7 @@ extension SchemaFunctions {
             ), found as materialized (
                 select i.*, k.id as known_message, k.conversation_id as known_conversation, k.run_id as known_run,
                     k.position as known_position, c.id as present, c.title, c.title_key, c.message_count,
-                    c.messages_deleted, c.created_at, c.updated_at, c.status as was
+                    c.messages_deleted, c.created_at, c.updated_at, c.status as was, c.head_run_id
                 from input i
                 left join lateral (
                     select m.id, m.conversation_id, m.run_id, m.position
@@ -71,6 +71,9 @@ extension SchemaFunctions {
                     union all
                     select m.id, m.conversation_id, m.run_id, m.position
                     from parley.messages m where m.user_id = i.owner and m.client_id = i.client
+                    union all
+                    select r.user_message_id, r.conversation_id, r.id, 0
+                    from parley.runs r where r.user_id = i.owner and r.client_id = i.client
                     union all
                     select m.id, m.conversation_id, m.run_id, m.position
                     from parley.archived_messages m
@@ -90,26 +93,35 @@ extension SchemaFunctions {
                 -- A conversation runs one turn at a time, whatever the caller believes.
                 select f.*, f.first and not exists (
                     select from parley.runs r
-                    where r.conversation_id = f.conversation and r.status = 'running') as starts_now
+                    where r.conversation_id = f.conversation and r.status = 'running') as starts_now,
+                    coalesce(lag(f.run) over (partition by f.conversation order by f.place), f.head_run_id) as parent
                 from fresh f
                 -- There must be room for its answer too.
                 where f.place < p_limit
             ), stored as (
                 insert into parley.messages
-                    (id, conversation_id, user_id, position, role, content, content_key, run_id, client_id)
-                select t.message, t.conversation, t.owner, t.place, 'user', t.content, p_key, t.run, t.client
+                    (id, conversation_id, user_id, position, role, content, content_key, run_id, client_id,
+                    parent_run_id)
+                select t.message, t.conversation, t.owner, t.place, 'user', t.content, p_key, t.run, t.client,
+                    t.parent
                 from taken t order by t.n
             ), started as (
                 insert into parley.runs
-                    (id, conversation_id, user_id, user_message_id, status, node, heartbeat_at, started_at)
+                    (id, conversation_id, user_id, user_message_id, status, node, heartbeat_at, started_at,
+                    parent_run_id)
                 select t.run, t.conversation, t.owner, t.message,
                     case when t.starts_now then 'running' else 'queued' end, p_node, now(),
-                    case when t.starts_now then now() end
+                    case when t.starts_now then now() end, t.parent
                 from taken t order by t.n
             ), moved as (
                 update parley.conversations c
-                set message_count = t.place, updated_at = greatest(now(), c.updated_at), status = 'active'
-                from (select t.conversation, max(t.place) as place from taken t group by t.conversation) t
+                set message_count = t.place, updated_at = greatest(now(), c.updated_at), status = 'active',
+                    head_run_id = t.head, is_linear = c.is_linear and t.starts
+                from (
+                    select t.conversation, max(t.place) as place, bool_and(t.starts_now) as starts,
+                        (array_agg(t.run order by t.place desc))[1] as head
+                    from taken t group by t.conversation
+                ) t
                 where c.id = t.conversation
                 returning c.id, c.updated_at
             )

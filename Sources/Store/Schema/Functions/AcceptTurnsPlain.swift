@@ -31,22 +31,28 @@ extension SchemaFunctions {
             ), moved as (
                 -- Only while there is room for its answer too.
                 update parley.conversations c
-                set message_count = c.message_count + 1, updated_at = greatest(now(), c.updated_at)
+                set message_count = c.message_count + 1, updated_at = greatest(now(), c.updated_at),
+                    -- What the question follows is told by the row: nobody else has changed it meanwhile.
+                    former_head_run_id = c.head_run_id, head_run_id = i.run, is_linear = c.is_linear and i.starts
                 from input i
                 where c.id = i.conversation
                     and (c.user_id = i.owner and c.status = 'active' and c.message_count + 1 < p_limit) is true
-                returning i.*, c.title, c.title_key, c.message_count, c.messages_deleted, c.created_at, c.updated_at
+                returning i.*, c.title, c.title_key, c.message_count, c.messages_deleted, c.created_at, c.updated_at,
+                    c.former_head_run_id as parent
             ), stored as (
                 insert into parley.messages
-                    (id, conversation_id, user_id, position, role, content, content_key, run_id, client_id)
-                select m.message, m.conversation, m.owner, m.message_count, 'user', m.content, p_key, m.run, m.client
+                    (id, conversation_id, user_id, position, role, content, content_key, run_id, client_id,
+                    parent_run_id)
+                select m.message, m.conversation, m.owner, m.message_count, 'user', m.content, p_key, m.run, m.client,
+                    m.parent
                 from moved m
             ), started as (
                 insert into parley.runs
-                    (id, conversation_id, user_id, user_message_id, status, node, heartbeat_at, started_at)
+                    (id, conversation_id, user_id, user_message_id, status, node, heartbeat_at, started_at,
+                    parent_run_id)
                 select m.run, m.conversation, m.owner, m.message,
                     case when m.starts then 'running' else 'queued' end, p_node, now(),
-                    case when m.starts then now() end
+                    case when m.starts then now() end, m.parent
                 from moved m
             )
             select m.n::int, 0, m.conversation, m.message, m.run, false, m.message_count, m.title,
@@ -64,6 +70,13 @@ extension SchemaFunctions {
                 where exists (select from parley.archived_conversations a where a.id = i.conversation)
                     or exists (
                         select from parley.archived_messages m where m.user_id = i.owner and m.client_id = i.client))
+            then
+                raise exception 'not plain' using errcode = 'PY001';
+            end if;
+            -- The same for ids that were used to ask for another answer.
+            if exists (select from parley.runs where client_id is not null) and exists (
+                select from unnest(p_user, p_client) i (owner, client)
+                where exists (select from parley.runs r where r.user_id = i.owner and r.client_id = i.client))
             then
                 raise exception 'not plain' using errcode = 'PY001';
             end if;

@@ -9,6 +9,7 @@ extension SchemaFunctions {
         declare
             v_conversation uuid;
             v_user text;
+            v_run record;
         begin
             for v_attempt in 1..3 loop
                 select m.conversation_id, m.user_id into v_conversation, v_user
@@ -22,6 +23,17 @@ extension SchemaFunctions {
                         return query select 2, v_user, v_conversation;
                         return;
                     end if;
+                    -- What follows one of its runs follows what that did.
+                    for v_run in select r.id, r.parent_run_id from parley.runs r where r.user_message_id = p_message loop
+                        update parley.conversations c set head_run_id = v_run.parent_run_id
+                        where c.id = v_conversation and c.head_run_id = v_run.id;
+                        update parley.runs r set parent_run_id = v_run.parent_run_id
+                        where r.parent_run_id = v_run.id and r.id in (
+                            select m.run_id from parley.messages m where m.conversation_id = v_conversation
+                            union
+                            select o.id from parley.messages m join parley.runs o on o.user_message_id = m.id
+                            where m.conversation_id = v_conversation);
+                    end loop;
                     perform set_config('parley.deletes', p_message::text, true);
                     delete from parley.messages m where m.id = p_message;
                     if found then
@@ -38,6 +50,15 @@ extension SchemaFunctions {
                 perform from parley.archived_conversations a
                 where a.id = (select m.conversation_id from parley.archived_messages m where m.id = p_message)
                 for no key update;
+                for v_run in
+                    select r.id, r.parent_run_id, r.conversation_id from parley.archived_runs r
+                    where r.user_message_id = p_message
+                loop
+                    update parley.archived_conversations a set head_run_id = v_run.parent_run_id
+                    where a.id = v_run.conversation_id and a.head_run_id = v_run.id;
+                    update parley.archived_runs r set parent_run_id = v_run.parent_run_id
+                    where r.conversation_id = v_run.conversation_id and r.parent_run_id = v_run.id;
+                end loop;
                 delete from parley.archived_messages m where m.id = p_message
                 returning m.conversation_id, m.user_id into v_conversation, v_user;
                 if found then

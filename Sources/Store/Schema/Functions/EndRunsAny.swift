@@ -42,9 +42,9 @@ extension SchemaFunctions {
                 join found f on f.n = m.ending and not f.is_gone and not f.is_lost and f.turn = 1
                 where not exists (select from parley.messages x where x.id = m.message)
             ), tail as materialized (
-                select s.n, max(s.place) as place from said s group by s.n
+                select s.n, min(s.place) as first, max(s.place) as place from said s group by s.n
             ), due as materialized (
-                select f.*, t.place from found f left join tail t on t.n = f.n
+                select f.*, t.first, t.place from found f left join tail t on t.n = f.n
                 where not f.is_gone and not f.is_lost and f.turn = 1
                     and (f.run_status in ('queued', 'running') or t.n is not null)
             ), stored as (
@@ -57,7 +57,8 @@ extension SchemaFunctions {
             ), ended as (
                 update parley.runs r
                 set status = d.status, usage = d.usage, error = d.error, finished_at = now(), checkpoint = null,
-                    checkpoint_key = null
+                    checkpoint_key = null, first_position = coalesce(r.first_position, d.first),
+                    last_position = coalesce(d.place, r.last_position)
                 from due d where r.id = d.run
             ), moved as (
                 update parley.conversations c

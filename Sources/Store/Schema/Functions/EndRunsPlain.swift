@@ -29,7 +29,8 @@ extension SchemaFunctions {
             ), ended as (
                 update parley.runs r
                 set status = i.status, usage = i.usage, error = i.error, finished_at = now(), checkpoint = null,
-                    checkpoint_key = null
+                    checkpoint_key = null, first_position = case when i.said > 0 then i.base + 1 end,
+                    last_position = case when i.said > 0 then i.base + i.said end
                 from moved i
                 where r.id = i.run and (r.conversation_id = i.conversation and r.user_id = i.owner
                     and r.status in ('queued', 'running')

@@ -34,13 +34,18 @@ extension SchemaFunctions {
                 return;
             end if;
             if p_is_new then
-                insert into parley.conversations (id, user_id, title, title_key, message_count)
-                values (p_conversation, p_user, p_title, p_key, 1)
+                insert into parley.conversations (id, user_id, title, title_key, message_count, head_run_id)
+                values (p_conversation, p_user, p_title, p_key, 1, p_run)
                 returning * into v_conversation;
             else
                 perform parley.from_archive(array[p_user], array[p_conversation], 'active');
                 update parley.conversations c
-                set message_count = c.message_count + 1, updated_at = greatest(now(), c.updated_at), status = 'active'
+                set message_count = c.message_count + 1, updated_at = greatest(now(), c.updated_at), status = 'active',
+                    -- Behind the newest turn that is shown, also where that is not answered yet.
+                    former_head_run_id = c.head_run_id, head_run_id = p_run,
+                    is_linear = c.is_linear and not exists (
+                        select from parley.runs r
+                        where r.conversation_id = p_conversation and r.status in ('queued', 'running'))
                 where c.id = p_conversation and c.user_id = p_user and c.status in ('active', 'dormant')
                     and c.message_count < p_limit
                 returning * into v_conversation;
@@ -61,8 +66,10 @@ extension SchemaFunctions {
                 on conflict (task_id) where fired_at is null do nothing;
             end if;
             insert into parley.runs
-                (id, conversation_id, user_id, user_message_id, status, node, started_at, finished_at)
-            values (p_run, p_conversation, p_user, null, 'completed', p_node, now(), now());
+                (id, conversation_id, user_id, user_message_id, status, node, started_at, finished_at, parent_run_id,
+                first_position, last_position)
+            values (p_run, p_conversation, p_user, null, 'completed', p_node, now(), now(),
+                v_conversation.former_head_run_id, v_conversation.message_count, v_conversation.message_count);
             insert into parley.messages
                 (id, conversation_id, user_id, position, role, content, content_key, run_id)
             values (p_message, p_conversation, p_user, v_conversation.message_count, 'assistant', p_content, p_key,

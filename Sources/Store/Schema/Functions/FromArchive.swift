@@ -21,27 +21,28 @@ extension SchemaFunctions {
 
             insert into parley.conversations
                 (id, user_id, title, title_key, status, metadata, message_count, messages_deleted, created_at,
-                updated_at)
+                updated_at, head_run_id, is_linear)
             select a.id, a.user_id, a.title, a.title_key, p_status, a.metadata, a.message_count, a.messages_deleted,
-                a.created_at, a.updated_at
+                a.created_at, a.updated_at, a.head_run_id, a.is_linear
             from parley.archived_conversations a where a.id = any (v_ids);
 
             -- They may be longer than a new one may be by now.
             perform set_config('parley.keeps_length', 'on', true);
             insert into parley.messages
                 (id, conversation_id, user_id, position, role, content, content_key, tool_calls, tool_call_id, run_id,
-                status, client_id, created_at)
+                status, client_id, created_at, parent_run_id)
             select m.id, m.conversation_id, m.user_id, m.position, m.role, m.content, m.content_key, m.tool_calls,
-                m.tool_call_id, m.run_id, m.status, m.client_id, m.created_at
+                m.tool_call_id, m.run_id, m.status, m.client_id, m.created_at, m.parent_run_id
             from parley.archived_messages m where m.conversation_id = any (v_ids)
             order by m.conversation_id, m.position;
             perform set_config('parley.keeps_length', 'off', true);
 
             insert into parley.runs
                 (id, conversation_id, user_id, user_message_id, status, node, usage, error, created_at, started_at,
-                finished_at)
+                finished_at, parent_run_id, first_position, last_position, is_branch, client_id)
             select r.id, r.conversation_id, r.user_id, r.user_message_id, r.status, r.node, r.usage, r.error,
-                r.created_at, r.started_at, r.finished_at
+                r.created_at, r.started_at, r.finished_at, r.parent_run_id, r.first_position, r.last_position,
+                r.is_branch, r.client_id
             from parley.archived_runs r where r.conversation_id = any (v_ids);
 
             insert into parley.task_operation_logs

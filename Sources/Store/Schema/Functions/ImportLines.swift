@@ -73,16 +73,17 @@ extension SchemaFunctions {
                             reason := 'the id is another conversation''s';
                         elsif v ->> 'status' = 'archived' then
                             insert into parley.archived_conversations
-                                (id, user_id, title, title_key, metadata, message_count, created_at, updated_at)
+                                (id, user_id, title, title_key, metadata, message_count, created_at, updated_at,
+                                head_run_id)
                             values (v_id, p_user, v ->> 'title', case when v ->> 'title' is not null then p_key end,
                                 v -> 'metadata', 0, (v ->> 'created_at')::timestamptz,
-                                (v ->> 'updated_at')::timestamptz);
+                                (v ->> 'updated_at')::timestamptz, (v ->> 'head_run_id')::uuid);
                         else
                             insert into parley.conversations
-                                (id, user_id, title, title_key, status, metadata, created_at, updated_at)
+                                (id, user_id, title, title_key, status, metadata, created_at, updated_at, head_run_id)
                             values (v_id, p_user, v ->> 'title', case when v ->> 'title' is not null then p_key end,
                                 v ->> 'status', v -> 'metadata', (v ->> 'created_at')::timestamptz,
-                                (v ->> 'updated_at')::timestamptz);
+                                (v ->> 'updated_at')::timestamptz, (v ->> 'head_run_id')::uuid);
                         end if;
 
                     elsif v_lives is null and v ->> 'type' <> 'task' then
@@ -104,11 +105,19 @@ extension SchemaFunctions {
                             v_conversation := (v ->> 'conversation_id')::uuid;
                             insert into parley.messages
                                 (id, conversation_id, user_id, position, role, content, content_key, tool_calls,
-                                tool_call_id, run_id, status, client_id, created_at)
+                                tool_call_id, run_id, status, client_id, created_at, parent_run_id)
                             values (v_id, v_conversation, p_user, (v ->> 'position')::int, v ->> 'role',
                                 v ->> 'content', p_key, nullif(v -> 'tool_calls', 'null'), v ->> 'tool_call_id',
                                 (v ->> 'run_id')::uuid, v ->> 'status', v ->> 'client_id',
-                                (v ->> 'created_at')::timestamptz);
+                                (v ->> 'created_at')::timestamptz, case
+                                    when v ->> 'role' <> 'user' then null
+                                    when v ? 'parent_run_id' then (v ->> 'parent_run_id')::uuid
+                                    else (
+                                        select m.run_id from parley.messages m
+                                        where m.conversation_id = v_conversation and m.role = 'user'
+                                            and m.position < (v ->> 'position')::int
+                                        order by m.position desc limit 1)
+                                end);
                             update parley.conversations c
                             set message_count = greatest(c.message_count, (v ->> 'position')::int)
                             where c.id = v_conversation;
@@ -117,11 +126,19 @@ extension SchemaFunctions {
                             v_conversation := (v ->> 'conversation_id')::uuid;
                             insert into parley.archived_messages
                                 (id, conversation_id, user_id, position, role, content, content_key, tool_calls,
-                                tool_call_id, run_id, status, client_id, created_at)
+                                tool_call_id, run_id, status, client_id, created_at, parent_run_id)
                             values (v_id, v_conversation, p_user, (v ->> 'position')::int, v ->> 'role',
                                 v ->> 'content', p_key, nullif(v -> 'tool_calls', 'null'), v ->> 'tool_call_id',
                                 (v ->> 'run_id')::uuid, v ->> 'status', v ->> 'client_id',
-                                (v ->> 'created_at')::timestamptz);
+                                (v ->> 'created_at')::timestamptz, case
+                                    when v ->> 'role' <> 'user' then null
+                                    when v ? 'parent_run_id' then (v ->> 'parent_run_id')::uuid
+                                    else (
+                                        select m.run_id from parley.archived_messages m
+                                        where m.conversation_id = v_conversation and m.role = 'user'
+                                            and m.position < (v ->> 'position')::int
+                                        order by m.position desc limit 1)
+                                end);
                             update parley.archived_conversations a
                             set message_count = greatest(a.message_count, (v ->> 'position')::int)
                             where a.id = v_conversation;
@@ -141,11 +158,14 @@ extension SchemaFunctions {
                         then
                             insert into parley.runs
                                 (id, conversation_id, user_id, user_message_id, status, usage, error, created_at,
-                                started_at, finished_at)
+                                started_at, finished_at, client_id, parent_run_id)
                             values (v_id, v_conversation, p_user, (v ->> 'user_message_id')::uuid, v ->> 'status',
                                 nullif(v -> 'usage', 'null'), nullif(v -> 'error', 'null'),
                                 (v ->> 'created_at')::timestamptz, (v ->> 'started_at')::timestamptz,
-                                (v ->> 'finished_at')::timestamptz);
+                                (v ->> 'finished_at')::timestamptz, v ->> 'client_id', (
+                                    select m.parent_run_id from parley.messages m
+                                    where m.id = (v ->> 'user_message_id')::uuid));
+                            v_moved := v_moved || v_conversation;
                         elsif not v_lives and exists (
                             select from parley.archived_messages m
                             where m.id = (v ->> 'user_message_id')::uuid and m.conversation_id = v_conversation
@@ -153,11 +173,14 @@ extension SchemaFunctions {
                         then
                             insert into parley.archived_runs
                                 (id, conversation_id, user_id, user_message_id, status, usage, error, created_at,
-                                started_at, finished_at)
+                                started_at, finished_at, client_id, parent_run_id)
                             values (v_id, v_conversation, p_user, (v ->> 'user_message_id')::uuid, v ->> 'status',
                                 nullif(v -> 'usage', 'null'), nullif(v -> 'error', 'null'),
                                 (v ->> 'created_at')::timestamptz, (v ->> 'started_at')::timestamptz,
-                                (v ->> 'finished_at')::timestamptz);
+                                (v ->> 'finished_at')::timestamptz, v ->> 'client_id', (
+                                    select m.parent_run_id from parley.archived_messages m
+                                    where m.id = (v ->> 'user_message_id')::uuid));
+                            v_moved := v_moved || v_conversation;
                         else
                             outcome := 'refused';
                             reason := 'the message that it answers is not there';
@@ -275,6 +298,82 @@ extension SchemaFunctions {
             set messages_deleted = a.message_count - (
                 select count(*) from parley.archived_messages m where m.conversation_id = a.id)
             where a.id = any (v_moved);
+
+            -- The paths, by what is there of them by now.
+            update parley.runs r set first_position = s.first, last_position = s.last
+            from (
+                select m.run_id as run, min(m.position) as first, max(m.position) as last
+                from parley.messages m
+                where m.conversation_id = any (v_moved) and m.role <> 'user' and m.run_id is not null
+                group by m.run_id
+            ) s
+            where r.id = s.run and (r.first_position, r.last_position) is distinct from (s.first, s.last);
+            update parley.runs r set is_branch = true
+            from (
+                select x.id, count(*) over (partition by x.conversation_id, x.parent_run_id) as beside
+                from parley.runs x where x.conversation_id = any (v_moved)
+            ) s
+            where r.id = s.id and s.beside > 1 and not r.is_branch;
+            update parley.conversations c
+            set head_run_id = case
+                    when exists (select from parley.runs r where r.id = c.head_run_id and r.conversation_id = c.id)
+                        then c.head_run_id
+                    else (
+                        select m.run_id from parley.messages m
+                        where m.conversation_id = c.id and m.role = 'user' order by m.position desc limit 1)
+                end
+            where c.id = any (v_moved);
+            update parley.archived_runs r set first_position = s.first, last_position = s.last
+            from (
+                select m.run_id as run, min(m.position) as first, max(m.position) as last
+                from parley.archived_messages m
+                where m.conversation_id = any (v_moved) and m.role <> 'user' and m.run_id is not null
+                group by m.run_id
+            ) s
+            where r.id = s.run and (r.first_position, r.last_position) is distinct from (s.first, s.last);
+            update parley.archived_runs r set is_branch = true
+            from (
+                select x.id, count(*) over (partition by x.conversation_id, x.parent_run_id) as beside
+                from parley.archived_runs x where x.conversation_id = any (v_moved)
+            ) s
+            where r.id = s.id and s.beside > 1 and not r.is_branch;
+            update parley.archived_conversations c
+            set head_run_id = case
+                    when exists (select from parley.archived_runs r where r.id = c.head_run_id and r.conversation_id = c.id)
+                        then c.head_run_id
+                    else (
+                        select m.run_id from parley.archived_messages m
+                        where m.conversation_id = c.id and m.role = 'user' order by m.position desc limit 1)
+                end
+            where c.id = any (v_moved);
+            -- Linear: nothing branches, the newest turn is shown, and no answer is stored behind another question.
+            update parley.conversations c
+            set is_linear = not exists (
+                    select from parley.runs r where r.conversation_id = c.id and r.is_branch)
+                and c.head_run_id is not distinct from (
+                    select m.run_id from parley.messages m
+                    where m.conversation_id = c.id and m.role = 'user' order by m.position desc limit 1)
+                and not exists (
+                    select from (
+                        select m.run_id, lag(m.run_id) over (order by m.position) as before
+                        from parley.messages m where m.conversation_id = c.id
+                    ) x where x.run_id is distinct from x.before
+                    group by x.run_id having count(*) > 1)
+            where c.id = any (v_moved);
+            -- Linear: nothing branches, the newest turn is shown, and no answer is stored behind another question.
+            update parley.archived_conversations c
+            set is_linear = not exists (
+                    select from parley.archived_runs r where r.conversation_id = c.id and r.is_branch)
+                and c.head_run_id is not distinct from (
+                    select m.run_id from parley.archived_messages m
+                    where m.conversation_id = c.id and m.role = 'user' order by m.position desc limit 1)
+                and not exists (
+                    select from (
+                        select m.run_id, lag(m.run_id) over (order by m.position) as before
+                        from parley.archived_messages m where m.conversation_id = c.id
+                    ) x where x.run_id is distinct from x.before
+                    group by x.run_id having count(*) > 1)
+            where c.id = any (v_moved);
             perform set_config('parley.keeps_length', 'off', true);
         end
         $$;

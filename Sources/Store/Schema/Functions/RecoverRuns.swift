@@ -16,6 +16,7 @@ extension SchemaFunctions {
             v_texts jsonb;
             v_text jsonb;
             v_place int;
+            v_first int;
             v_runs bool;
             v_closes bool;
             v_epoch bigint;
@@ -96,6 +97,8 @@ extension SchemaFunctions {
                 v_closes := v_run.has_effects or jsonb_array_length(v_texts) > 0
                     or v_run.conversation_status = 'deleted';
                 if v_closes then
+                    v_first := null;
+                    v_place := null;
                     for v_text in select x from jsonb_array_elements(v_texts) x loop
                         if v_run.conversation_status = 'deleted' or exists (
                             select from parley.messages m where m.id = (v_text ->> 'id')::uuid)
@@ -111,11 +114,13 @@ extension SchemaFunctions {
                             case when v_run.checkpoint_key is null then left(v_text ->> 'content', 200000)
                                 else v_text ->> 'content' end,
                             v_run.checkpoint_key, v_run.id, 'interrupted');
+                        v_first := coalesce(v_first, v_place);
                         v_told_messages := v_told_messages || (v_text ->> 'id')::uuid;
                     end loop;
                     update parley.runs r
                     set node = p_node, status = 'interrupted', finished_at = now(), checkpoint = null,
-                        checkpoint_key = null,
+                        checkpoint_key = null, first_position = coalesce(first_position, v_first),
+                        last_position = coalesce(v_place, last_position),
                         error = '{"code": "interrupted", "message": "The gateway went down during the run."}'
                     where r.id = v_run.id;
                     v_told_runs := v_told_runs || v_run.id;
