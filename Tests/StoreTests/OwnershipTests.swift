@@ -107,6 +107,19 @@ import Testing
         #expect(await first.accept(turn).position == 1)
     }
 
+    @Test func whoHasRunsKeepsTheSession() async throws {
+        let (first, second) = (try Self.gateway("first"), try Self.gateway("second"))
+        let user = first.user
+        let begun = try epoch(await claim(first, user))
+        let turn = first.newTurn()
+        #expect(await first.accept(turn).position == 1)
+        await release(first, user, begun)
+        #expect(isAnothers(await claim(second, user)), "given away with a run under way")
+        _ = await first.end(first.ending(turn, [first.reply("done")]))
+        await release(first, user, begun)
+        #expect(await claim(second, user) == .owned(epoch: begun + 1, isTaken: false))
+    }
+
     @Test func theOwnerHearsOfAWish() async throws {
         let (first, second) = (try Self.gateway("first"), try Self.gateway("second"))
         let user = first.user + #" "quoted" é"#
