@@ -12,6 +12,7 @@ package final class HTTPServer {
     private var fullConnections: [ObjectIdentifier] = []
     private var connections: [ObjectIdentifier: HTTPServerConnection] = [:]
     private var isDraining = false
+    private var endsWithAnswers = false
     private var onEmpty: (() -> Void)?
 
     /// Connections without a place that are answered at a time. One more takes the place of the oldest: who means it has
@@ -63,6 +64,7 @@ package final class HTTPServer {
             self?.ended(connection)
         }
         connections[ObjectIdentifier(connection)] = connection
+        if endsWithAnswers { connection.endsAfterAnswer() }
         if isDraining { connection.drain() }
     }
 
@@ -78,6 +80,13 @@ package final class HTTPServer {
         fullConnections.append(ObjectIdentifier(connection))
         // It ends with its first answer.
         connection.endsAfterAnswer()
+    }
+
+    /// Another process answers what comes from here on: each connection ends with its next answer, so that whoever keeps it
+    /// goes there. None ends before, since a request may be on its way.
+    package func endWithAnswers() {
+        endsWithAnswers = true
+        for connection in connections.values { connection.endsAfterAnswer() }
     }
 
     /// Closes idle connections now and the others with their next response.

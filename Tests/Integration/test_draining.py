@@ -164,6 +164,29 @@ def test_a_successor_takes_the_address_over(start, user, database):
     third.ready_status(200)
 
 
+def test_connections_that_are_kept_go_to_the_successor(start, user):
+    """As a proxy keeps them, for its health checks too: it must not be told for as long as a reply takes that nobody serves."""
+    old = start(DRAIN_DELAY_SECONDS=600, DRAIN_SECONDS=30, SCRIPTED_TOKENS=1000)
+    with old.connect(user) as chat:
+        ack = chat.send("go")
+        chat.until({"type": "TEXT_MESSAGE_CONTENT"})
+        kept = http.client.HTTPConnection("127.0.0.1", old.port, timeout=15)
+
+        def status():
+            kept.request("GET", "/readyz")
+            answer = kept.getresponse()
+            answer.read()
+            return answer.status
+
+        assert status() == 200
+        stopping(old)
+        start(HTTP_PORT=old.port).ready_status(200)
+        answers = [status() for _ in range(20)]
+        assert answers[-1] == 200, answers
+        assert old.process.process.poll() is None, "it did not wait for its own reply"
+        chat.cancel(ack["threadId"])
+
+
 def test_a_successor_that_does_not_come_up_takes_nothing(start, database):
     old = start(DRAIN_DELAY_SECONDS=600)
     stopping(old)

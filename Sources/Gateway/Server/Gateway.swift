@@ -494,10 +494,11 @@ final class ShardServer {
         shard.logger.error("no descriptors left: connections are cut (LimitNOFILE, ulimit -n, fs.file-max)")
     }
 
-    /// Another gateway accepts from here on.
+    /// Another gateway accepts from here on; connections that a proxy keeps go there with their next answer.
     func handOver() {
         entrance?.handOver()
         entrance = nil
+        http.endWithAnswers()
     }
 
     /// Takes what has been waiting to be accepted, and no more.
