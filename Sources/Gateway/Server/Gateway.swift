@@ -115,7 +115,7 @@ package struct Gateway: Service {
                         on: shard.loop)
                 })
         }
-        let watch = keepRecovering(shards, directory)
+        let watch = keepRecovering(shards, directory, membership)
         if let first = shards.first { commons.schema.start(on: first) }
         let retention = RetentionService(configuration, directory: directory, logger: logger).start(on: shards.first)
         let reminders = ReminderService(directory: directory, logger: logger).start(on: shards.first)
@@ -428,11 +428,13 @@ package struct Gateway: Service {
     }
 
     /// Another gateway may have left the turns that wait to whoever is there. Of one that died the membership tells.
-    private func keepRecovering(_ shards: [LoopBound<Shard>], _ directory: ShardDirectory) -> Task<Void, Never> {
+    private func keepRecovering(
+        _ shards: [LoopBound<Shard>], _ directory: ShardDirectory, _ membership: MembershipService
+    ) -> Task<Void, Never> {
         Task {
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(5))
-                if !Task.isCancelled { try? await recover(shards, directory) }
+                if !Task.isCancelled { await membership.look { await hasRecovered(shards, directory) } }
             }
         }
     }

@@ -19,6 +19,7 @@ final class MembershipService: Sendable {
     /// Who waits for the next look at what silent gateways left.
     private struct Takeover: Sendable {
         var isUnderWay = false
+        var count = 0
         var waiting: [@Sendable (Bool) -> Void] = []
     }
 
@@ -72,6 +73,9 @@ final class MembershipService: Sendable {
                     membership.loop.execute { membership.value.fenced(node) }
                 }
                 shard.value.ownership.takeOver = { done in self.takeOver(recover, done) }
+                shard.value.ownership.looksAtOthers = {
+                    self.takeover.withLock { ($0.count, $0.isUnderWay) }
+                }
                 shard.value.ownership.onRefused = {
                     membership.loop.execute { membership.value.lookAround() }
                 }
@@ -156,6 +160,11 @@ final class MembershipService: Sendable {
         }
     }
 
+    /// A look at what others left, as part of what is counted.
+    func look(_ recover: @escaping @Sendable () async -> Bool) async {
+        await withCheckedContinuation { continuation in takeOver(recover) { _ in continuation.resume() } }
+    }
+
     /// - Parameter done: hears of a look that began after it was asked for.
     private func takeOver(
         _ recover: @escaping @Sendable () async -> Bool, _ done: @escaping @Sendable (Bool) -> Void = { _ in }
@@ -174,6 +183,7 @@ final class MembershipService: Sendable {
                     return takeover.waiting
                 }
                 guard !waiting.isEmpty else { return }
+                takeover.withLock { $0.count += 1 }
                 let isDone = await recover()
                 for done in waiting { done(isDone) }
             }

@@ -45,6 +45,8 @@ final class Ownership {
         var waiters: [(Verdict) -> Void] = []
         var holds = 0
         var askedAt: UInt64 = 0
+        /// How many times it had been looked at what others left when the database was asked; -1: it was being.
+        var looks = 0
         var timer: TimerToken?
     }
 
@@ -59,6 +61,8 @@ final class Ownership {
     /// A session was taken from a gateway that is gone, and may have left runs: hears on this loop whether they are this
     /// one's.
     var takeOver: (_ done: @escaping @Sendable (Bool) -> Void) -> Void = { $0(true) }
+    /// How many times it was looked at what others left, and whether it is being.
+    var looksAtOthers: () -> (count: Int, isUnderWay: Bool) = { (0, false) }
     /// A gateway that may be gone has a session that is wanted here.
     var onRefused: () -> Void = {}
     /// Between two times that that is said.
@@ -139,6 +143,8 @@ final class Ownership {
     private func ask(_ key: ExactString) {
         guard var entry = entries[key] else { return }
         entry.askedAt = shard.loop.now
+        let looks = looksAtOthers()
+        entry.looks = looks.isUnderWay ? -1 : looks.count
         entries[key] = entry
         let isMaking = entry.record != nil
         let answered = { [weak self] (result: Result<Claim, StoreError>) -> Void in
@@ -178,7 +184,10 @@ final class Ownership {
                 // Nobody waits for it any more: it is given back when that has been so for a while.
                 entries[key] = Entry(machine: OwnershipMachine(staleAfter: staleAfter))
             }
-            change(key) { $0.owned(epoch: epoch, isTaken: isTaken) }
+            // It may have come with runs of a gateway that is gone, which are on their way here by now.
+            let looks = looksAtOthers()
+            let isWithRuns = looks.isUnderWay || entries[key].map { $0.looks != looks.count } ?? false
+            change(key) { $0.owned(epoch: epoch, isTaken: isTaken || isWithRuns) }
             leave(key)
         case .success(.another(let silence)):
             if shard.loop.now >= nextRefusal {
