@@ -40,6 +40,7 @@ let package = Package(
         .target(name: "CBuild", cSettings: [.define("PARLEY_COMMIT", to: "\"\(commit)\"")]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CNats", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Strings", swiftSettings: settings),
         .target(name: "JSON", dependencies: ["Strings"], swiftSettings: settings),
@@ -59,6 +60,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: settings),
+        .target(name: "Cluster", dependencies: ["CNats", "EventLoop"], swiftSettings: settings),
         .target(
             name: "Chat", dependencies: ["JSON", "Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings),
@@ -123,6 +125,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "EventLoop"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(name: "StringsTests", dependencies: ["Strings"], swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: settings),
@@ -134,7 +137,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Agents", "HTTP", "JSON", "WebSocket", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Agents", "Cluster", "HTTP", "JSON", "WebSocket",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz/Targets", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),

@@ -65,7 +65,7 @@ have_candidates() {
 
 # What a build needs beside the toolchain. pkg-config tells the package manager where libpq's header is.
 # shellcheck disable=SC2034 # used by the scripts
-build_packages=(libssl-dev zlib1g-dev libpq-dev pkg-config)
+build_packages=(libssl-dev zlib1g-dev libpq-dev libnats-dev pkg-config)
 
 # What the widget shows Markdown, code and mathematics with.
 # shellcheck disable=SC2034 # used by the scripts

@@ -20,6 +20,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
+        .systemLibrary(name: "CNats", pkgConfig: "libnats"),
         .target(name: "Strings", swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(
@@ -29,6 +30,7 @@ let package = Package(
         .target(
             name: "WebSocket", dependencies: ["EventLoop", "Strings", "CZlib", "COpenSSL"],
             swiftSettings: settings),
+        .target(name: "Cluster", dependencies: ["CNats", "EventLoop"], swiftSettings: settings),
         .target(name: "JSON", dependencies: ["Strings"], swiftSettings: settings),
         .target(
             name: "Chat", dependencies: ["JSON", "Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
@@ -43,7 +45,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Agents", "EventLoop", "HTTP", "JSON", "WebSocket",
+                "Agents", "Cluster", "EventLoop", "HTTP", "JSON", "WebSocket",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),

@@ -54,3 +54,7 @@ def test_what_is_declared_is_imported(declared):
     idle = {f"{room} does not import {name}" for room, path in modules().items()
             for name in declared[room] - {name for _, name in imports(path)}}
     assert idle == set()
+
+
+def test_one_room_speaks_to_nats():
+    assert {room for room, path in modules().items() for _, name in imports(path) if name == "CNats"} == {"Cluster"}

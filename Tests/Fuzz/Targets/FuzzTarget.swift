@@ -17,6 +17,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case reader
     /// Arguments of calls that are not quite JSON.
     case arguments
+    /// What gateways tell each other.
+    case cluster
 
     package func run(_ input: UnsafeRawBufferPointer) {
         switch self {
@@ -28,6 +30,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .handshake: HandshakeFuzzing.headers(input)
         case .reader: AssistantFuzzing.reader(input)
         case .arguments: AssistantFuzzing.arguments(input)
+        case .cluster: ClusterFuzzing.message(input)
         }
     }
 }
