@@ -44,10 +44,13 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Strings", swiftSettings: settings),
         .target(name: "JSON", dependencies: ["Strings"], swiftSettings: settings),
+        .target(name: "Tracing", dependencies: ["JSON"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "HTTP",
-            dependencies: ["EventLoop", "Strings", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "EventLoop", "Strings", "Tracing", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .target(
             name: "WebSocket",
@@ -62,12 +65,13 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "Cluster", dependencies: ["CNats", "EventLoop"], swiftSettings: settings),
         .target(
-            name: "Chat", dependencies: ["JSON", "Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
+            name: "Chat",
+            dependencies: ["JSON", "Strings", "Tracing", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings),
         .target(
             name: "Agents",
             dependencies: [
-                "Chat", "EventLoop", "HTTP", "JSON", "Strings",
+                "Chat", "EventLoop", "HTTP", "JSON", "Strings", "Tracing",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
@@ -84,7 +88,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "TodoAssistant", "Store", "JSON",
-                "Strings", "COpenSSL",
+                "Strings", "Tracing", "COpenSSL",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -145,7 +149,7 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "EventLoop"], swiftSettings: settings),
         .testTarget(name: "ChatTests", dependencies: ["Chat", "JSON", "Strings"], swiftSettings: settings),
         .testTarget(
-            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP", "JSON", "Strings"],
+            name: "AgentsTests", dependencies: ["Agents", "Chat", "EventLoop", "HTTP", "JSON", "Strings", "Tracing"],
             swiftSettings: settings),
         .testTarget(
             name: "TodoAssistantTests", dependencies: ["TodoAssistant", "Agents", "Chat", "EventLoop", "JSON"],
@@ -169,7 +173,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Chat", "JSON", "Strings",
+                "Gateway", "Chat", "JSON", "Strings", "Tracing",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "JWTKit", package: "jwt-kit"),

@@ -57,7 +57,7 @@ package struct ListeningSocket: Sendable {
     }
 
     /// Where it was bound.
-    var address: SocketAddress? { Self.address(of: descriptor) }
+    package var address: SocketAddress? { Self.address(of: descriptor) }
 
     /// What a host's name stands for, to be bound. Asks the resolver and **blocks**.
     static func addresses(host: String, port: UInt16) throws(SystemError) -> [SocketAddress] {

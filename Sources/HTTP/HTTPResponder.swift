@@ -1,4 +1,5 @@
 package import HTTPTypes
+package import Tracing
 
 /// The right to answer one request, once. Confined to the connection's loop.
 ///
@@ -8,6 +9,8 @@ package import HTTPTypes
 package final class HTTPResponder {
     private var connection: HTTPServerConnection?
     private let exchange: UInt64
+    /// Of the request, where it is traced: ends with the answer's head.
+    package var trace: Span?
 
     init(_ connection: HTTPServerConnection, exchange: UInt64) {
         self.connection = connection
@@ -15,6 +18,7 @@ package final class HTTPResponder {
     }
 
     deinit {
+        trace?.end(failure: "unanswered")
         connection?.responderDropped(exchange)
     }
 
@@ -36,7 +40,7 @@ package final class HTTPResponder {
     /// - Returns: false when there was nobody to answer.
     @discardableResult
     package func respond(_ response: HTTPResponse, body: [UInt8] = []) -> Bool {
-        use()?.answer(exchange, response, body) ?? false
+        use(response.status.code)?.answer(exchange, response, body) ?? false
     }
 
     /// Answers with the JSON error body, and the code's own status unless another is given.
@@ -55,14 +59,14 @@ package final class HTTPResponder {
     ///
     /// - Returns: nil when there was nobody to answer.
     package func beginStream(_ response: HTTPResponse) -> HTTPResponseStream? {
-        use()?.beginStream(exchange, response)
+        use(response.status.code)?.beginStream(exchange, response)
     }
 
     /// Writes `response` (101, or nil to let the new owner write it) and gives the connection up.
     ///
     /// - Returns: nil when there was nobody to answer.
     package func upgrade(_ response: HTTPResponse?) -> HTTPUpgrade? {
-        use()?.upgrade(exchange, response)
+        use(response?.status.code ?? 101)?.upgrade(exchange, response)
     }
 
     /// Writes the head of a body that ends with the connection, and gives that up: for a stream that outlives the request,
@@ -70,11 +74,15 @@ package final class HTTPResponder {
     ///
     /// - Returns: nil when there was nobody to answer.
     package func surrenderStream(_ response: HTTPResponse) -> HTTPUpgrade? {
-        use()?.upgrade(exchange, response, isStream: true)
+        use(response.status.code)?.upgrade(exchange, response, isStream: true)
     }
 
-    private func use() -> HTTPServerConnection? {
+    private func use(_ status: Int) -> HTTPServerConnection? {
         defer { connection = nil }
+        if let trace, connection != nil {
+            trace.set("http.response.status_code", .number(Int64(status)))
+            trace.end(failure: status >= 500 ? "\(status)" : nil)
+        }
         return connection
     }
 }

@@ -99,6 +99,12 @@ package final class HTTPServer {
         reportIfEmpty()
     }
 
+    /// Every open connection is answered once more, however long that takes, and ends with that: whoever comes back finds
+    /// another server.
+    package func endAfterAnswers() {
+        for connection in connections.values { connection.endsAfterAnswer() }
+    }
+
     /// Cuts what is left; after a drain has had its time.
     package func closeAll() {
         for connection in Array(connections.values) { connection.transport.close() }

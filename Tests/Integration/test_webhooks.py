@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import secrets
+import socket
 import threading
 import time
 
@@ -313,6 +314,31 @@ def test_a_name_of_a_private_address_is_not_called(told, receiver, database, use
     database.wait("select count(*) from parley.outbox where dead_at is not null", wanted=lambda count: count > 0)
     assert "private" in database.value("select max(last_error) from parley.outbox")
     assert receiver.requests == []
+
+
+def test_whatever_way_a_private_address_is_written(told, receiver, database, user):
+    """As a number, in other bases, shortened, with the dot of a whole name: what a resolver takes for this machine."""
+    forms = ("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "localhost.")
+    urls = ",".join(f"https://{form}:{receiver.server.server_port}/" for form in forms)
+    gateway = told(WEBHOOK_URLS=urls, WEBHOOK_ALLOW_PRIVATE="false", WEBHOOK_MAX_ATTEMPTS=1)
+    with gateway.connect(user) as chat:
+        chat.turn("add buy milk")
+    database.wait("select count(distinct endpoint) from parley.outbox where dead_at is not null",
+                  wanted=lambda count: count == len(forms))
+    assert receiver.requests == []
+
+
+def test_a_receiver_that_never_answers_holds_up_nobody_else(told, receiver, database, user):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        gateway = told(WEBHOOK_URLS=f"{url},{receiver.url}", WEBHOOK_TIMEOUT_SECONDS=1)
+        with gateway.connect(user) as chat:
+            thread = chat.turn("add buy milk").thread
+        receiver.wait(is_over(thread))
+        database.wait("select count(*) from parley.outbox where last_error like '%%too long%%'",
+                      wanted=lambda count: count > 0)
+        assert database.value("select count(*) from parley.outbox where dead_at is null and due_at > now()") > 0
+        assert gateway.stop() == 0
 
 
 @pytest.mark.parametrize("urls,settings,words", [

@@ -1,5 +1,6 @@
 import JSON
 package import Chat
+package import Tracing
 
 /// Where an assistant of another program is reached: opens one stream for one request body. On the shard's loop.
 ///
@@ -10,8 +11,10 @@ package protocol AgentTransport: AnyObject {
     /// - Parameters:
     ///   - user: whose turn it is, for the fair queue of those that wait for a place.
     ///   - conversation: what it is for: what one of them meets again and again says little of the upstream.
+    ///   - trace: what the request is part of, for the upstream.
     func open(
-        _ body: [UInt8], user: String, conversation: Identifier, _ receiver: any AgentStreamReceiver
+        _ body: [UInt8], user: String, conversation: Identifier, trace: TraceContext?,
+        _ receiver: any AgentStreamReceiver
     ) -> any AgentStream
 }
 

@@ -1,6 +1,7 @@
 package import Chat
 package import HTTP
 import HTTPTypes
+package import Tracing
 
 /// Upstreams over HTTP: each request a POST whose answer is a stream of server-sent events.
 package final class HTTPAgentTransport: AgentTransport {
@@ -18,10 +19,12 @@ package final class HTTPAgentTransport: AgentTransport {
     }
 
     package func open(
-        _ body: [UInt8], user: String, conversation: Identifier, _ receiver: any AgentStreamReceiver
+        _ body: [UInt8], user: String, conversation: Identifier, trace: TraceContext?,
+        _ receiver: any AgentStreamReceiver
     ) -> any AgentStream {
         let bridge = UpstreamBridge(receiver)
-        let request = HTTPClientRequest(.post, url, headers: headers, body: body)
+        var request = HTTPClientRequest(.post, url, headers: headers, body: body)
+        if let trace { request.headers.append(("traceparent", trace.traceparent)) }
         bridge.call = upstream.stream(
             request, user: user, conversation: conversation.high ^ conversation.low, bridge)
         return bridge

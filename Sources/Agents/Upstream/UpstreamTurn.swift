@@ -1,5 +1,6 @@
 import JSON
 import Chat
+import Tracing
 
 /// What a turn has in common whatever its upstream speaks: the run it shows, the stream it reads, and how both end.
 class UpstreamTurn: AgentWork {
@@ -11,6 +12,8 @@ class UpstreamTurn: AgentWork {
     private(set) final var stream: (any AgentStream)?
     /// Requests made so far.
     private(set) final var steps = 0
+    /// The request under way, where it is traced.
+    private var step: Span?
     /// What all steps counted, as far as they are settled.
     private(set) final var usage: Usage?
     /// Something of this step is shown: its request is not sent again.
@@ -29,13 +32,21 @@ class UpstreamTurn: AgentWork {
     /// Makes the next request; what `body` gives may depend on `steps`, in which it is counted already.
     final func ask(_ receiver: any AgentStreamReceiver, _ body: () -> [UInt8]) {
         steps += 1
+        endStep()
         askAgain(receiver, body)
     }
 
     /// The same request in another form: no further step.
     final func askAgain(_ receiver: any AgentStreamReceiver, _ body: () -> [UInt8]) {
         hasCommitted = false
-        stream = transport.open(body(), user: input.userID, conversation: input.threadID, receiver)
+        endStep(failure: "asked_again")
+        if let trace = run?.trace {
+            let span = trace.start("agent step", .client)
+            span.set("parley.step", .number(Int64(steps)))
+            step = span
+        }
+        stream = transport.open(
+            body(), user: input.userID, conversation: input.threadID, trace: step?.context, receiver)
     }
 
     final func commit() {
@@ -50,6 +61,8 @@ class UpstreamTurn: AgentWork {
 
     /// The stream is at its end, or has nothing more to say.
     final func letGoOfStream(finish: Bool = false) {
+        // Whether it was of use is said behind this.
+        step?.stop()
         let stream = stream
         self.stream = nil
         if finish { stream?.finish() }
@@ -70,9 +83,15 @@ class UpstreamTurn: AgentWork {
         return InvalidArguments.text(in: arguments).map { (try? JSON(parsing: $0)) ?? .string($0) } ?? arguments
     }
 
+    private func endStep(failure: String? = nil) {
+        step?.end(failure: failure)
+        step = nil
+    }
+
     // MARK: The end
 
     final func finish() {
+        endStep()
         let run = run
         self.run = nil
         run?.finish(usage)
@@ -83,6 +102,7 @@ class UpstreamTurn: AgentWork {
             [message.content] + message.toolCalls.map(\.arguments)
         }
         report(failure.report(of: input.runID, without: PromptWords(texts)))
+        endStep(failure: failure.code.rawValue)
         let run = run
         self.run = nil
         run?.fail(failure.code, failure.message)
@@ -90,6 +110,7 @@ class UpstreamTurn: AgentWork {
 
     final func cancel() {
         run = nil
+        endStep(failure: "cancelled")
         let stream = stream
         self.stream = nil
         stream?.cancel()

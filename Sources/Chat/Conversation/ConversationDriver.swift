@@ -1,4 +1,5 @@
 import Strings
+import Tracing
 
 /// A conversation that is held in memory because somebody is subscribed to it or something is under way in it: carries
 /// out what its machine decides, through the ports.
@@ -271,6 +272,10 @@ final class ConversationDriver: FeedOwner {
         let code = run.machine.failure?.code
         environment.chatMetrics.runEnded(status, code)
         environment.runEnded(run.id, userID: userID, threadID: id, status, code)
+        if let span = run.turn.trace {
+            span.set("parley.status", .text(status.rawValue))
+            span.end(failure: code?.rawValue)
+        }
         if let received = run.turn.receivedAt {
             environment.chatMetrics.turnEnded(after: environment.nowNanoseconds &- received)
         }
@@ -297,7 +302,9 @@ final class ConversationDriver: FeedOwner {
             userID: userID, threadID: id, isNewThread: isNew,
             title: isNew ? ConversationTitle.make(from: turn.message.content) : nil, messageID: turn.message.id,
             clientID: turn.clientID, content: turn.message.content, runID: turn.runID, startsNow: startsNow)
+        let span = turn.trace?.start("accept")
         environment.store.accept(new) { [self] outcome in
+            if let span { Self.end(span, of: turn, outcome) }
             var isHeld = false
             if case .stored(.accepted(_, let position, _)) = outcome { stored = max(stored, position) }
             if case .stored(.duplicate(id, _, let runID, _)) = outcome {
@@ -308,6 +315,22 @@ final class ConversationDriver: FeedOwner {
         }
     }
 
+    /// A turn that is not taken is at its end with that.
+    private static func end(_ span: Span, of turn: Turn, _ outcome: StoreWrite<Acceptance>) {
+        switch outcome {
+        case .stored(.accepted): span.end()
+        case .stored(.duplicate):
+            span.end()
+            turn.trace?.end()
+        case .stored:
+            span.end(failure: "refused")
+            turn.trace?.end(failure: "refused")
+        case .fenced, .failed:
+            span.end(failure: "not_stored")
+            turn.trace?.end(failure: "not_stored")
+        }
+    }
+
     private func end(_ runID: Identifier, next: Identifier?) {
         guard let run, run.id == runID, case .ending(let status) = run.machine.state else {
             return handle(.ended(.fenced))
@@ -315,7 +338,9 @@ final class ConversationDriver: FeedOwner {
         let ending = RunEnding(
             userID: userID, threadID: id, runID: runID, status: status, messages: run.machine.messages(),
             usage: run.machine.usage, failure: run.machine.failure, nextRunID: next)
+        let span = run.turn.trace?.start("end")
         environment.store.end(ending) { [self] outcome in
+            if let span { if case .stored = outcome { span.end() } else { span.end(failure: "not_stored") } }
             guard self.run === run else { return handle(.ended(.fenced)) }
             switch outcome {
             case .stored:
@@ -362,6 +387,7 @@ final class ConversationDriver: FeedOwner {
     }
 
     private func withdraw(_ runID: Identifier, next: Identifier?) {
+        machine.turns.first { $0.runID == runID }?.trace?.end()
         let ending = RunEnding(
             userID: userID, threadID: id, runID: runID, status: .cancelled, messages: [], nextRunID: next)
         environment.store.end(ending) { [self] in handle(.withdrawn($0)) }

@@ -1,4 +1,5 @@
 import JSON
+import Tracing
 
 /// A run with its assistant at work: carries out what the run's machine decides.
 ///
@@ -35,6 +36,7 @@ final class Run: AgentRun {
     }
 
     var id: Identifier { machine.runID }
+    var trace: Span? { turn.trace }
 
     func start() {
         machine.start()
@@ -143,7 +145,17 @@ final class Run: AgentRun {
         let operation = ToolOperation(
             userID: conversation.userID, threadID: conversation.id, messageID: turn.message.id,
             key: ToolCallKey(runID: self.id, ordinal: ordinal), name: name, arguments: arguments)
-        carryOut(operation, of: id, attempt: 1, completion)
+        guard let span = turn.trace?.start("tool") else { return carryOut(operation, of: id, attempt: 1, completion) }
+        // A name that a model made up may be anything.
+        if name.utf8.count <= 64,
+            name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") })
+        {
+            span.set("gen_ai.tool.name", .text(name))
+        }
+        carryOut(operation, of: id, attempt: 1) { outcome in
+            span.end(failure: outcome.status == .failed ? "tool_failed" : nil)
+            completion(outcome)
+        }
     }
 
     /// How often an operation is offered of which it is not known whether it was stored.

@@ -1,3 +1,5 @@
+package import Tracing
+
 /// Where an answer goes: a client and the id that it gave its request.
 ///
 /// The client is held and asked whether it has gone: a weak reference would cost every retain of a socket, which each
@@ -40,6 +42,8 @@ package struct Turn {
     package var isBehindAnothers = false
     /// When it arrived, monotonic nanoseconds; `nil` for one that was taken over.
     package var receivedAt: UInt64?
+    /// From its arrival to its stored end, where it is traced.
+    package var trace: Span?
     /// It is only to be stored: its run ends as it begins, and the next message is answered with this one in the history.
     package var expectsAnswer = true
     /// Who asked for it to be cancelled; told when that is durable.

@@ -1,4 +1,5 @@
 package import JSON
+package import Tracing
 
 /// An assistant. One instance serves a whole shard; all calls come and go on the shard's loop.
 package protocol Agent: AnyObject {
@@ -40,6 +41,8 @@ package struct AgentInput: Sendable {
 /// Text and tool calls appear on the wire and in the history in the order in which they are made. A text message is
 /// opened by the first `text` and closed by `endText`, a tool call, `finish` or `fail`.
 package protocol AgentRun: AnyObject {
+    /// The turn, where it is traced.
+    var trace: Span? { get }
     /// Streams a piece of the answer. Empty pieces are ignored. At most 200 000 code points a run.
     func text(_ delta: String)
     /// The same, for a piece that lies in a buffer: valid UTF-8, a whole number of characters, read during the call.
@@ -70,6 +73,8 @@ package protocol AgentRun: AnyObject {
 }
 
 extension AgentRun {
+    package var trace: Span? { nil }
+
     package func dropText() { endText() }
 
     package func reasoning(_ delta: String) {}

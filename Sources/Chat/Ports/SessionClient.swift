@@ -1,3 +1,5 @@
+package import Tracing
+
 /// A socket (or an event stream over HTTP) as its user's session sees it. Called on the shard's loop.
 package protocol SessionClient: AnyObject {
     /// Whether events may be added now. While it is `false` the session keeps nothing for the client: when it has room
@@ -16,11 +18,14 @@ package protocol SessionClient: AnyObject {
     func answer(_ reply: Reply, id: String?)
     /// Whether it has closed for good: nothing is sent to it, and nothing subscribes it any more.
     var isGone: Bool { get }
+    /// What its turns are part of, where somebody traces.
+    var trace: TraceContext? { get }
     /// It has fallen behind what is still held: it must come back and resume.
     func fellBehind()
 }
 
 extension SessionClient {
+    package var trace: TraceContext? { nil }
     package func send(_ event: PlacedEvent, _ json: UnsafeRawBufferPointer) { send(json) }
     package func send(delta json: UnsafeRawBufferPointer) { send(json) }
     package func answer(_ reply: Reply, id: String?) { send(reply.frame(id: id)) }

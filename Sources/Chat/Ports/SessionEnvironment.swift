@@ -1,3 +1,5 @@
+package import Tracing
+
 /// What the sessions of a shard have in common: time, ids, and the ports behind which everything else is.
 package protocol SessionEnvironment: AnyObject {
     /// Whether this process may hand out events and take turns. Not while it can't say that it lives: another gateway may
@@ -9,6 +11,8 @@ package protocol SessionEnvironment: AnyObject {
     var store: any ChatStore { get }
     var agents: any AgentHost { get }
     var tools: any ToolHost { get }
+    /// `nil`: nothing is traced.
+    var tracer: Tracer? { get }
     func makeIdentifier() -> Identifier
     /// A position beyond all that threads of this process have used: where a thread's log begins.
     func freshPosition() -> UInt64
@@ -37,6 +41,7 @@ package protocol SessionEnvironment: AnyObject {
 }
 
 extension SessionEnvironment {
+    package var tracer: Tracer? { nil }
     package var nowNanoseconds: UInt64 { nowMilliseconds &* 1_000_000 }
     package func admitMessage(of userID: String) -> Int? { nil }
     package func admitCreation(by userID: String) -> Int? { nil }

@@ -1,4 +1,5 @@
 import Strings
+import Tracing
 
 /// All that a user has under way: one for every authenticated user, whatever number of sockets.
 ///
@@ -178,6 +179,12 @@ package final class Session {
             message: message, runID: environment.makeIdentifier(), clientID: answer.id, branch: branch?(message.id),
             answers: [answer])
         turn.receivedAt = environment.nowNanoseconds
+        if let tracer = environment.tracer {
+            let span = tracer.start("turn", parent: answer.client?.trace)
+            span.set("parley.thread", .text("\(conversation.id)"))
+            span.set("parley.run", .text("\(turn.runID)"))
+            turn.trace = span
+        }
         turn.expectsAnswer = expectsAnswer
         if let key = answer.id {
             pending[ExactString(key)] = PendingSend(threadID: conversation.id, runID: turn.runID)

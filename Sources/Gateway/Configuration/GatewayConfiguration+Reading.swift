@@ -91,6 +91,7 @@ extension GatewayConfiguration {
                 throw ConfigurationError(error.description)
             }
         }
+        traces = try TraceConfiguration(reading: source)
         webhooks = try WebhookConfiguration(reading: source, isSealed: contentKeys.sealingKey != nil)
         retention.dormantAfter = try source.age("dormant.after", default: retention.dormantAfter)
         retention.archiveAfter = try source.age("archive.after", default: retention.archiveAfter)

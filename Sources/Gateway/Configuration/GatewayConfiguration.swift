@@ -104,6 +104,7 @@ package struct GatewayConfiguration: Sendable {
     /// Between comments on an event stream over HTTP that says nothing.
     package var streamKeepAliveSeconds = 15
 
+    package var traces = TraceConfiguration()
     package var webhooks = WebhookConfiguration()
 
     /// `CONTENT_KEYS`, a secret: what seals and opens contents.

@@ -35,6 +35,7 @@ enum MetricHelp {
         "parley_sign_ins_undecided_total": "Sign-ins that could not be decided, since the key set can't be had.",
         "parley_slow_socket_closes_total": "Sockets closed because they read too slowly (4408).",
         "parley_sockets": "Open WebSockets.",
+        "parley_spans_total": "Ended spans of traces by what became of them.",
         "parley_turn_seconds": "From a message's arrival to the stored end of its run.",
         "parley_upstream_calls_total": "Calls of the assistant's upstream by outcome.",
         "parley_upstream_events_total": "What befell calls of the assistant's upstream on their way.",

@@ -43,6 +43,8 @@ package struct ServiceManager: Sendable {
         case waiting(for: String)
         case ready(url: String)
         case stopping
+        /// Another process has taken over: it is the service from here on.
+        case replaced(by: Int32)
         case alive
 
         var lines: String {
@@ -50,6 +52,7 @@ package struct ServiceManager: Sendable {
             case .waiting(let what): "STATUS=waiting for \(what)\nEXTEND_TIMEOUT_USEC=30000000"
             case .ready(let url): "READY=1\nSTATUS=listening on \(url)"
             case .stopping: "STOPPING=1\nSTATUS=ending what runs"
+            case .replaced(let process): "MAINPID=\(process)"
             case .alive: "WATCHDOG=1"
             }
         }

@@ -1,6 +1,7 @@
 import Chat
 import CoreMetrics
 import EventLoop
+import Tracing
 import WebSocket
 
 /// What was agreed on in a WebSocket's handshake.
@@ -49,6 +50,7 @@ final class ChatConnection: ChatCarrier {
 
     var userID: String { session.userID }
     var origin: String { peer.origin }
+    var trace: TraceContext? { peer.trace }
 
     var presence: SocketPresence { peer.presence }
 

@@ -5,6 +5,7 @@ import EventLoop
 import Logging
 import Store
 import Strings
+import Tracing
 import WebSocket
 
 /// What is known of a socket when its chat begins; carried to the user's shard.
@@ -17,6 +18,8 @@ struct ChatOpening: Sendable {
     /// Of the handshake, for the log.
     var requestID: String
     var verifier: TokenVerifier
+    /// Of the handshake: what is said on the socket belongs to it.
+    var trace: TraceContext?
 }
 
 /// What carries a user's chat: a WebSocket, or an event stream with requests beside it.
@@ -32,8 +35,18 @@ protocol ChatCarrier: SessionClient {
 /// The user's end of a chat, whatever carries it: the commands that come in, the token's life, and what is the same for
 /// every socket.
 final class ChatPeer {
-    /// Seconds that clients are asked to wait when the server restarts.
+    /// Seconds that clients are asked to wait when the server restarts, where there are few.
     static let reconnectAfter = 2
+    /// Sockets that come back within a second, and the longest that one is asked to wait.
+    private static let returningSockets = 1_000
+    private static let longestWait = 30
+
+    /// Spread, so that not all come back at once.
+    ///
+    /// - Parameter sockets: of the process.
+    static func reconnectAfter(sockets: Int) -> Int {
+        Int.random(in: 1...min(max(sockets / returningSockets, reconnectAfter), longestWait))
+    }
     /// Frames that make no sense, within a minute.
     private static let badFrameLimit = 100
     /// Before the token ends the client is told; after it there is some grace. Microseconds.
@@ -47,6 +60,7 @@ final class ChatPeer {
     private var carrier: (any ChatCarrier)?
     private(set) var expiresAt: Int64
     var origin: String { opening.origin }
+    var trace: TraceContext? { opening.trace }
     /// Microseconds since 1970.
     private let connectedAt = wallClockMicroseconds()
     private var expiryTimer: TimerToken?
@@ -87,7 +101,7 @@ final class ChatPeer {
         session.attach(carrier, expiresAt: expiresAt, stream: stream)
         // Not before: a session without sockets is forgotten.
         left?.giveUp()
-        if shard.isDraining { carrier.send(ServerFrame.draining(reconnectAfter: Self.reconnectAfter)) }
+        if shard.isDraining { carrier.send(ServerFrame.draining(reconnectAfter: shard.reconnectAfter)) }
         watchToken()
         return true
     }

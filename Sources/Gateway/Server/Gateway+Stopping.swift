@@ -17,12 +17,18 @@ final class AddressHolder: Sendable {
 
     /// From the moment of a stop on, whoever replaces this gateway may have its socket.
     static func make(
-        _ listening: ListeningSocket, _ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>]
+        _ listening: ListeningSocket, _ servers: [LoopBound<ShardServer>], _ shards: [LoopBound<Shard>],
+        _ upgrade: UpgradeState
     ) async throws -> AddressHolder {
         let replaced = Flag()
         guard let first = shards.first else { return AddressHolder(listening, nil, replaced) }
         let offer: LoopBound<HandoverOffer>? = try await first.loop.run {
-            let offer = HandoverOffer(listening, on: first.loop, isStopping: { first.value.isDraining }) {
+            let offer = HandoverOffer(
+                listening, on: first.loop,
+                isStopping: {
+                    first.value.isDraining || upgrade.isUnderWay
+                }
+            ) {
                 for server in servers { server.loop.execute { server.value.handOver() } }
                 replaced.isSet.store(true, ordering: .relaxed)
             }
@@ -36,6 +42,9 @@ final class AddressHolder: Sendable {
         self.offer = offer
         self.replaced = replaced
     }
+
+    /// As it is bound.
+    var place: String? { listening.address.map { "\($0)" } }
 
     /// Whether another gateway accepts the connections now.
     var isReplaced: Bool { replaced.isSet.load(ordering: .relaxed) }

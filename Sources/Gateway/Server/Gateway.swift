@@ -9,6 +9,7 @@ import Postgres
 import ServiceLifecycle
 import Store
 import Strings
+import Tracing
 
 /// Why the gateway could not begin; one line for the operator.
 package enum StartError: Error, CustomStringConvertible, Sendable {
@@ -60,6 +61,9 @@ package struct Gateway: Service {
     private func serve() async throws {
         let hangups = HangupSignal()
         defer { hangups.cancel() }
+        let upgrades = UpgradeSignal()
+        defer { upgrades.cancel() }
+        let upgrade = UpgradeState()
         let manager = ServiceManager()
         let waits = StartWaits(logger: logger, manager: manager)
         let budget = try descriptorBudget()
@@ -67,11 +71,12 @@ package struct Gateway: Service {
         ProcessFigures.register(in: registry)
         let webhookMetrics = WebhookMetrics(registry)
         if let lines { registry.makeReading(label: "parley_log_dropped_total") { Double(lines.dropped) } }
+        let traces = try TraceExporter.start(configuration.traces, registry, logger: logger)
         let commons = GatewayCommons(
             verifier: try await waits.wait(for: "the keys that tokens are checked with") { try await verifier() },
             addresses: AddressLimits(
                 handshakes: configuration.handshakeRate, failedSignIns: configuration.failedSignInRate),
-            metrics: registry, schema: SchemaProbe())
+            metrics: registry, schema: SchemaProbe(), tracer: traces?.tracer)
         let certificates =
             try configuration.certificates.isEmpty
             ? nil : Certificates(configuration.certificates, hangups, logger: logger)
@@ -86,7 +91,8 @@ package struct Gateway: Service {
         // several may have asked for any.
         let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
         let (node, epoch) = MembershipService.incarnation(at: place)
-        let shards = try await makeShards(registry, node: node, epoch: epoch, contentLength: contentLength)
+        let shards = try await makeShards(
+            registry, traces?.tracer, node: node, epoch: epoch, contentLength: contentLength)
         let directory = ShardDirectory(configuration, budget)
         directory.fill(shards)
         let files = openFiles()
@@ -122,7 +128,7 @@ package struct Gateway: Service {
         let webhooks = try await WebhookService.start(
             configuration.webhooks, on: shards.first, webhookMetrics, logger: logger)
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
-        let address = try await AddressHolder.make(listening, servers, shards)
+        let address = try await AddressHolder.make(listening, servers, shards, upgrade)
         predecessor?.ready()
         if let shortage = budget.shortage { logger.warning("\(shortage)") }
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
@@ -135,14 +141,16 @@ package struct Gateway: Service {
         manager.say(.ready(url: url))
         let signs = keepAlive(shards, for: manager)
 
-        try? await gracefulShutdown()
+        let successor = await untilStopped(upgrades, upgrade, address, servers) { manager.say(.replaced(by: $0)) }
         logger.info("stopping")
-        manager.say(.stopping)
+        // What is not the service any more has nothing to say of it.
+        if successor == nil { manager.say(.stopping) }
         watch.cancel()
         retention?.cancel()
         reminders?.stop()
         keys?.cancel()
         await stop(servers, shards, membership, webhooks, at: address)
+        await traces?.stop(within: Self.lastTraces)
         signs?.cancel()
         logger.info("stopped")
     }
@@ -159,6 +167,9 @@ package struct Gateway: Service {
             }
         }
     }
+
+    /// For the spans that are left at a stop.
+    private static let lastTraces = Duration.seconds(2)
 
     // MARK: The start
 
@@ -278,6 +289,7 @@ package struct Gateway: Service {
             (configuration.poolMaximum + configuration.poolOverflow) * (configuration.replicaURL == nil ? 1 : 2)
         needs.upstream = configuration.agent.isUpstream ? configuration.upstream.upstream.streams : 0
         needs.upstream += configuration.webhooks.endpoints.count * configuration.webhooks.connections
+        if configuration.traces.endpoint != nil { needs.upstream += TraceExporter.connections }
         needs.isEncrypted = !configuration.certificates.isEmpty
         return DescriptorBudget(limit: limit, wanted: configuration.maximumSockets, needs: needs)
     }
@@ -297,6 +309,11 @@ package struct Gateway: Service {
 
     /// Takes the socket that a service manager hands over, binds the address, or takes it over from a gateway that stops.
     private func listen(_ manager: ServiceManager) async throws -> (ListeningSocket, HandoverRequest.Predecessor?) {
+        if let place = getenv(Successor.variable).map({ String(cString: $0) }) {
+            // For this process, and not for what it starts itself.
+            unsetenv(Successor.variable)
+            return try await succeed(at: place)
+        }
         if let socket = try manager.listeningSocket() { return (socket, nil) }
         let (host, port, address) = (configuration.host, configuration.port, address)
         var patience = Self.patience
@@ -324,6 +341,19 @@ package struct Gateway: Service {
         }
     }
 
+    /// Takes the socket of the process that has started this one.
+    private func succeed(at place: String) async throws -> (ListeningSocket, HandoverRequest.Predecessor?) {
+        guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...]) else {
+            throw StartError.network("\(Successor.variable): \"\(place)\" is no address with a port")
+        }
+        let host = place[..<colon].trimmingCharacters(in: ["[", "]"])
+        let answer = await offLoop { HandoverRequest.ask(host: host, port: port) }
+        guard case .taken(let listening, let predecessor) = answer else {
+            throw StartError.network("the gateway at \(place), which this one was to replace, does not hand it over")
+        }
+        return (listening, predecessor)
+    }
+
     private func openFiles() -> StaticFiles? {
         do {
             let libraries = configuration.widgetLibraries
@@ -345,7 +375,7 @@ package struct Gateway: Service {
     }
 
     private func makeShards(
-        _ registry: MetricsRegistry, node: String, epoch: String, contentLength: Int
+        _ registry: MetricsRegistry, _ tracer: Tracer?, node: String, epoch: String, contentLength: Int
     ) async throws -> [LoopBound<Shard>] {
         var configuration = configuration
         configuration.maximumContentLength = min(configuration.maximumContentLength, contentLength)
@@ -359,7 +389,7 @@ package struct Gateway: Service {
                 try await loop.run {
                     let shard = Shard(
                         loop: loop, index: index, configuration: configuration, epoch: epoch, node: node,
-                        logger: logger, registry: registry)
+                        logger: logger, registry: registry, tracer: tracer)
                     shard.metrics.watchLag(of: loop)
                     shard.pool.start()
                     shard.replica?.start()

@@ -4,6 +4,7 @@ import EventLoop
 import HTTP
 import HTTPTypes
 import Postgres
+import Tracing
 import Store
 import WebSocket
 
@@ -136,7 +137,8 @@ extension GatewayHandler {
         let opening = ChatOpening(
             principal: principal, origin: client.text,
             userAgent: request.headers["user-agent"].map { String($0.prefix(Self.userAgentLength)) },
-            requestID: nextRequestID(), verifier: verifier)
+            requestID: nextRequestID(), verifier: verifier,
+            trace: responder.trace?.context)
         let passage = Passage(surrender: surrender, open: open)
         let user = UserRecord(id: principal.userID, email: principal.email, name: principal.name)
         guard let home = siblings.home(of: user.id), home.loop !== shard.loop else {

@@ -5,6 +5,7 @@ import HTTP
 import HTTPTypes
 import Logging
 import Store
+import Tracing
 import WebSocket
 
 /// The requests of one loop: who is asking, and who answers.
@@ -77,6 +78,7 @@ final class GatewayHandler: HTTPHandler {
         }
         switch router.match(request.method, request.segments) {
         case .found(let endpoint, let parameters):
+            if let tracer = commons.tracer { trace(request, endpoint, responder, tracer) }
             endpoint.action(self, request, parameters, responder)
         case .methodNotAllowed(let allow):
             responder.respond(
@@ -99,6 +101,19 @@ final class GatewayHandler: HTTPHandler {
                 responder.respond(error: .notFound, "There is nothing here.")
             }
         }
+    }
+
+    /// Named by its route: what stands in its place may be anybody's.
+    private func trace(
+        _ request: HTTPServerRequest, _ endpoint: Endpoint, _ responder: HTTPResponder, _ tracer: Tracer
+    ) {
+        // A second try is the same request; and who looks whether somebody is there looks often.
+        guard responder.trace == nil, !["/healthz", "/readyz", "/metrics"].contains(endpoint.pattern) else { return }
+        let parent = request.headers["traceparent"].flatMap { TraceContext(traceparent: $0) }
+        let span = tracer.start("\(endpoint.methodName) \(endpoint.pattern)", .server, parent: parent)
+        span.set("http.request.method", .text(endpoint.methodName))
+        span.set("http.route", .text(endpoint.pattern))
+        responder.trace = span
     }
 
     func respond(json body: [UInt8], status: HTTPResponse.Status = .ok, _ responder: HTTPResponder) {

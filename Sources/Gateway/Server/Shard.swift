@@ -6,6 +6,7 @@ import Logging
 import Postgres
 import Store
 import Strings
+package import Tracing
 import WebSocket
 
 /// Everything of one core: its loop with sockets, sessions, assistant and database connections. A user belongs to one
@@ -22,6 +23,7 @@ package final class Shard: SessionEnvironment {
     package let limits: ChatLimits
     package private(set) var epoch: String
     let index: Int
+    package let tracer: Tracer?
     let audit: AuditWriter
     let metrics: ShardMetrics
     private var messages: UserRate
@@ -43,12 +45,13 @@ package final class Shard: SessionEnvironment {
 
     init(
         loop: EventLoop, index: Int, configuration: GatewayConfiguration, epoch: String, node: String, logger: Logger,
-        registry: MetricsRegistry
+        registry: MetricsRegistry, tracer: Tracer? = nil
     ) {
         self.loop = loop
         self.configuration = configuration
         self.epoch = epoch
         self.index = index
+        self.tracer = tracer
         self.logger = logger
         lastPosition = 0
         turnClients = TurnClients(limit: configuration.maximumSocketsPerUser)
@@ -217,10 +220,13 @@ package final class Shard: SessionEnvironment {
     /// Tells everybody and takes no new turns; what runs may end.
     func drain() {
         isDraining = true
-        for session in sessions.values { session.drain(reconnectAfter: ChatPeer.reconnectAfter) }
+        for session in sessions.values { session.drain(reconnectAfter: reconnectAfter) }
         turnClients.drain()
         ownership.drain()
     }
+
+    /// Users are shared out over the shards evenly enough.
+    var reconnectAfter: Int { ChatPeer.reconnectAfter(sockets: socketCount * configuration.shards) }
 
     var hasWork: Bool { sessions.values.contains { $0.hasWork } }
 

@@ -2,6 +2,7 @@ import JSON
 import Agents
 import Chat
 import Testing
+import Tracing
 
 /// An upstream that is told by the test what to say.
 final class FakeUpstream: AgentTransport {
@@ -78,7 +79,8 @@ final class FakeUpstream: AgentTransport {
     var streams: [Stream] = []
 
     func open(
-        _ body: [UInt8], user: String, conversation: Identifier, _ receiver: any AgentStreamReceiver
+        _ body: [UInt8], user: String, conversation: Identifier, trace: TraceContext?,
+        _ receiver: any AgentStreamReceiver
     ) -> any AgentStream {
         let stream = Stream(body, user, receiver)
         streams.append(stream)

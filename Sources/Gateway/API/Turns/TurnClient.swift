@@ -3,6 +3,7 @@ import Chat
 import EventLoop
 import Store
 import Strings
+import Tracing
 
 /// What a turn's answer needs of the connection that waits for it. Called on the user's shard.
 struct TurnReceiver: Sendable {
@@ -27,6 +28,8 @@ final class TurnClient: SessionClient {
     private let session: Session
     private let receiver: TurnReceiver
     private let writer: (any RunEventWriter)?
+    /// Of its request.
+    var trace: TraceContext?
     private var filter: RunEventFilter?
     private var acknowledgement: TurnAcknowledgement?
     /// What is yet to be sent, while messages go before it.

@@ -2,6 +2,7 @@ import Chat
 import EventLoop
 import HTTP
 import HTTPTypes
+import Tracing
 
 /// One turn over HTTP, on the side of the connection: the answer with the ids, or the stream of the run's events.
 ///
@@ -43,12 +44,14 @@ final class TurnExchange {
             accepted: { turn, isOver in here.loop.execute { here.value.accepted(turn, isOver: isOver) } },
             events: { bytes in here.loop.execute { here.value.add(bytes) } },
             ended: { isWhole in here.loop.execute { here.value.ended(isWhole) } })
+        let trace = call.responder.trace?.context
         home.loop.execute {
             home.value.ownership.claim(request.user) { verdict in
                 guard case .granted(let hold) = verdict else {
                     return receiver.refused(APICall.elsewhere(verdict))
                 }
                 let client = TurnClient(request.user.id, shard: home.value, writer: writer, receiver: receiver)
+                client.trace = trace
                 let bound = LoopBound(client, on: home.loop)
                 here.loop.execute { here.value.started(bound) }
                 // By now the client keeps the session.

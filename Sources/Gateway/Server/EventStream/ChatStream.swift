@@ -2,6 +2,7 @@ import JSON
 import Chat
 import CoreMetrics
 import EventLoop
+import Tracing
 import HTTP
 import WebSocket
 
@@ -40,6 +41,7 @@ final class ChatStream: ChatCarrier {
 
     var userID: String { peer.session.userID }
     var origin: String { peer.origin }
+    var trace: TraceContext? { peer.trace }
 
     var presence: SocketPresence { peer.presence }
     var isCut: Bool { socket == nil && !isGone }
