@@ -25,8 +25,6 @@ export class ParleyClient extends EventTarget {
     suspended = new Set();
     /** The language the person reads, a BCP 47 tag, told with what is sent; null: the browser's. */
     locale = null;
-    /** Whether the gateway knows branches (edit, regenerate, select): the histories that it sends tell. */
-    hasBranches = false;
 
     #url;
     #connection;
@@ -212,21 +210,14 @@ export class ParleyClient extends EventTarget {
         const items = this.#threads.get(threadId)?.items ?? [];
         const question = items.find((item) => item.id === questionId && item.role === "user");
         if (!question || this.isAskedAgain(threadId, questionId)) return false;
-        if (this.hasBranches) return this.regenerate(threadId, questionId, againKey(question));
-        const after = this.#newest(threadId);
-        if (!this.#outbox.add({ id: againKey(question), threadId, draftId: null, content: question.text, after })) return false;
-        this.#emit("outbox");
-        this.#flush();
-        return true;
+        return this.regenerate(threadId, questionId, againKey(question));
     }
 
-    /** Whether a question was asked again: it waits to be sent, or stands further down. */
+    /** Whether a question was asked again, which waits to be sent. */
     isAskedAgain(threadId, questionId) {
         const items = this.#threads.get(threadId)?.items ?? [];
         const at = items.findIndex((item) => item.id === questionId);
-        if (at >= 0 && this.#outbox.find(againKey(items[at]))) return true;
-        // Where answers have no siblings it stands further down.
-        return at >= 0 && !this.hasBranches && items.slice(at + 1).some((item) => item.role === "user" && item.text === items[at].text);
+        return at >= 0 && this.#outbox.find(againKey(items[at])) !== undefined;
     }
 
     /**
@@ -366,8 +357,6 @@ export class ParleyClient extends EventTarget {
         case "snapshot": {
             const thread = this.#threads.get(frame.threadId);
             if (!thread) return;
-            const isOfTree = (each) => each.role === "user" && "parentId" in (each.metadata?.parley ?? {});
-            if (!this.hasBranches && frame.messages?.some(isOfTree)) this.hasBranches = true;
             thread.applySnapshot(frame, this.#waiting.get(frame.threadId));
             this.#noteSuspended(thread);
             return this.#changed(thread.id);
@@ -383,7 +372,10 @@ export class ParleyClient extends EventTarget {
         const threadId = event.metadata?.parley?.threadId ?? event.threadId;
         const thread = this.#threads.get(threadId);
         if (event.type === "RUN_STARTED") this.#waitsNoMore(threadId, event.runId);
+        const run = thread?.run;
         if (!thread?.apply(event)) return;
+        // Which answers stand beside the new one a history tells.
+        if (run?.replaces && !thread.run) this.#readAgain(thread);
         this.#noteSuspended(thread);
         this.#setRunning(threadId, thread.run !== null);
         this.#changed(threadId, event);
@@ -522,11 +514,6 @@ export class ParleyClient extends EventTarget {
             const delay = frame.retryAfter > 0 ? frame.retryAfter * 1000 : 1000 + backoffDelay(this.#refusals++);
             this.#heldUntil = Math.max(this.#heldUntil, performance.now() + delay);
             this.#problem(frame.code, frame.message, this.#heldUntil);
-        } else if (entry.regenerates && frame.code === "invalid_op") {
-            // A gateway without branches: the question is asked once more.
-            this.hasBranches = false;
-            delete entry.regenerates;
-            entry.status = "waiting";
         } else if (entry.regenerates) {
             this.#outbox.remove(entry.id);
             this.#problem(frame.code, frame.message);

@@ -15,12 +15,12 @@ export function rowsOf(thread, view, client, texts, decisions) {
     }
     if (thread?.hasMore) rows.push({ kind: "more", key: "more", isLoading: view.isLoadingEarlier });
     const days = new Days(thread?.items ?? [], texts);
-    const ends = thread && client.hasBranches ? endsOfAnswers(thread) : new Map();
+    const ends = thread ? endsOfAnswers(thread) : new Map();
     for (const item of thread?.items ?? []) {
         const day = days.before(item);
         if (day) rows.push(day);
         if (item.kind === "notice") rows.push(noticeRow(thread, item, client));
-        else if (item.kind === "message" && client.hasBranches) rows.push(branchRow(thread, item, ends.get(item)));
+        else if (item.kind === "message") rows.push(branchRow(thread, item, ends.get(item)));
         else rows.push(item);
         for (const interrupt of thread.interrupts) {
             if (interrupt.toolCallId === item.id) rows.push(approvalRow(thread, interrupt, item, decisions));

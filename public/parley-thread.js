@@ -276,7 +276,7 @@ export class Thread {
         const runId = event.runId;
         if (this.run && this.run.id !== runId) this.#closeItems(this.run.id, "complete");
         this.items = this.items.filter((item) => item.runId !== runId || item.role === "user");
-        this.run = { id: runId, userMessageId: sent?.id ?? null };
+        this.run = { id: runId, userMessageId: sent?.id ?? null, replaces: event.parentRunId ?? null };
         this.lostRun = null;
         // What was approved is being carried out now.
         if (this.interrupts.length > 0) this.#ask([], event.input?.resume ? "running" : "cancelled");

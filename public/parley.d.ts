@@ -429,8 +429,10 @@ export interface Message {
   run_id: Id | null;
   /** Of a user's message: its newest run. */
   run: { id: Id; status: RunStatus; code: RunErrorCode | null } | null;
-  parent_id?: Id | null;
-  siblings?: Id[] | null;
+  /** Of a user's message: the last one of what it follows; null: the beginning. */
+  parent_id: Id | null;
+  /** Those in its place, itself included, oldest first; empty where it is alone there. */
+  siblings: Id[];
   /** The order of storage, from 1. */
   position: number;
   role: Role;
@@ -514,6 +516,8 @@ export interface Run {
   id: Id;
   conversation_id: Id;
   user_message_id: Id;
+  /** The idempotency key of a regenerate. */
+  client_id: string | null;
   status: RunStatus;
   usage: { input_tokens: number; output_tokens: number } | null;
   error: { code: RunErrorCode; message: string } | null;
@@ -533,8 +537,8 @@ export interface User {
 /** A line of an export. */
 export type ExportLine =
   | ({ type: "user" } & User)
-  | ({ type: "conversation" } & Conversation)
-  | ({ type: "message"; client_id: string | null } & Message)
+  | ({ type: "conversation"; head_run_id: Id | null } & Conversation)
+  | ({ type: "message"; client_id: string | null; parent_run_id: Id | null } & Omit<Message, "parent_id" | "siblings">)
   | ({ type: "run" } & Run)
   | ({ type: "operation" } & Operation)
   | ({ type: "task" } & Task)

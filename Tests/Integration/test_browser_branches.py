@@ -142,6 +142,12 @@ def test_another_answer_is_asked_for_once(conversation):
     page.driver.execute_script("arguments[0].click(); arguments[0].click()", page.all("[data-testid=regenerate]")[0])
     [asked] = sent(page, "regenerate")
     assert (asked["threadId"], asked["messageId"]) == (thread, "q1") and asked["id"]
+    # Read when the answer is whole: which answers stand beside it.
+    page.driver.execute_script("window.snapshot = arguments[0]", {
+        "messages": [
+            message("q1", "user", "a question", parentId=None, siblings=["q0", "q1"], runId="r2"),
+            message("a3", "assistant", "another", siblings=["a0", "a1", "a2", "a3"], runId="r2")],
+        "hasMore": False, "cursor": "e.50", "interrupts": []})
     give(page, thread, {"op": "ack", "id": asked["id"], "messageId": "q1", "runId": "r2", "status": "running"},
          {"op": "snapshot", "hasMore": False, "cursor": "e.2", "interrupts": [], "messages": TREE[:1]},
          {"type": "RUN_STARTED", "runId": "r2", "parentRunId": "r1", "protocolVersion": "1.0",
@@ -151,6 +157,7 @@ def test_another_answer_is_asked_for_once(conversation):
          {"type": "TEXT_MESSAGE_CONTENT", "messageId": "a3", "delta": "another"},
          {"type": "TEXT_MESSAGE_END", "messageId": "a3"}, {"type": "RUN_FINISHED", "runId": "r2", "outcome": {"type": "success"}})
     page.until(lambda: page.texts("assistant") == ["another"], "not the other answer")
+    page.until(lambda: branches(page) == ["2 of 2", "4 of 4"], "not beside the others")
     assert page.texts("user") == ["a question"] and sent(page, "send") == []
 
 
@@ -182,13 +189,6 @@ def test_a_question_is_edited(conversation):
     [edited] = sent(page, "send")
     assert edited["content"] == "a question of mine" and edited["parentId"] is None
     assert page.errors() == []
-
-
-def test_without_branches_nothing_is_offered(conversation):
-    conversation(messages=[message("q1", "user", "a question", runId="r1"), message("a1", "assistant", "an answer", runId="r1")])
-    page = conversation.page
-    page.until(lambda: page.texts("assistant") == ["an answer"], "no history")
-    assert page.all("[data-testid=rewrite], [data-testid=regenerate]") == []
 
 
 def call(id, name, arguments):
