@@ -234,7 +234,7 @@ export interface RunStarted {
   type: "RUN_STARTED";
   threadId: Id;
   runId: Id;
-  /** The run whose answer this one stands beside. */
+  /** The run whose answer this one stands beside, or the one that waited for a person. */
   parentRunId?: Id;
   protocolVersion: "1.0";
   input: {

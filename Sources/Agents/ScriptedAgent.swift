@@ -47,12 +47,24 @@ package final class ScriptedAgent: Agent {
         case .text(let text):
             return stream(WordChunks(text), run, pace: pace)
         case .tool(let name, let arguments):
+            if let result = input.exchange.last(where: { $0.role == .tool }) {
+                // A person was asked.
+                let isFailure = (try? JSON(parsing: result.content))?["error"] != nil
+                run.text(isFailure ? "failed" : "ok")
+                run.finish(nil)
+                return FinishedWork.shared
+            }
             let id = "call_1_\(input.runID.description.suffix(12))"
             let work = ScriptedWork(pacer: nil)
             run.toolCallStart(id: id, name: name)
             run.toolCallArguments(id: id, delta: arguments)
             run.toolCallEnd(id: id)
-            run.perform(id: id, name: name, arguments: (try? JSON(parsing: arguments)) ?? .null) { outcome in
+            let parsed = (try? JSON(parsing: arguments)) ?? .null
+            if run.ask(id: id, name: name, arguments: parsed, message: nil, always: false) {
+                run.suspend(nil, state: nil)
+                return FinishedWork.shared
+            }
+            run.perform(id: id, name: name, arguments: parsed) { outcome in
                 guard !work.isCancelled else { return }
                 run.text(outcome.status == .success ? "ok" : "failed")
                 run.finish(nil)

@@ -35,8 +35,24 @@ package struct ChatLimits: Sendable {
     package var clientIDLength = 64
     /// Bytes of a frame; told to clients, enforced by the WebSocket.
     package var messageBytes = 256 * 1024
+    /// `APPROVE_TOOLS`: tools that ask a person first.
+    package var approvedTools = ApprovedTools.named([])
+    /// `APPROVAL_EXPIRES`: seconds for which a person may answer.
+    package var approvalExpires = 86_400
     /// `SINGLE_CONVERSATION`: a send that names no conversation goes to the user's active one.
     package var keepsSingleConversation = false
 
     package init() {}
+
+    package enum ApprovedTools: Sendable, Equatable {
+        case all
+        case named(Set<String>)
+
+        package func asks(_ tool: String) -> Bool {
+            switch self {
+            case .all: true
+            case .named(let names): names.contains(tool)
+            }
+        }
+    }
 }

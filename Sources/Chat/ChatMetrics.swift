@@ -11,6 +11,8 @@ package final class ChatMetrics {
     private let turn: Timer
     private let ended: [RunStatus: Counter]
     private let failed: [RunErrorCode: Counter]
+    private let asked: Counter
+    private let decided: [Approval.Status: Counter]
 
     /// Runs at work now.
     package internal(set) var running = 0
@@ -35,19 +37,28 @@ package final class ChatMetrics {
         firstText = timer("parley_first_token_seconds")
         turn = timer("parley_turn_seconds")
         var ended: [RunStatus: Counter] = [:]
-        for status in [RunStatus.completed, .cancelled, .failed, .interrupted] {
+        for status in [RunStatus.completed, .suspended, .cancelled, .failed, .interrupted] {
             ended[status] = counter("parley_runs_ended_total", "status", status.rawValue)
         }
         self.ended = ended
         var failed: [RunErrorCode: Counter] = [:]
         for code in RunErrorCode.allCases { failed[code] = counter("parley_run_errors_total", "code", code.rawValue) }
         self.failed = failed
+        asked = Counter(label: "parley_approvals_asked_total", dimensions: dimensions, factory: factory)
+        var decided: [Approval.Status: Counter] = [:]
+        for status in [Approval.Status.approved, .declined, .expired] {
+            decided[status] = counter("parley_approvals_decided_total", "status", status.rawValue)
+        }
+        self.decided = decided
     }
 
     /// All of these in nanoseconds since the message's arrival.
     func acknowledged(after duration: UInt64) { acknowledgement.recordNanoseconds(Int64(clamping: duration)) }
     func spoke(after duration: UInt64) { firstText.recordNanoseconds(Int64(clamping: duration)) }
     func turnEnded(after duration: UInt64) { turn.recordNanoseconds(Int64(clamping: duration)) }
+
+    func asked(_ count: Int) { asked.increment(by: Int64(count)) }
+    package func decided(_ status: Approval.Status, count: Int = 1) { decided[status]?.increment(by: Int64(count)) }
 
     func runEnded(_ status: RunStatus, _ code: RunErrorCode?) {
         ended[status]?.increment()

@@ -37,7 +37,7 @@ package struct MessageRun: Sendable, Equatable {
     }
 
     /// The message has no answer, or half of one, and none is to come.
-    package var hasEndedBadly: Bool { status.isTerminal && status != .completed }
+    package var hasEndedBadly: Bool { status.isTerminal && status != .completed && status != .suspended }
 }
 
 /// Where a message stands in a conversation that may branch (Protocol.md section 9).

@@ -21,6 +21,7 @@ enum TurnAnswer: Equatable {
             case (1, _):
                 .duplicate(threadID: threadID, messageID: messageID, runID: runID, runEnded: runEnded)
             case (3, _): .conversationFull
+            case (5, _): .busy
             default: .threadNotFound
             }
         }

@@ -31,7 +31,7 @@ extension Parameters {
         for row in rows { add(row.turn.runID) }
         endArray()
         beginArray(of: PostgresType.bool)
-        for row in rows { add(bool: row.turn.startsNow) }
+        for row in rows { if row.turn.waits { add(bool: row.turn.startsNow) } else { addNull() } }
         endArray()
         append(text: settings.node)
         append(int4: Int32(clamping: settings.messagesPerConversation))
@@ -94,6 +94,30 @@ extension Parameters {
         endArray()
         beginArray(of: PostgresType.text)
         for row in rows { for message in row.ending.messages { add(text: message.status.rawValue) } }
+        endArray()
+    }
+
+    /// The messages of one run that is stored by itself.
+    mutating func fill(messages: [Message]) {
+        beginArray(of: PostgresType.uuid)
+        for message in messages { add(message.id) }
+        endArray()
+        beginArray(of: PostgresType.text)
+        for message in messages { add(text: message.role.rawValue) }
+        endArray()
+        beginArray(of: PostgresType.text)
+        for message in messages { add(text: message.content) }
+        endArray()
+        beginArray(of: PostgresType.jsonb)
+        for message in messages {
+            add(jsonb: message.toolCalls.isEmpty ? nil : StoredJSON.toolCalls(message.toolCalls))
+        }
+        endArray()
+        beginArray(of: PostgresType.text)
+        for message in messages { add(text: message.toolCallID) }
+        endArray()
+        beginArray(of: PostgresType.text)
+        for message in messages { add(text: message.status.rawValue) }
         endArray()
     }
 

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 package import Chat
 import EventLoop
 package import Logging
@@ -136,6 +136,10 @@ package final class PostgresChatStore: ChatStore, ToolHost {
         run(operation.userID, Statements.performTool, call, isWrite: true) { outcome in
             completion(StoreWrite(outcome.flatMap { Self.outcome($0) }))
         }
+    }
+
+    package func accepts(_ name: String, _ arguments: JSON) -> Bool {
+        if case .valid = ToolArguments.check(name: name, arguments: arguments) { true } else { false }
     }
 
     private static func outcome(_ rows: Rows) -> Result<ToolOutcome, StoreError> {

@@ -18,7 +18,8 @@ extension Statements {
         exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportFeedback,
         exportTasks, answer, judge, takeFeedbackBack, feedback, search,
         retain, retentionDue, retainAudit, purgeTasks, usersToDelete, appendAudit,
-        importLines, isAnothers,
+        importLines, isAnothers, suspendRun, resumeRun, declineRun, expireApprovals, approvals, suspendedRuns,
+        resumption,
         tellEndpoints, claimWebhooks, settleWebhook, webhookFigures, purgeWebhooks, webhookMessage, webhookRun,
     ]
 }

@@ -193,7 +193,8 @@ package enum Statements {
             ? "exists (select from path e where e.id = $4) and (p.id <> $4 or m.position > $5)"
             : "(p.depth > 0 or m.position < $5)"
         let order = isForward ? "p.depth desc, m.position" : "p.depth, m.position desc"
-        let columns = "id, user_message_id, parent_run_id, first_position, last_position, status, error, is_branch"
+        let columns =
+            "id, user_message_id, parent_run_id, first_position, last_position, status, error, is_branch, resumed_run_id"
         let run = columns.split(separator: ", ").map { "r.\($0)" }.joined(separator: ", ")
         return """
             (with recursive path (\(columns), depth, before) as (
@@ -226,14 +227,15 @@ package enum Statements {
                         select string_agg(x.id::text, ',' order by o.created_at, o.id)
                         from parley.\(kind)runs o join parley.\(kind)messages x
                             on x.conversation_id = $1 and x.position = o.first_position
-                        where o.user_message_id = p.user_message_id)
+                        where o.user_message_id = p.user_message_id and o.resumed_run_id is null)
                 end, p.depth
             from path p
             cross join lateral (
-                select * from parley.\(kind)messages m where m.id = p.user_message_id
+                select * from parley.\(kind)messages m where m.id = p.user_message_id and p.resumed_run_id is null
                 union all
                 select * from parley.\(kind)messages m
                 where m.conversation_id = $1 and m.position between p.first_position and p.last_position
+                    and m.run_id = p.id
             ) m
             where m.user_id = $2 and \(wanted)
             order by \(order) limit $3)

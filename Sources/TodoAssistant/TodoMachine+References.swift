@@ -51,7 +51,7 @@ extension TodoMachine {
             if act == .complete {
                 if asksFirst { ask(.completeAll) } else { return completeEach() }
             } else if act == .delete {
-                ask(.deleteAll)
+                return deleteAll(request)
             } else if act == .get {
                 return show(.all)
             } else {

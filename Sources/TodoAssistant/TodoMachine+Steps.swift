@@ -8,6 +8,7 @@ extension TodoMachine {
         case .act(let act, let number, let text, let when): return apply(act, number, text, when)
         case .sweep(let onlyDone): return sweep(onlyDone: onlyDone)
         case .completeEach: return completeEach()
+        case .prepared(let call, let waiting): return prepared(call, waiting)
         }
     }
 
@@ -51,7 +52,7 @@ extension TodoMachine {
             }
             return resolve(reference, isReplacing ? .describe : .note, text: text, request)
         case .delete(.all):
-            ask(.deleteAll)
+            return deleteAll(request)
         case .delete(let reference):
             return resolve(reference, .delete, text: "", request)
         case .clearCompleted:
@@ -215,6 +216,18 @@ extension TodoMachine {
             return nil
         }
         return self.act(.describe, number, key, text: whole)
+    }
+
+    /// So many that a person is asked about each anyway: no question in words goes before that.
+    mutating func deleteAll(_ request: Request) -> Call? {
+        guard asksInBulk else {
+            ask(.deleteAll)
+            return nil
+        }
+        guard let listing = everything else { return list(includingCompleted: true, then: .request(request)) }
+        if listing.tasks.count > bulk { return sweep(onlyDone: false) }
+        ask(.deleteAll)
+        return nil
     }
 
     func known(_ number: Int64) -> TodoTask? {

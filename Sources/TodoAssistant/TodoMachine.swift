@@ -20,6 +20,8 @@ package struct TodoMachine {
 
     package enum Action: Sendable, Equatable {
         case call([Call])
+        /// To be carried out if the person agrees, who is told this.
+        case ask([Call], message: String)
         case say(String)
         case done
     }
@@ -32,6 +34,8 @@ package struct TodoMachine {
             self.name = name
             self.arguments = arguments
         }
+
+        var changesTask: Bool { [.updateTask, .completeTask, .deleteTask].contains(name) }
     }
 
     /// Tool calls of one turn.
@@ -61,6 +65,12 @@ package struct TodoMachine {
     /// It was said once that something was not understood.
     var hasWondered = false
     private var waiting: Waiting?
+    /// The same for calls that are made together.
+    private var together: [Waiting] = []
+    /// Tasks that are deleted or changed at once without asking.
+    let bulk: Int
+    /// What the person did not agree to.
+    private var kept: [String] = []
     private var hasSaid = false
 
     enum Step {
@@ -70,9 +80,21 @@ package struct TodoMachine {
         /// Deletes what is on the list; with `onlyDone` what is finished.
         case sweep(onlyDone: Bool)
         case completeEach
+        /// Thought through already.
+        case prepared(Call, Waiting)
+
+        /// How many tasks it may delete or change, as far as that can be said; 0: it is not to be gathered with others.
+        var changes: Int {
+            switch self {
+            case .act(let act, _, _, _): act == .get ? 0 : 1
+            case .prepared: 1
+            case .sweep, .completeEach: TodoMachine.mostCalls
+            case .request(let request): request.changes
+            }
+        }
     }
 
-    private enum Waiting {
+    enum Waiting {
         case listing(includesCompleted: Bool)
         case add(String, isDone: Bool, reminds: Bool)
         case undo
@@ -86,8 +108,9 @@ package struct TodoMachine {
 
     let clock: TodoClock
 
-    package init(history: [Message], message: Message, clock: TodoClock) {
+    package init(history: [Message], message: Message, clock: TodoClock, bulk: Int = TodoMachine.mostCalls) {
         self.clock = clock
+        self.bulk = bulk
         answer.clock = clock
         context = TodoContext(history: history)
         keys = context.keys
@@ -108,6 +131,7 @@ package struct TodoMachine {
         if case .results(let outcomes) = input { absorb(outcomes) }
         guard !hasSaid else { return .done }
         while let step = steps.popLast() {
+            if let action = performTogether(step) { return action }
             if let call = perform(step) {
                 guard calls < Self.mostCalls else {
                     waiting = nil
@@ -120,7 +144,79 @@ package struct TodoMachine {
             }
         }
         hasSaid = true
+        tellKept()
         return .say(answer.text)
+    }
+
+    // MARK: - Many at once
+
+    var asksInBulk: Bool { bulk < Self.mostCalls }
+
+    /// What may delete or change more tasks than is done without asking is gathered, and put to the person together.
+    private mutating func performTogether(_ step: Step) -> Action? {
+        guard asksInBulk, step.changes > 0 else { return nil }
+        let ahead = steps.reversed().prefix { $0.changes > 0 }.reduce(step.changes) { $0 + $1.changes }
+        guard ahead > bulk else { return nil }
+        guard everything != nil else {
+            // The question names them.
+            calls += 1
+            return .call([list(includingCompleted: true, then: step)])
+        }
+        steps.append(step)
+        var gathered: [(call: Call, waiting: Waiting)] = []
+        while let step = steps.last, step.changes > 0, calls + gathered.count < Self.mostCalls {
+            steps.removeLast()
+            guard let call = perform(step), let waiting else { continue }
+            guard call.changesTask else {
+                // It has to be looked up first; then it goes on with what is gathered.
+                steps.append(contentsOf: gathered.reversed().map { .prepared($0.call, $0.waiting) })
+                calls += 1
+                return .call([call])
+            }
+            self.waiting = nil
+            gathered.append((call, waiting))
+        }
+        guard !gathered.isEmpty else { return nil }
+        together = gathered.map(\.waiting)
+        calls += gathered.count
+        guard gathered.count > bulk else { return .call(gathered.map(\.call)) }
+        return .ask(gathered.map(\.call), message: question(about: gathered.map(\.waiting)))
+    }
+
+    mutating func prepared(_ call: Call, _ waiting: Waiting) -> Call {
+        self.waiting = waiting
+        return call
+    }
+
+    /// Names of tasks in a question to the person.
+    private static let namedTasks = 20
+
+    /// "Delete 5 tasks: “a”, “b”, …?"
+    private func question(about waiting: [Waiting]) -> String {
+        var acts: [TodoQuestion.Act] = []
+        var names: [String] = []
+        for case .act(let act, let number) in waiting {
+            acts.append(act)
+            names.append(known(number).map(\.named) ?? "#\(number)")
+        }
+        let verb =
+            switch acts.first {
+            case .delete where acts.allSatisfy({ $0 == .delete }): "Delete"
+            case .complete where acts.allSatisfy({ $0 == .complete }): "Mark as done"
+            case .reopen where acts.allSatisfy({ $0 == .reopen }): "Mark as not done"
+            default: "Change"
+            }
+        let more = names.count - Self.namedTasks
+        let list = names.prefix(Self.namedTasks).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+        return "\(verb) \(TodoAnswer.count(names.count, "task")): \(list)?"
+    }
+
+    private mutating func tellKept() {
+        guard !kept.isEmpty else { return }
+        let more = kept.count - Self.namedTasks
+        let list = kept.prefix(Self.namedTasks).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+        answer.add(.sentence("You did not agree, so I left \(list) as \(kept.count == 1 ? "it is" : "they are")."))
+        kept = []
     }
 
     /// Words that could be a thing to do although they begin with a verb of ours ("remove the wallpaper").
@@ -233,6 +329,15 @@ package struct TodoMachine {
     // MARK: - Results
 
     private mutating func absorb(_ outcomes: [ToolOutcome]) {
+        guard together.isEmpty else {
+            let waiting = together
+            together = []
+            for (waiting, outcome) in zip(waiting, outcomes) {
+                self.waiting = waiting
+                absorb([outcome])
+            }
+            return
+        }
         guard let waiting, let outcome = outcomes.first else { return }
         self.waiting = nil
         let isSuccess = outcome.status == .success
@@ -352,6 +457,10 @@ package struct TodoMachine {
     }
 
     private mutating func failed(_ number: Int64, _ act: TodoQuestion.Act, _ outcome: ToolOutcome) {
+        if Self.isDeclined(outcome) {
+            kept.append(known(number).map(\.named) ?? "#\(number)")
+            return
+        }
         if outcome.result["error"]?["code"]?.string == "not_found" {
             answer.add(.sentence("There is no task #\(number) on your list."))
         } else {
@@ -359,8 +468,13 @@ package struct TodoMachine {
         }
     }
 
+    private static func isDeclined(_ outcome: ToolOutcome) -> Bool {
+        outcome.result["error"]?["code"]?.string == "declined"
+    }
+
     /// ": the tool's own words."
     private static func reason(_ outcome: ToolOutcome) -> String {
+        if isDeclined(outcome) { return ", since you did not agree." }
         guard let message = outcome.result["error"]?["message"]?.string, !message.isEmpty else { return "." }
         let text = TodoTask.line(String(message.prefix(200)))
         return ": " + text + (text.hasSuffix(".") ? "" : ".")
@@ -389,4 +503,24 @@ extension TodoListing {
 enum TaskTime {
     /// Behind all of them: 9998-12-31.
     static let never: Int64 = 253_339_228_800_000_000
+}
+
+extension Request {
+    /// See `TodoMachine.Step.changes`. What points at something that was just spoken of waits for that.
+    fileprivate var changes: Int {
+        let reference: Reference
+        switch self {
+        case .complete(let given, _), .rename(let given, _), .reschedule(let given, _), .remindOf(let given, _),
+            .describe(let given, _, _), .delete(let given):
+            reference = given
+        case .clearCompleted: return TodoMachine.mostCalls
+        default: return 0
+        }
+        switch reference {
+        case .id, .title: return 1
+        case .first(let count), .lastOnes(let count): return count
+        case .having, .allBut, .all: return TodoMachine.mostCalls
+        default: return 0
+        }
+    }
 }

@@ -32,8 +32,14 @@ def page(chromium, gateway, user):
 
 
 def press(page, selector, at=0):
-    page.until(lambda: len(page.all(selector)) > at, f"no {selector}")
-    page.driver.execute_script("arguments[0].click()", page.all(selector)[at])
+    """Pressed where it stands by then: the page is drawn anew when a history comes."""
+    def pressed():
+        found = page.all(selector)
+        if len(found) <= at:
+            return False
+        page.driver.execute_script("arguments[0].click()", found[at])
+        return True
+    page.until(pressed, f"no {selector}")
 
 
 def siblings(page):

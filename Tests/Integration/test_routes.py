@@ -17,6 +17,7 @@ BODIES = {
     "createConversation": {"title": "x"}, "changeConversation": {"title": "x"}, "sendMessage": {"content": "hello"},
     "addTask": {"title": "x"}, "changeTask": {"title": "x"}, "makeToken": {"user_id": "somebody"},
     "judgeMessage": {"rating": "up"},
+    "resumeConversation": {"resume": [{"interrupt_id": "none", "status": "cancelled"}]},
     "runAgent": {"threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "hello"}]},
     "sendFrames": {"op": "ping"}, "importUser": '{"type":"user"}', "regenerate": {},
 }

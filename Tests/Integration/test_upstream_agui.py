@@ -158,7 +158,9 @@ def test_tools_of_its_own_are_recorded_as_its(chat, world, database, user):
         "user", "assistant", "tool", "assistant", "tool", "assistant", "user"]
 
 
-def test_an_approval_is_declined(chat, world, database):
+@pytest.mark.parametrize("decision", ["approved", "declined", "cancelled"])
+def test_an_approval_is_the_persons(chat, world, database, decision):
+    """What the agent asks goes to the person as it is, and what the person says goes back."""
     world.agent = openai_agent(world, output_type=[str, DeferredToolRequests])
     paid = []
 
@@ -167,11 +169,28 @@ def test_an_approval_is_declined(chat, world, database):
         paid.append(amount)
         return "paid"
 
-    world.llm.script(calls(("pay", {"amount": 5})), says("Then not."))
+    world.llm.script(calls(("pay", {"amount": 5})), says("Done."))
     turn = chat.turn("pay five")
-    assert turn.end["type"] == "RUN_FINISHED" and turn.text == "Then not." and not paid
-    [entry] = world.inputs[1]["resume"]
-    assert entry["status"] == "cancelled"
+    [interrupt] = turn.end["outcome"]["interrupts"]
+    assert interrupt["toolCallId"] == turn.calls[0]["id"] and "responseSchema" in interrupt and not paid
+    entry = {"interruptId": interrupt["id"], "status": "cancelled" if decision == "cancelled" else "resolved"}
+    if decision != "cancelled":
+        entry["payload"] = {"approved": decision == "approved"}
+    chat.post(op="resume", id="r", threadId=turn.thread, resume=[entry])
+    ack = chat.until({"op": "ack", "id": "r"})
+    assert ack["status"] == "running"
+    assert chat.end_of(ack["runId"])["outcome"]["type"] == "success"
+    assert paid == ([5] if decision == "approved" else [])
+    [sent] = world.inputs[1]["resume"]
+    assert {name: value for name, value in sent.items() if name != "interruptId"} == \
+        {name: value for name, value in entry.items() if name != "interruptId"}
+    result = chat.thread(turn.thread).calls[turn.calls[0]["id"]]["result"]
+    assert result == "paid" if decision == "approved" else result
+    # The exchange is whole in what the next turn sees.
+    world.llm.script(says("fine"))
+    chat.turn("thanks", thread=turn.thread)
+    assert [message["role"] for message in world.inputs[-1]["messages"]] == [
+        "user", "assistant", "tool", "assistant", "user"]
 
 
 def test_an_agent_that_fails(chat, world, database):

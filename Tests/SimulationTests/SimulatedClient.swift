@@ -163,6 +163,16 @@ final class SimulatedClient {
         connection?.post(.cancel(id: "x", threadID: .known(thread), runID: nil))
     }
 
+    /// Answers all that is asked, if anything is: yes to some, no to others.
+    func decide() {
+        guard let thread = user.thread, !view.interrupts.isEmpty else { return }
+        let answers = view.interrupts.map { id in
+            InterruptAnswer(
+                interruptID: id, isResolved: true, payload: ["approved": .bool(!world.scheduler.oneIn(3))])
+        }
+        connection?.post(.resume(id: "r", threadID: .known(thread), answers: answers))
+    }
+
     func receive(_ frame: JSON, on old: Connection) {
         guard connection === old else { return }
         if let trace = world.trace {
@@ -218,6 +228,8 @@ struct View {
     private(set) var texts: [(id: String, text: String)] = []
     private(set) var cursor: String?
     private(set) var run: String?
+    /// What a person is asked.
+    private(set) var interrupts: [String] = []
     private var open: Set<String> = []
     private var position: (epoch: String, n: UInt64)?
     private var isFirst = true
@@ -232,6 +244,7 @@ struct View {
             if role == "assistant" || role == "user" { texts.append((id, message["content"]?.string ?? "")) }
         }
         run = nil
+        interrupts = Self.ids(snapshot["interrupts"])
         open = []
         position = nil
         isFirst = false
@@ -263,6 +276,7 @@ struct View {
         case "RUN_STARTED":
             if run != nil { problems.append("a run starts while another is active") }
             run = event["runId"]?.string
+            interrupts = []
             if let asked = event["input"]?["messages"]?.array?.first, let id = asked["id"]?.string {
                 set(id, asked["content"]?.string ?? "")
             }
@@ -271,6 +285,7 @@ struct View {
             if run == nil { problems.append("\(type) without a run") }
             if type == "RUN_FINISHED", !open.isEmpty { problems.append("finished with open items") }
             run = nil
+            interrupts = Self.ids(event["outcome"]?["interrupts"])
             open = []
             return
         case "TEXT_MESSAGE_START":
@@ -286,6 +301,10 @@ struct View {
         default: break
         }
         if run == nil { problems.append("\(type) outside a run") }
+    }
+
+    private static func ids(_ interrupts: JSON?) -> [String] {
+        (interrupts?.array ?? []).compactMap { $0["id"]?.string }
     }
 
     private mutating func set(_ id: String, _ text: String) {

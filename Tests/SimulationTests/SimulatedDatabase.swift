@@ -14,6 +14,9 @@ final class SimulatedDatabase {
         var checkpoint: [(id: Identifier, content: String)] = []
         var hasEffects = false
         var ends = 0
+        /// The suspended one that it goes on from, and how many went before that.
+        var resumed: Identifier?
+        var depth = 0
     }
 
     struct Node {
@@ -37,6 +40,8 @@ final class SimulatedDatabase {
     var nodes: [String: Node] = [:]
     var operations: [String: ToolOutcome] = [:]
     var effects = 0
+    var approvals: [Identifier: [Approval]] = [:]
+    private var identifiers: UInt64 = 0
     private(set) var violations: [String] = []
 
     init(_ scheduler: Scheduler, fault: Fault?) {
@@ -119,6 +124,7 @@ final class SimulatedDatabase {
                 runs[id]?.status = .interrupted
                 runs[id]?.ends += 1
             } else {
+                declineSuspended(run.threadID, as: .declined)
                 fate = hasRunning(run.threadID, beside: id) ? .queued : .running
                 runs[id]?.status = fate
             }
@@ -144,14 +150,17 @@ final class SimulatedDatabase {
             conversations[turn.threadID] = Conversation(userID: turn.userID, title: turn.title)
         }
         guard conversations[turn.threadID]?.userID == turn.userID else { return .success(.threadNotFound) }
+        if !turn.waits, isHeld(turn.threadID) { return .success(.busy) }
+        declineSuspended(turn.threadID, as: .declined)
         let position = append(Message(id: turn.messageID, role: .user, content: turn.content), turn.threadID)
-        let starts = turn.startsNow && !hasRunning(turn.threadID, beside: turn.runID)
+        let starts = (turn.startsNow || !turn.waits) && !hasRunning(turn.threadID, beside: turn.runID)
         runs[turn.runID] = Run(
             threadID: turn.threadID, userID: turn.userID,
             message: Message(id: turn.messageID, role: .user, content: turn.content, position: position),
             status: starts ? .running : .queued, node: node)
         if let key = turn.clientID { clientIDs["\(turn.userID)/\(key)"] = turn.runID }
-        return .success(accepted(turn.threadID, position, fault == .alwaysBegins ? turn.startsNow : starts))
+        let claims = fault == .alwaysBegins ? turn.startsNow || !turn.waits : starts
+        return .success(accepted(turn.threadID, position, claims))
     }
 
     private func accepted(_ thread: Identifier, _ position: Int, _ isRunning: Bool) -> Acceptance {
@@ -169,6 +178,7 @@ final class SimulatedDatabase {
         guard isMember(node) else { return .failure(.fenced) }
         guard let run = runs[id], run.node == node, !run.status.isTerminal else { return .success(.gone) }
         if run.status == .running { return .success(.begun) }
+        declineSuspended(run.threadID, as: .declined)
         if let active = running(run.threadID, beside: id) { return .success(.waits(behind: active)) }
         runs[id]?.status = .running
         return .success(.begun)
@@ -188,11 +198,123 @@ final class SimulatedDatabase {
         runs[ending.runID]?.status = ending.status
         runs[ending.runID]?.ends += 1
         if let next = ending.nextRunID, runs[next]?.status == .queued, runs[next]?.node == node,
-            !hasRunning(ending.threadID, beside: next)
+            !isHeld(ending.threadID)
         {
             runs[next]?.status = .running
         }
         return .success(.stored(updatedAt: Int64(scheduler.now)))
+    }
+
+    // MARK: Asking a person
+
+    func suspend(_ suspension: RunSuspension, _ node: String) -> Result<SuspensionOutcome, StoreError> {
+        let ending = suspension.ending
+        guard isMember(node) else { return .failure(.fenced) }
+        if let asked = approvals[ending.runID] { return .success(.stored(expiresAt: asked[0].expiresAt)) }
+        switch end(ending, node) {
+        case .failure(let error): return .failure(error)
+        case .success(.stored) where runs[ending.runID]?.status == .suspended: break
+        case .success: return .success(.threadGone)
+        }
+        approvals[ending.runID] = suspension.approvals.map { asked in
+            var stored = asked
+            stored.expiresAt = Int64(scheduler.now) * 1_000 + Int64(suspension.expiresAfter) * 1_000_000
+            return stored
+        }
+        return .success(.stored(expiresAt: approvals[ending.runID]?.first?.expiresAt ?? 0))
+    }
+
+    func approvals(_ thread: Identifier, of userID: String, ids: [Identifier]) -> ThreadApprovals? {
+        guard conversations[thread]?.userID == userID else { return nil }
+        var known = ThreadApprovals()
+        for (run, asked) in approvals.sorted(by: { "\($0.key)" < "\($1.key)" }) where runs[run]?.threadID == thread {
+            let wanted = asked.filter { $0.status == .open || ids.contains($0.id) }
+            guard !wanted.isEmpty else { continue }
+            known.approvals += wanted
+            known.followers[run] = follower(of: run)
+            known.question = known.question ?? runs[run]?.message
+        }
+        return known
+    }
+
+    private func follower(of run: Identifier) -> Identifier? { runs.first { $0.value.resumed == run }?.key }
+
+    func resume(_ resumption: NewResumption, _ node: String) -> Result<ResumeOutcome, StoreError> {
+        guard isMember(node) else { return .failure(.fenced) }
+        guard let run = runs[resumption.suspendedRunID], run.userID == resumption.userID,
+            let asked = approvals[resumption.suspendedRunID]
+        else { return .success(.changed) }
+        func results() -> [Identifier: JSON] {
+            var results: [Identifier: JSON] = [:]
+            for approval in asked {
+                results[approval.id] = operations["\(approval.runID)/\(approval.ordinal)"]?.result
+            }
+            return results
+        }
+        if run.status != .suspended {
+            let next = follower(of: resumption.suspendedRunID)
+            return .success(next == resumption.runID ? .resumed(results: results()) : .duplicate(runID: next))
+        }
+        let ids = Set(asked.map(\.id))
+        guard ids == Set(resumption.approvals.map(\.id)) else { return .success(.changed) }
+        runs[resumption.suspendedRunID]?.status = .completed
+        runs[resumption.runID] = Run(
+            threadID: run.threadID, userID: run.userID, message: run.message, status: .running, node: node,
+            resumed: resumption.suspendedRunID, depth: run.depth + 1)
+        approvals[resumption.suspendedRunID] = resumption.approvals
+        for approval in resumption.approvals where approval.status == .approved && approval.tool != nil {
+            let key = "\(approval.runID)/\(approval.ordinal)"
+            if operations[key] != nil { note("\(key) was carried out before it was approved") }
+            effects += 1
+            operations[key] = ToolOutcome(status: .success, result: ["done": .integer(Int64(effects))])
+        }
+        return .success(.resumed(results: results()))
+    }
+
+    func decline(
+        _ thread: Identifier, of userID: String, _ runID: Identifier?, as status: Approval.Status, _ node: String
+    ) -> Result<Identifier?, StoreError> {
+        guard isMember(node) else { return .failure(.fenced) }
+        guard conversations[thread]?.userID == userID, let run = suspended(thread), runID ?? run == run else {
+            return .success(nil)
+        }
+        if status == .expired, (approvals[run] ?? []).allSatisfy({ $0.expiresAt > Int64(scheduler.now) * 1_000 }) {
+            return .success(nil)
+        }
+        declineSuspended(thread, as: status)
+        return .success(run)
+    }
+
+    func resumption(_ runID: Identifier, of userID: String) -> Resumption? {
+        guard let run = runs[runID], run.userID == userID, let suspended = run.resumed else { return nil }
+        var asked = approvals[suspended] ?? []
+        for index in asked.indices {
+            asked[index].result = operations["\(asked[index].runID)/\(asked[index].ordinal)"]?.result
+        }
+        return Resumption(suspendedRunID: suspended, approvals: asked)
+    }
+
+    private func suspended(_ thread: Identifier) -> Identifier? {
+        runs.first { $0.value.threadID == thread && $0.value.status == .suspended }?.key
+    }
+
+    private func isHeld(_ thread: Identifier) -> Bool {
+        runs.contains { $0.value.threadID == thread && [.running, .suspended].contains($0.value.status) }
+    }
+
+    private func declineSuspended(_ thread: Identifier, as status: Approval.Status) {
+        guard let run = suspended(thread) else { return }
+        for index in (approvals[run] ?? []).indices {
+            approvals[run]?[index].status = status
+            guard let call = approvals[run]?[index].callID else { continue }
+            identifiers += 1
+            var message = Message(
+                id: Identifier(high: 9, low: identifiers), role: .tool, content: #"{"error":{"code":"declined"}}"#,
+                toolCallID: call)
+            message.runID = run
+            append(message, thread)
+        }
+        runs[run]?.status = .cancelled
     }
 
     func checkpoint(_ checkpoint: RunCheckpoint, _ node: String) -> Bool {
@@ -220,12 +342,17 @@ final class SimulatedDatabase {
         guard let found = conversations[thread], found.userID == userID else { return nil }
         let runs = Dictionary(
             runs.lazy.filter { $0.value.threadID == thread }.map { ($0.value.message.id, $0) }
-        ) { first, _ in first }
+        ) { first, second in first.value.depth < second.value.depth ? second : first }
         // Question by question, each with what answers it.
-        let asked = Set(runs.values.map(\.key))
+        let ofThread = self.runs.filter { $0.value.threadID == thread }
+        let asked = Set(ofThread.keys)
+        // A run that goes on behind a person's answer stands behind the one that asked.
+        let behind = Dictionary(grouping: ofThread.sorted { $0.value.depth < $1.value.depth }, by: \.value.message.id)
         let answers = Dictionary(grouping: found.messages.filter { $0.role != .user }) { $0.runID }
         let shown = found.messages.flatMap { message -> [Message] in
-            if message.role == .user { return [message] + (runs[message.id].flatMap { answers[$0.key] } ?? []) }
+            if message.role == .user {
+                return [message] + (behind[message.id] ?? []).flatMap { answers[$0.key] ?? [] }
+            }
             return message.runID.map { asked.contains($0) } == true ? [] : [message]
         }
         let messages = shown.suffix(limit).map { stored in

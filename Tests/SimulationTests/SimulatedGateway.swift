@@ -64,6 +64,8 @@ final class SimulatedGateway: SessionEnvironment {
         return world.positions
     }
 
+    var mayAsk: Bool { true }
+
     func report(_ incident: String) { world.incidents.append(incident) }
 
     func schedule(after milliseconds: UInt64, _ action: @escaping () -> Void) -> UInt64 {
@@ -115,6 +117,7 @@ final class SimulatedGateway: SessionEnvironment {
     private func beat() {
         later(1_000) { [self] in beat() }
         step()
+        if serves { for session in Array(sessions.values) { session.expireDue() } }
     }
 
     private func step() {
@@ -190,12 +193,31 @@ final class SimulatedGateway: SessionEnvironment {
                     if run.fate == .interrupted {
                         sessions[run.userID]?.refresh(threadID: run.threadID)
                     } else {
-                        session(of: run.userID).adopt(
-                            threadID: run.threadID, message: run.message, runID: run.runID,
-                            isRunning: run.fate == .running)
+                        adopt(run.userID, run.threadID, run.message, run.runID, isRunning: run.fate == .running)
                     }
                 }
             })
+    }
+
+    /// A run that a dead one left may be one that goes on with answers.
+    private func adopt(
+        _ userID: String, _ threadID: Identifier, _ message: Message, _ runID: Identifier, isRunning: Bool
+    ) {
+        simulatedStore.resumption(userID: userID, runID: runID) { [self, name = node] result in
+            guard name == node else { return }
+            switch result {
+            case .success(let resumption?):
+                session(of: userID).adopt(
+                    threadID: threadID, message: message, runID: runID, isRunning: isRunning, resuming: resumption)
+            case .success(nil):
+                session(of: userID).adopt(
+                    threadID: threadID, message: message, runID: runID, isRunning: isRunning)
+            case .failure:
+                later(1_000) { [self] in
+                    if name == node { adopt(userID, threadID, message, runID, isRunning: isRunning) }
+                }
+            }
+        }
     }
 
     // MARK: Users
@@ -287,6 +309,36 @@ final class SimulatedStore: ChatStore, ToolHost {
         ask({ $0.perform(operation, $1) }, { completion(StoreWrite($0)) })
     }
 
+    func accepts(_ name: String, _ arguments: JSON) -> Bool { true }
+
+    func suspend(_ suspension: RunSuspension, completion: @escaping (StoreWrite<SuspensionOutcome>) -> Void) {
+        ask({ $0.suspend(suspension, $1) }, { completion(StoreWrite($0)) })
+    }
+
+    func approvals(
+        userID: String, threadID: Identifier, ids: [Identifier],
+        completion: @escaping (Result<ThreadApprovals?, StoreError>) -> Void
+    ) {
+        look({ database, _ in database.approvals(threadID, of: userID, ids: ids) }, completion)
+    }
+
+    func resume(_ resumption: NewResumption, completion: @escaping (StoreWrite<ResumeOutcome>) -> Void) {
+        ask({ $0.resume(resumption, $1) }, { completion(StoreWrite($0)) })
+    }
+
+    func decline(
+        userID: String, threadID: Identifier, runID: Identifier?, as status: Approval.Status, by session: String?,
+        completion: @escaping (StoreWrite<Identifier?>) -> Void
+    ) {
+        ask({ $0.decline(threadID, of: userID, runID, as: status, $1) }, { completion(StoreWrite($0)) })
+    }
+
+    func resumption(
+        userID: String, runID: Identifier, completion: @escaping (Result<Resumption?, StoreError>) -> Void
+    ) {
+        look({ database, _ in database.resumption(runID, of: userID) }, completion)
+    }
+
     func newestMessages(
         userID: String, threadID: Identifier, limit: Int,
         completion: @escaping (Result<MessagePage?, StoreError>) -> Void
@@ -376,8 +428,7 @@ final class SimulatedAgent: Agent {
                 return
             }
             if scheduler.oneIn(6) {
-                let id = "call-\(work.steps)"
-                work.run.call(id: id, name: "add_task", arguments: ["title": "t"]) { [self] _ in goOn(work) }
+                call(work)
                 return
             }
             if scheduler.oneIn(5) {
@@ -387,6 +438,26 @@ final class SimulatedAgent: Agent {
             }
             goOn(work)
         }
+    }
+
+    /// Some calls are carried out, some are put to the person, alone or beside others.
+    private func call(_ work: Work) {
+        let (scheduler, run) = (gateway.world.scheduler, work.run)
+        let arguments: JSONObject = ["title": "t"]
+        guard scheduler.oneIn(2) else {
+            return run.call(id: "call-\(work.steps)", name: "add_task", arguments: arguments) { [self] _ in goOn(work) }
+        }
+        var asks = false
+        for number in 0...scheduler.pick(2) {
+            let id = "call-\(work.steps)-\(number)"
+            run.toolCallStart(id: id, name: "add_task")
+            run.toolCallArguments(id: id, delta: JSON.object(arguments).description)
+            run.toolCallEnd(id: id)
+            asks = run.ask(id: id, name: "add_task", arguments: .object(arguments), message: nil, always: true) || asks
+        }
+        guard asks else { return goOn(work) }
+        work.isOver = true
+        run.suspend(nil, state: nil)
     }
 
     func forget() { works = [] }

@@ -54,6 +54,30 @@ private final class SimulatedSubject: StoreSubject, @unchecked Sendable {
         .success(database.conversation(threadID, of: userID))
     }
 
+    func suspend(_ suspension: RunSuspension, at gateway: Int) async -> StoreWrite<SuspensionOutcome> {
+        StoreWrite(database.suspend(suspension, node(gateway)))
+    }
+
+    func approvals(
+        _ threadID: Identifier, of userID: String, ids: [Identifier]
+    ) async -> Result<ThreadApprovals?, StoreError> {
+        .success(database.approvals(threadID, of: userID, ids: ids))
+    }
+
+    func resume(_ resumption: NewResumption, at gateway: Int) async -> StoreWrite<ResumeOutcome> {
+        StoreWrite(database.resume(resumption, node(gateway)))
+    }
+
+    func decline(
+        _ threadID: Identifier, of userID: String, as status: Approval.Status, at gateway: Int
+    ) async -> StoreWrite<Identifier?> {
+        StoreWrite(database.decline(threadID, of: userID, nil, as: status, node(gateway)))
+    }
+
+    func resumption(_ runID: Identifier, of userID: String) async -> Result<Resumption?, StoreError> {
+        .success(database.resumption(runID, of: userID))
+    }
+
     func fence(_ gateway: Int) async { database.nodes[node(gateway)] = nil }
 
     func user(_ number: Int) -> String { "u\(number)" }

@@ -27,6 +27,7 @@ final class World {
         self.seed = seed
         scheduler = Scheduler(seed: seed)
         database = SimulatedDatabase(scheduler, fault: fault)
+        limits.approvalExpires = scheduler.oneIn(3) ? 4 : 86_400
         limits.coalescingWindow = scheduler.oneIn(3) ? 20 : 0
         for place in 0...scheduler.pick(4) { gateways.append(SimulatedGateway(self, place: place)) }
         for number in 0...scheduler.pick(3) {
@@ -89,6 +90,7 @@ final class World {
         case 18: gateways[scheduler.pick(gateways.count)].stall(for: scheduler.pick(200...12_000))
         case 19: restart(scheduler.pick(gateways.count))
         case 20: goAway(for: scheduler.pick(500...12_000))
+        case 22...25: client.decide()
         case 21: cutOff[scheduler.pick(gateways.count)] = scheduler.now + scheduler.pick(500...12_000)
         default: break
         }
@@ -155,7 +157,16 @@ final class World {
             guard let id = frame["messageId"]?.string else { return }
             if run("runId")?.message.id.description != id { database.note("an ack of what is not stored: \(frame)") }
         case "RUN_FINISHED":
-            let status: RunStatus = frame["outcome"]?["type"]?.string == "cancelled" ? .cancelled : .completed
+            let type = frame["outcome"]?["type"]?.string
+            let status: RunStatus = type == "cancelled" ? .cancelled : .completed
+            if type == "interrupt" {
+                // It may have been answered or declined since, at another gateway or on another socket.
+                let fates: [RunStatus] = [.suspended, .completed, .cancelled]
+                if let stored = run("runId"), !fates.contains(stored.status) {
+                    database.note("told to wait, stored \(stored.status)")
+                }
+                return
+            }
             if let stored = run("runId"), stored.status != status {
                 database.note("told \(status), stored \(stored.status)")
             }
@@ -177,6 +188,7 @@ final class World {
             if !run.status.isTerminal { problems.append("run \(id) is \(run.status) at the end, of \(run.node)") }
             if run.ends > 1 { problems.append("run \(id) has \(run.ends) ends") }
         }
+        for (run, asked) in database.approvals { check(asked, of: run) }
         for user in users {
             for (key, message) in user.acknowledged {
                 let run = database.clientIDs["\(user.id)/\(key)"].flatMap { database.runs[$0] }
@@ -188,12 +200,30 @@ final class World {
         }
     }
 
+    /// What was approved was done, and nothing else; what is open waits for somebody.
+    private func check(_ asked: [Approval], of run: Identifier) {
+        let status = database.runs[run]?.status
+        for approval in asked {
+            let isDone = database.operations["\(approval.runID)/\(approval.ordinal)"] != nil
+            if isDone != (approval.status == .approved) {
+                problems.append("\(approval.id) is \(approval.status), and was \(isDone ? "" : "not ")carried out")
+            }
+            if (approval.status == .open) != (status == .suspended) {
+                problems.append("\(approval.id) is \(approval.status), its run \(status.map { "\($0)" } ?? "gone")")
+            }
+        }
+    }
+
     private func check(_ client: SimulatedClient) {
         for view in client.views.values { problems += view.problems.map { "\(client.userID): \($0)" } }
         guard let thread = client.user.thread else { return }
         if !client.isSettled { problems.append("\(client.userID): a message waits for ever, or nobody is connected") }
         if client.view.run != nil { problems.append("\(client.userID): shows a run for ever") }
         let messages = database.conversations[thread]?.messages ?? []
+        let open = database.approvals(thread, of: client.userID, ids: [])?.open.map { "\($0.id)" } ?? []
+        if Set(client.view.interrupts) != Set(open) {
+            problems.append("\(client.userID) shows \(client.view.interrupts) as open, stored is \(open)")
+        }
         let stored = messages.filter { $0.role != .tool && !$0.content.isEmpty }
         // What a snapshot holds at most.
         let page = database.newestMessages(thread, of: client.userID, limit: limits.snapshotMessages)

@@ -11,6 +11,15 @@ package protocol StoreSubject: Sendable {
     func sentTurn(_ key: String, of userID: String, at gateway: Int) async -> Result<SentTurn?, StoreError>
     func conversation(_ threadID: Identifier, of userID: String) async -> Result<Conversation?, StoreError>
     /// A gateway is taken for dead: its row among the nodes is gone.
+    func suspend(_ suspension: RunSuspension, at gateway: Int) async -> StoreWrite<SuspensionOutcome>
+    func approvals(_ threadID: Identifier, of userID: String, ids: [Identifier]) async -> Result<
+        ThreadApprovals?, StoreError
+    >
+    func resume(_ resumption: NewResumption, at gateway: Int) async -> StoreWrite<ResumeOutcome>
+    func decline(
+        _ threadID: Identifier, of userID: String, as status: Approval.Status, at gateway: Int
+    ) async -> StoreWrite<Identifier?>
+    func resumption(_ runID: Identifier, of userID: String) async -> Result<Resumption?, StoreError>
     func fence(_ gateway: Int) async
     /// `0` and `1`.
     func user(_ number: Int) -> String
@@ -98,6 +107,50 @@ package struct StoreContract: Sendable {
                 "accept a new now", "1 accept b → stored 2 waiting", "end a then b → stored", "1 begin b → begun",
             ]),
         StoreContract(
+            name: "a run waits for a person, and goes on once",
+            lines: [
+                "accept a new now", "approvals → none open", "suspend a → stored", "suspend a → stored",
+                "approvals → open", "sent a → ended", "approvals other → no such conversation", "resume a as b → done",
+                "resume a as b → done", "resume a as c → duplicate of b", "approvals → none open", "goes b → with a",
+                "goes a → with nothing", "messages → a A", "decline → nothing", "end b → stored", "messages → a A B",
+            ]),
+        StoreContract(
+            name: "what is declined has no run behind it",
+            lines: [
+                "accept a new now", "suspend a", "decline → a", "decline → nothing",
+                "resume a as b → duplicate of none",
+                "approvals → none open", "messages → a A ?",
+            ]),
+        StoreContract(
+            name: "the next message declines what is open",
+            lines: [
+                "accept a new now", "suspend a", "accept b now or not → busy", "approvals → open",
+                "accept a now → stored 1 waiting", "approvals → open", "accept b now → stored 4 running",
+                "approvals → none open", "resume a as c → duplicate of none", "messages → a A ? b",
+                "accept c now or not → busy",
+            ]),
+        StoreContract(
+            name: "a message that waited declines too",
+            lines: [
+                "accept a new now", "accept b → stored 2 waiting", "suspend a → stored", "begin b → begun",
+                "approvals → none open", "messages → a A ? b", "suspend b", "accept c now → stored 7 running",
+            ]),
+        StoreContract(
+            name: "nobody answers for another user",
+            lines: [
+                "accept a new now", "suspend a", "resume a as b other → changed", "decline other → nothing",
+                "goes a other → with nothing", "approvals → open",
+            ]),
+        StoreContract(
+            name: "nothing expires before its time",
+            lines: ["accept a new now", "suspend a", "decline as expired → nothing", "approvals → open"]),
+        StoreContract(
+            name: "who is fenced decides nothing",
+            lines: [
+                "accept a new now", "suspend a", "fence", "resume a as b → fenced", "decline → fenced",
+                "accept c new now → fenced", "suspend c → fenced", "1 resume a as b → done",
+            ]),
+        StoreContract(
             name: "who is fenced writes nothing",
             lines: [
                 "accept a new now", "accept b", "fence", "accept c now → fenced", "accept a new now → fenced",
@@ -126,6 +179,7 @@ private struct Dialogue {
     /// Message, run and reply of a letter.
     private var ids: [String: (message: Identifier, run: Identifier, reply: Identifier)] = [:]
     private var outcomes: [String] = []
+    private var approvals: [String: Identifier] = [:]
 
     init(_ subject: any StoreSubject) {
         self.subject = subject
@@ -148,6 +202,15 @@ private struct Dialogue {
         return ids.first { $0.value.reply == id }?.key.uppercased() ?? "?"
     }
 
+    private mutating func approval(_ letter: String) -> Approval {
+        // Named like nothing else of the letter.
+        let id = approvals[letter] ?? subject.makeIdentifier()
+        approvals[letter] = id
+        var approval = Approval(id: id, runID: ids(letter).run, ordinal: 1, tool: "add_task", callID: "call")
+        approval.parameters = ["title": "milk"]
+        return approval
+    }
+
     mutating func answer(_ line: String) async -> String {
         var words = line.split(separator: " ").map(String.init)
         let gateway = Int(words[0]) ?? 0
@@ -159,10 +222,11 @@ private struct Dialogue {
         }
         switch words[0] {
         case "accept":
-            let turn = NewTurn(
+            var turn = NewTurn(
                 userID: user, threadID: thread, isNewThread: words.contains("new"), title: nil,
                 messageID: ids(letter).message, clientID: word(after: "as") ?? letter, content: letter,
                 runID: ids(letter).run, startsNow: words.contains("now"))
+            turn.waits = !words.contains("not")
             return describe(await subject.accept(turn, at: gateway)) { describe($0) }
         case "end":
             let status = word(after: "as").flatMap { RunStatus(rawValue: $0) } ?? .completed
@@ -175,6 +239,49 @@ private struct Dialogue {
                     ] : [], nextRunID: next)
             return describe(await subject.end(ending, at: gateway)) { outcome in
                 if case .stored = outcome { "stored" } else { "gone" }
+            }
+        case "suspend":
+            let ending = RunEnding(
+                userID: user, threadID: thread, runID: ids(letter).run, status: .suspended,
+                messages: [
+                    Message(
+                        id: ids(letter).reply, role: .assistant, content: letter.uppercased(),
+                        toolCalls: [ToolCall(id: "call", name: "add_task", arguments: "{}")])
+                ])
+            return describe(
+                await subject.suspend(
+                    RunSuspension(ending: ending, approvals: [approval(letter)], expiresAfter: 3_600), at: gateway)
+            ) { outcome in
+                if case .stored = outcome { "stored" } else { "gone" }
+            }
+        case "approvals":
+            switch await subject.approvals(thread, of: user, ids: []) {
+            case .success(nil): return "no such conversation"
+            case .success(let known?): return known.open.isEmpty ? "none open" : "open"
+            case .failure(let error): return "\(error)"
+            }
+        case "resume":
+            var decided = approval(letter)
+            decided.status = .approved
+            let resumption = NewResumption(
+                userID: user, threadID: thread, suspendedRunID: ids(letter).run,
+                runID: ids(word(after: "as") ?? "").run, decidedBy: "session", approvals: [decided])
+            return describe(await subject.resume(resumption, at: gateway)) { outcome in
+                switch outcome {
+                case .resumed(let results): results[decided.id] == nil ? "no result" : "done"
+                case .duplicate(let run): "duplicate of \(run.map { self.letter(ofRun: $0) } ?? "none")"
+                case .changed: "changed"
+                }
+            }
+        case "decline":
+            let status = word(after: "as").flatMap { Approval.Status(rawValue: $0) } ?? .declined
+            return describe(await subject.decline(thread, of: user, as: status, at: gateway)) { run in
+                run.map { self.letter(ofRun: $0) } ?? "nothing"
+            }
+        case "goes":
+            switch await subject.resumption(ids(letter).run, of: user) {
+            case .success(let found): return "with \(found.map { self.letter(ofRun: $0.suspendedRunID) } ?? "nothing")"
+            case .failure(let error): return "\(error)"
             }
         case "begin":
             return describe(await subject.begin(ids(letter).run, of: user, at: gateway)) { beginning in
@@ -240,6 +347,7 @@ private struct Dialogue {
             "duplicate of \(letter(ofRun: run))\(hasEnded ? ", ended" : "")"
         case .threadNotFound: "missing"
         case .conversationFull: "full"
+        case .busy: "busy"
         }
     }
 }

@@ -8,7 +8,7 @@ import Testing
     static let userTables = [
         "conversations", "messages", "runs", "tasks", "reminders", "task_operation_logs",
         "archived_conversations",
-        "archived_messages", "archived_runs", "archived_operation_logs", "feedback", "search_words",
+        "archived_messages", "archived_runs", "archived_operation_logs", "approvals", "feedback", "search_words",
     ]
 
     /// A user with a row in every table that the gateway may read.
@@ -51,6 +51,11 @@ import Testing
             [id, store.user])
         _ = try owner.query(
             "insert into parley.search_words (user_id, message_id, words) values ($2, $1, 'x')", [id, store.user])
+        _ = try owner.query(
+            """
+            insert into parley.approvals (id, run_id, ordinal, conversation_id, user_id, expires_at)
+            values ($1, $2, 9, $3, $4, now() + interval '1 day')
+            """, [id, turn.runID.description, turn.threadID.description, store.user])
         return (store.user, turn)
     }
 

@@ -12,13 +12,13 @@ import Testing
     private static let namesItsUser: Set<String> = [
         "accept", "end", "meet", "checkpoint", "begin", "create_conversation", "change_conversation",
         "delete_conversation",
-        "delete_user", "fire_reminder", "branch", "select_head",
+        "delete_user", "fire_reminder", "branch", "select_head", "suspend", "resume", "decline",
     ]
     /// These work on rows of everybody: what a dead process left and what has grown old, for which the gateway's own
     /// process calls them and no request, and the message that an administrator deletes.
     private static let servesAll: Set<String> = [
         "recover", "retain", "retention_due", "retain_audit", "users_to_delete", "delete_message",
-        "purge_tasks", "claim_reminders",
+        "purge_tasks", "claim_reminders", "expire",
         // The outbox, which names what others are told of and holds nothing of it.
         "tell_endpoints", "claim_webhooks", "settle_webhook", "webhook_figures", "purge_webhooks",
         // Whose session a user's is, which says nothing of the user's things; and whose a message is, before an
@@ -30,6 +30,7 @@ import Testing
     private static let gatewayPlaces = [
         "meet": 4, "accept": 9, "end": 15, "checkpoint": 4, "begin": 2, "tool": 12, "claim_reminders": 0,
         "fire_reminder": 0, "fence_gone": 0, "branch": 10, "select_head": 3,
+        "suspend": 0, "resume": 0, "decline": 0, "expire": 0,
     ]
 
     /// Names in `Statement("name", …)` in the sources of the store.
@@ -142,7 +143,8 @@ import Testing
         return statement.parameterTypes.enumerated().map { value($1, $0) }
     }
 
-    @Test(arguments: Statements.all.map(\.name))
+    /// One after the other: each has two loops, and a process has only 255 threads for them.
+    @Test(.serialized, arguments: Statements.all.map(\.name))
     func doesNothingToAnother(_ name: String) async throws {
         let statement = try #require(Statements.all.first { $0.name == name })
         if Self.servesAll.contains(name) { return }

@@ -5,7 +5,8 @@ import Testing
 
 /// PostgreSQL keeps to what stands in for it in simulations.
 @Suite(.serialized) struct StoreContractTests {
-    @Test(arguments: StoreContract.all) func keeps(contract: StoreContract) async throws {
+    /// One after the other: each has loops of its own, and a process has only 255 threads for them.
+    @Test(.serialized, arguments: StoreContract.all) func keeps(contract: StoreContract) async throws {
         for line in await contract.broken(by: try PostgresSubject()) { Issue.record("\(line)") }
     }
 }
@@ -55,6 +56,37 @@ private final class PostgresSubject: StoreSubject {
     func conversation(_ threadID: Identifier, of userID: String) async -> Result<Conversation?, StoreError> {
         await gateways[0].on { store, resume in
             store.conversation(userID: userID, threadID: threadID, completion: resume)
+        }
+    }
+
+    func suspend(_ suspension: RunSuspension, at gateway: Int) async -> StoreWrite<SuspensionOutcome> {
+        await gateways[gateway].on { store, resume in store.suspend(suspension, completion: resume) }
+    }
+
+    func approvals(
+        _ threadID: Identifier, of userID: String, ids: [Identifier]
+    ) async -> Result<ThreadApprovals?, StoreError> {
+        await gateways[0].on { store, resume in
+            store.approvals(userID: userID, threadID: threadID, ids: ids, completion: resume)
+        }
+    }
+
+    func resume(_ resumption: NewResumption, at gateway: Int) async -> StoreWrite<ResumeOutcome> {
+        await gateways[gateway].on { store, resume in store.resume(resumption, completion: resume) }
+    }
+
+    func decline(
+        _ threadID: Identifier, of userID: String, as status: Approval.Status, at gateway: Int
+    ) async -> StoreWrite<Identifier?> {
+        await gateways[gateway].on { store, resume in
+            store.decline(
+                userID: userID, threadID: threadID, runID: nil, as: status, by: "session", completion: resume)
+        }
+    }
+
+    func resumption(_ runID: Identifier, of userID: String) async -> Result<Resumption?, StoreError> {
+        await gateways[0].on { store, resume in
+            store.resumption(userID: userID, runID: runID, completion: resume)
         }
     }
 

@@ -180,7 +180,7 @@ struct Conversation {
         var performed: [(TodoMachine.Call, ToolOutcome)] = []
         turn: for _ in 0..<200 {
             switch action {
-            case .call(let calls):
+            case .call(let calls), .ask(let calls, _):
                 let outcomes = calls.map { tasks.perform($0) }
                 performed += zip(calls, outcomes)
                 action = machine.next(.results(outcomes))

@@ -51,6 +51,9 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private var repeated = RepeatedCalls()
     /// Something was shown in this turn.
     private var hasShown = false
+    /// What the upstream wants to hear from a person before it goes on, and whether one is asked before a call of ours.
+    private var questions: [AGUIEvent.Interrupt] = []
+    private var asks = false
 
     init(
         _ input: AgentInput, _ run: any AgentRun, _ maximumSteps: Int, _ showsReasoning: Bool,
@@ -60,11 +63,18 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
         self.showsReasoning = showsReasoning
         self.memory = memory
         let known = memory[input.threadID]
-        transcript = Transcript(input.history, input.message, refused: known.refused)
+        transcript = Transcript(input.history, input.message, exchange: input.exchange, refused: known.refused)
         budget = known.budget ?? .max
         request = AGUIRequest(
             threadID: input.threadID.description, runID: input.runID.description,
             messages: transcript.messages(budget: budget).map { AGUIMessage($0) })
+        // What a person was asked is answered: the upstream goes on from its own state, with the calls that are open.
+        request.answers = input.answers
+        if let state = input.state { request.state = state }
+        let results = Set(input.exchange.compactMap(\.toolCallID).map { ExactString($0) })
+        unanswered = Set(input.exchange.flatMap(\.toolCalls).map { ExactString($0.id) }).subtracting(results)
+        // What went before was shown.
+        hasShown = !input.exchange.isEmpty
         super.init(input, run, transport, report)
     }
 
@@ -176,7 +186,15 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
             } else {
                 fail(.empty(hasThought: false, reason: nil))
             }
-        case .finished(.interrupt(let interrupts)): goOn(declining: interrupts.map(\.id))
+        case .finished(.interrupt(let interrupts)):
+            if canAsk(interrupts) {
+                questions = interrupts
+                asks = true
+                goOn(declining: [])
+            } else {
+                tell("the assistant asks a person more than can be kept, and was declined")
+                goOn(declining: interrupts.map(\.id))
+            }
         case .finished(.failed): fail(.reported(status: nil, detail: "failed"))
         case .finished(.cancelled):
             fail(AgentFailure(.upstreamError, "The assistant stopped.", detail: "cancelled upstream"))
@@ -188,6 +206,24 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
         case nil:
             fail(AgentFailure(.upstreamTruncated, "The answer was cut off."))
         }
+    }
+
+    /// Questions of one step, and bytes of them with the state that the upstream wants back.
+    private static let mostQuestions = 64
+    private static let questionBytes = 256 * 1024
+
+    private func canAsk(_ interrupts: [AGUIEvent.Interrupt]) -> Bool {
+        let size = interrupts.reduce((reader.state ?? [:]).description.utf8.count) {
+            $0 + ($1.message?.utf8.count ?? 0) + ($1.responseSchema?.description.utf8.count ?? 0)
+                + $1.id.utf8.count + $1.reason.utf8.count
+        }
+        return interrupts.count <= Self.mostQuestions && size <= Self.questionBytes
+    }
+
+    /// All else of the step is done: a person decides.
+    private func waitForPerson() {
+        for question in questions { run?.ask(question.question) }
+        suspend(state: reader.state ?? request.state)
     }
 
     // MARK: Refusals
@@ -222,7 +258,7 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     /// Another upstream run follows, with the results of what is left to us.
     private func goOn(declining declined: [String]) {
         if reader.hasShown { hasShown = true }
-        if mayCall {
+        if mayCall || asks {
             carryOut(reader.pending[...], [], declined)
         } else if repeated.isOver {
             run?.text("I was going in circles and have stopped. \(repeated.summary ?? "Nothing was changed.")")
@@ -235,12 +271,14 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
     private func carryOut(_ calls: ArraySlice<ToolCall>, _ answers: [AGUIMessage], _ declined: [String]) {
         guard let run else { return }
         guard let call = calls.first else {
+            if asks { return waitForPerson() }
             let answered = Set(answers.lazy.compactMap(\.toolCallID).map { ExactString($0) })
             // An interrupted call stays in the conversation without a result: its answer is the interrupt's.
             request.messages += reader.messages(answered: answered, keepingAll: !declined.isEmpty)
             request.messages += answers
             request.state = reader.state ?? [:]
             request.declined = declined
+            request.answers = []
             unanswered = reader.unanswered.subtracting(answered)
             step()
             return
@@ -254,6 +292,10 @@ private final class AGUITurn: UpstreamTurn, AgentStreamReceiver {
         if let answer = repeated.answer(call.name, arguments) {
             run.toolResult(id: call.id, content: answer)
             return goOn(answer)
+        }
+        if run.ask(id: call.id, name: call.name, arguments: arguments, message: nil, always: false) {
+            asks = true
+            return carryOut(calls.dropFirst(), answers, declined)
         }
         run.perform(id: call.id, name: call.name, arguments: arguments) { [self] outcome in
             repeated.performed(call.name, arguments, outcome)

@@ -39,12 +39,26 @@ package enum AGUIEvent: Sendable, Equatable {
     /// Something that the upstream wants decided.
     package struct Interrupt: Sendable, Equatable {
         package var id: String
-        /// The call that waits for it.
         package var callID: String?
+        package var reason = "upstream"
+        package var message: String?
+        package var responseSchema: JSON?
 
-        package init(id: String, callID: String? = nil) {
+        package init(
+            id: String, callID: String? = nil, reason: String = "upstream", message: String? = nil,
+            responseSchema: JSON? = nil
+        ) {
             self.id = id
             self.callID = callID
+            self.reason = reason
+            self.message = message
+            self.responseSchema = responseSchema
+        }
+
+        /// As a person is asked it.
+        package var question: UpstreamQuestion {
+            UpstreamQuestion(
+                id: id, reason: reason, message: message, callID: callID, responseSchema: responseSchema)
         }
     }
 
@@ -154,7 +168,14 @@ package enum AGUIEvent: Sendable, Equatable {
         switch outcome["type"]?.string ?? outcome.string {
         case "interrupt":
             let interrupts = (outcome["interrupts"]?.array ?? []).compactMap { entry in
-                entry["id"]?.string.map { Interrupt(id: $0, callID: entry["toolCallId"]?.string) }
+                entry["id"]?.string.map { id in
+                    Interrupt(
+                        id: id, callID: (entry["toolCallId"] ?? entry["tool_call_id"])?.string,
+                        reason: entry["reason"]?.string ?? "upstream", message: entry["message"]?.string,
+                        responseSchema: (entry["responseSchema"] ?? entry["response_schema"])?.object.map {
+                            JSON.object($0)
+                        })
+                }
             }
             guard !interrupts.isEmpty else { throw .malformed }
             return .interrupt(interrupts)

@@ -1,4 +1,4 @@
-import Chat
+package import Chat
 package import JSON
 
 /// A `RunAgentInput` of AG-UI 1.0: what an upstream is told for one run. A turn may take several, each with the
@@ -10,8 +10,10 @@ package struct AGUIRequest: Sendable {
     package var messages: [AGUIMessage]
     /// What the upstream said its state is, given back unread.
     package var state: JSON
-    /// Interrupts that are answered: nobody can decide here, so each is declined.
+    /// Interrupts that can't be put to a person: each is declined.
     package var declined: [String]
+    /// And those that a person has answered.
+    package var answers: [Approval] = []
     package var offersTools: Bool
 
     package init(
@@ -48,12 +50,26 @@ package struct AGUIRequest: Sendable {
         body.append(#"],"tools":"#)
         if offersTools { body.append(contentsOf: ToolSchema.agui) } else { body.append("[]") }
         body.append(#","context":[],"forwardedProps":{}"#)
-        if !declined.isEmpty {
-            let entries = declined.map { id -> JSON in ["interruptId": .string(id), "status": "cancelled"] }
+        if !declined.isEmpty || !answers.isEmpty {
+            let entries =
+                answers.compactMap(\.upstreamAnswer)
+                + declined.map { id -> JSON in ["interruptId": .string(id), "status": "cancelled"] }
             body.append(#","resume":"#)
             body.append(json: .array(entries))
         }
         body.append("}")
         return body
+    }
+}
+
+extension Approval {
+    /// As the upstream is told of it, with the payload as the person's client gave it.
+    fileprivate var upstreamAnswer: JSON? {
+        guard let upstreamID else { return nil }
+        var entry: JSONObject = [
+            "interruptId": .string(upstreamID), "status": status == .approved ? "resolved" : "cancelled",
+        ]
+        if let payload { entry["payload"] = payload }
+        return .object(entry)
     }
 }

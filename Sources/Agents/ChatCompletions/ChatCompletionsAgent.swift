@@ -66,16 +66,19 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
     private var repeated = RepeatedCalls()
     /// A step before this one has said something.
     private var hasSpoken = false
+    /// A person is asked before a call of this step.
+    private var asks = false
 
     init(_ input: AgentInput, _ run: any AgentRun, _ agent: ChatCompletionsAgent) {
         self.agent = agent
         let known = agent.memory[input.threadID]
         request = ChatCompletionsRequest(
             model: agent.settings.model, instructions: agent.settings.instructions,
-            transcript: Transcript(input.history, input.message, refused: known.refused))
+            transcript: Transcript(
+                input.history, input.message, exchange: input.exchange, refused: known.refused))
         form = RequestForm(agent.profile.dialect, budget: known.budget)
         ids = CallIDs(seed: input.runID.low)
-        for message in input.history { for call in message.toolCalls { ids.use(call.id) } }
+        for message in input.history + input.exchange { for call in message.toolCalls { ids.use(call.id) } }
         assembler = ChatCompletionsAssembler(ids: ids, expectsThought: agent.profile.expectsThought)
         super.init(input, run, agent.transport, agent.report)
     }
@@ -248,6 +251,7 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
     private func carryOut(_ calls: ArraySlice<ToolCallAssembly.Call>, _ results: [String]) {
         guard let run else { return }
         guard let call = calls.first else {
+            if asks { return suspend() }
             request.append(
                 text: assembler.text, calls: assembler.calls.calls, results: results, reasoning: assembler.reasoning)
             step()
@@ -257,6 +261,10 @@ private final class ChatCompletionsTurn: UpstreamTurn, AgentStreamReceiver {
         if let answer = repeated.answer(call.name, arguments) {
             run.toolResult(id: call.id, content: answer)
             return carryOut(calls.dropFirst(), results + [answer])
+        }
+        if run.ask(id: call.id, name: call.name, arguments: arguments, message: nil, always: false) {
+            asks = true
+            return carryOut(calls.dropFirst(), results)
         }
         run.perform(id: call.id, name: call.name, arguments: arguments) { [self] outcome in
             repeated.performed(call.name, arguments, outcome)

@@ -25,10 +25,15 @@ package struct Transcript: Sendable {
     package private(set) var turns: [Turn] = []
     /// The question that is answered now.
     package var message: Message
+    /// What was said and done to answer it before a person was asked.
+    package var exchange: [Message]
 
     /// - Parameter refused: questions whose turns are left out.
-    package init(_ history: [Message], _ message: Message, refused: Set<Identifier> = []) {
+    package init(
+        _ history: [Message], _ message: Message, exchange: [Message] = [], refused: Set<Identifier> = []
+    ) {
         self.message = message
+        self.exchange = exchange
         var turn: [Message] = []
         func close() {
             if let first = turn.first, first.role == .user, !refused.contains(first.id) { turns.append(Turn(turn)) }
@@ -88,7 +93,7 @@ package struct Transcript: Sendable {
             }
         }
         question(message)
-        return result
+        return result + ToolExchange.ordered(exchange, calls: { $0.toolCalls.map(\.id) }, answers: \.toolCallID)
     }
 }
 

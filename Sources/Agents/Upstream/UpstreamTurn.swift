@@ -97,6 +97,13 @@ class UpstreamTurn: AgentWork {
         run?.finish(usage)
     }
 
+    /// It waits for a person.
+    final func suspend(state: JSON? = nil) {
+        let run = run
+        self.run = nil
+        run?.suspend(usage, state: state)
+    }
+
     final func fail(_ failure: AgentFailure) {
         let texts = (input.history + [input.message]).flatMap { message in
             [message.content] + message.toolCalls.map(\.arguments)

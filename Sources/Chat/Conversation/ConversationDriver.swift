@@ -30,6 +30,8 @@ final class ConversationDriver: FeedOwner {
     private(set) var isKnown = false
     private var whenStopped: [() -> Void] = []
     /// What stores the messages that nobody asked for, by their keys.
+    /// When what is open ends to be, microseconds since 1970.
+    private var expiresAt = Int64.max
     private var storing: [Int64: (@escaping (UnaskedOutcome) -> Void) -> Void] = [:]
     @exclusivity(unchecked) private var counted = (waiting: 0, running: 0)
 
@@ -183,6 +185,12 @@ final class ConversationDriver: FeedOwner {
         case .end(let runID, let next): end(runID, next: next)
         case .withdraw(let runID, let next): withdraw(runID, next: next)
         case .tell(let message): say(message)
+        case .resume(let runID, let answers): resume(runID, answers)
+        case .decline(let runID, let status):
+            environment.store.decline(
+                userID: userID, threadID: id, runID: runID, as: status, by: session.id.description
+            ) { [self] in handle(.declined($0)) }
+        case .asked: environment.somethingAsks()
         case .askToBegin(let runID):
             environment.store.begin(userID: userID, runID: runID) { [self] in handle(.begun(runID, $0)) }
         case .find(let runID, let key): find(runID, key)
@@ -214,6 +222,11 @@ final class ConversationDriver: FeedOwner {
         feed.follow(run)
         run.start()
         guard isWorking else { return history.remember(turn.message) }
+        if turn.resumption != nil {
+            guard room > 0 else { return run.failForRoom() }
+            history.forget()
+            return readHistory(for: run, wanted: agent.historyWanted)
+        }
         guard room > 0 else { return run.failForRoom() }
         // The message itself is the newest of those that the assistant sees.
         let wanted = min(agent.historyWanted, environment.limits.contextMessages - 1)
@@ -228,16 +241,27 @@ final class ConversationDriver: FeedOwner {
     }
 
     private func readHistory(for run: Run, wanted: Int) {
-        environment.store.history(
-            userID: userID, threadID: id, runID: run.id, position: run.turn.position ?? Int(Int32.max),
-            limit: wanted + 10
-        ) { [self] result in
+        let isResumed = run.turn.resumption != nil
+        let limit = (isResumed ? Self.exchangeLimit : 0) + min(wanted, environment.limits.contextMessages) + 10
+        let read =
+            isResumed
+            ? { (told: @escaping (Result<MessagePage?, StoreError>) -> Void) in
+                self.environment.store.newestMessages(
+                    userID: self.userID, threadID: self.id, limit: limit, completion: told)
+            }
+            : { told in
+                self.environment.store.history(
+                    userID: self.userID, threadID: self.id, runID: run.id,
+                    position: run.turn.position ?? Int(Int32.max), limit: wanted + 10, completion: told)
+            }
+        read { [self] result in
             guard self.run === run, !machine.isAbandoned else { return }
             switch result {
             case .success(let page):
                 let others = Set(machine.turns.map(\.message.id) + [run.turn.message.id])
                 stored = max(stored, page?.messages.last?.position ?? 0)
                 guard room > 0 else { return run.failForRoom() }
+                if isResumed { return goOn(run, with: page?.messages ?? [], wanted: wanted) }
                 let messages = HistoryWindow.byTurns((page?.messages ?? []).filter { !others.contains($0.id) })
                 history.read(messages)
                 history.remember(run.turn.message)
@@ -246,6 +270,23 @@ final class ConversationDriver: FeedOwner {
                 run.fail(.internal, "The conversation could not be read.")
             }
         }
+    }
+
+    /// Messages of a turn that goes on, at most: more than the calls of a run, with their results.
+    private static let exchangeLimit = 600
+
+    /// Hands a turn to the assistant that a person was asked in: what was said in it before is no history yet.
+    private func goOn(_ run: Run, with stored: [Message], wanted: Int) {
+        let ordered = HistoryWindow.byTurns(stored)
+        guard let place = ordered.lastIndex(where: { $0.id == run.turn.message.id }) else {
+            return run.fail(.internal, "The conversation could not be read.")
+        }
+        let others = Set(machine.turns.map(\.message.id))
+        let exchange = ordered[(place + 1)...].prefix { $0.role != .user }.filter { !others.contains($0.id) }
+        let limit = min(wanted, environment.limits.contextMessages - 1)
+        run.begin(
+            history: HistoryWindow.select(Array(ordered[..<place]), limit: limit), exchange: exchange,
+            message: ordered[place])
     }
 
     /// Its end is stored: says so, and keeps its log for those that come back.
@@ -298,11 +339,12 @@ final class ConversationDriver: FeedOwner {
                 handle(.branched(outcome, isHeld: isHeld))
             }
         }
-        let new = NewTurn(
+        var new = NewTurn(
             userID: userID, threadID: id, isNewThread: isNew,
             title: isNew ? ConversationTitle.make(from: turn.message.content) : nil, messageID: turn.message.id,
             clientID: turn.clientID, content: turn.message.content, runID: turn.runID, startsNow: startsNow)
         let span = turn.trace?.start("accept")
+        new.waits = turn.waits
         environment.store.accept(new) { [self] outcome in
             if let span { Self.end(span, of: turn, outcome) }
             var isHeld = false
@@ -338,6 +380,7 @@ final class ConversationDriver: FeedOwner {
         let ending = RunEnding(
             userID: userID, threadID: id, runID: runID, status: status, messages: run.machine.messages(),
             usage: run.machine.usage, failure: run.machine.failure, nextRunID: next)
+        if status == .suspended { return suspend(run, ending) }
         let span = run.turn.trace?.start("end")
         environment.store.end(ending) { [self] outcome in
             if let span { if case .stored = outcome { span.end() } else { span.end(failure: "not_stored") } }
@@ -356,6 +399,130 @@ final class ConversationDriver: FeedOwner {
             }
         }
     }
+
+    // MARK: Asking a person
+
+    private func suspend(_ run: Run, _ ending: RunEnding) {
+        let suspension = RunSuspension(
+            ending: ending, approvals: run.machine.asked, expiresAfter: environment.limits.approvalExpires)
+        environment.store.suspend(suspension) { [self] outcome in
+            guard self.run === run else { return handle(.ended(.fenced)) }
+            switch outcome {
+            case .stored(let stored):
+                if case .stored(let time) = stored {
+                    expiresAt = time
+                    run.machine.asks(until: time)
+                }
+                self.stored += ending.messages.count
+                // What comes next is not behind it, but behind the answers.
+                history.forget()
+                environment.chatMetrics.asked(suspension.approvals.count)
+                handle(.ended(.stored(.suspended)))
+            case .fenced: handle(.ended(.fenced))
+            case .failed(.rejected):
+                let wasBare = run.machine.isBare
+                run.machine.refused()
+                handle(.ended(.refused(isBare: wasBare)))
+            case .failed: handle(.ended(.failed))
+            }
+        }
+    }
+
+    /// The answers are judged by what is stored, and then committed; offered again, they may be there already.
+    private func resume(_ runID: Identifier, _ answers: [InterruptAnswer]) {
+        let ids = answers.compactMap { Identifier($0.interruptID) }
+        environment.store.approvals(userID: userID, threadID: id, ids: ids) { [self] result in
+            guard !machine.isAbandoned else { return }
+            switch result {
+            case .failure(let error): handle(.resumed(.failed(error)))
+            case .success(nil): handle(.resumed(.stored(.refused(.noThread))))
+            case .success(let known?):
+                isKnown = true
+                commit(answers, of: known, as: runID)
+            }
+        }
+    }
+
+    private func commit(_ answers: [InterruptAnswer], of known: ThreadApprovals, as runID: Identifier) {
+        let verdict: ResumeRules.Verdict
+        do throws(ClientError) {
+            verdict = try ResumeRules.judge(answers, known) { environment.tools.accepts($0, $1) }
+        } catch {
+            return handle(.resumed(.stored(.refused(error))))
+        }
+        switch verdict {
+        case .duplicate(let run) where run == runID: takeUp(runID)
+        case .duplicate(let run): handle(.resumed(.stored(.duplicate(run: run))))
+        case .decide(let suspended, let approvals):
+            guard let question = known.question else {
+                return handle(.resumed(.stored(.refused(.noThread))))
+            }
+            let resumption = NewResumption(
+                userID: userID, threadID: id, suspendedRunID: suspended, runID: runID,
+                decidedBy: session.id.description, approvals: approvals)
+            environment.store.resume(resumption) { [self] outcome in
+                guard !machine.isAbandoned else { return }
+                switch outcome {
+                case .stored(.resumed(let results)):
+                    var told = approvals
+                    for index in told.indices { told[index].result = results[told[index].id] }
+                    for approval in told { environment.chatMetrics.decided(approval.status) }
+                    begin(runID, question, Resumption(suspendedRunID: suspended, approvals: told))
+                case .stored(.duplicate(let run)): handle(.resumed(.stored(.duplicate(run: run))))
+                case .stored(.changed):
+                    handle(
+                        .resumed(
+                            .stored(
+                                .refused(
+                                    ClientError(.invalidField, "What is open has changed. Nothing was answered.")))))
+                case .fenced: handle(.resumed(.fenced))
+                case .failed(let error): handle(.resumed(.failed(error)))
+                }
+            }
+        }
+    }
+
+    /// The answers were committed, and the word of it got lost.
+    private func takeUp(_ runID: Identifier) {
+        environment.store.resumption(userID: userID, runID: runID) { [self] result in
+            guard !machine.isAbandoned else { return }
+            switch result {
+            case .success(let found?): begin(runID, nil, found)
+            case .success(nil): handle(.resumed(.stored(.duplicate(run: runID))))
+            case .failure(let error): handle(.resumed(.failed(error)))
+            }
+        }
+    }
+
+    private func begin(_ runID: Identifier, _ question: Message?, _ resumption: Resumption) {
+        guard let question else {
+            return environment.store.approvals(
+                userID: userID, threadID: id, ids: resumption.approvals.map(\.id)
+            ) { [self] result in
+                guard !machine.isAbandoned else { return }
+                if case .success(let known?) = result, let question = known.question {
+                    begin(runID, question, resumption)
+                } else {
+                    handle(.resumed(.failed(.unknown)))
+                }
+            }
+        }
+        var turn = Turn(message: question, runID: runID, clientID: nil, resuming: resumption)
+        turn.position = question.position
+        turn.standing = .placed
+        handle(.resumed(.stored(.resumed(turn))))
+    }
+
+    func asks(_ approvals: [Approval]) {
+        if let first = approvals.map(\.expiresAt).min() { expiresAt = first }
+        handle(.asks(approvals.first?.runID))
+    }
+
+    /// It ought to have expired, by some seconds.
+    var isOverdue: Bool { machine.suspended != nil && environment.wallClock - Self.expirySlack > expiresAt }
+
+    /// Microseconds.
+    private static let expirySlack: Int64 = 3_000_000
 
     private func say(_ message: UnaskedMessage) {
         guard let store = storing.removeValue(forKey: message.key) else { return handle(.told) }

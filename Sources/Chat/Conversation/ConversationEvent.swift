@@ -9,6 +9,7 @@ extension ConversationMachine {
         case sendAgain(Identifier, Answer)
         /// The run that is meant; `nil`: the active one.
         case cancel(Identifier?, Answer)
+        indirect case resume(PendingResume)
         case unsubscribed(any SessionClient)
         case gone(any SessionClient)
 
@@ -33,6 +34,8 @@ extension ConversationMachine {
 
         /// What it leaves is known and can be stored.
         case canEnd(Identifier)
+        /// The same, and it waits for a person.
+        case canSuspend(Identifier)
         /// It is another gateway's.
         case lost(Identifier)
 
@@ -44,6 +47,13 @@ extension ConversationMachine {
         case branched(StoreWrite<BranchAcceptance>, isHeld: Bool)
         case ended(Ending)
         case withdrawn(StoreWrite<EndingOutcome>)
+        indirect case resumed(StoreWrite<Resuming>)
+        /// - Parameter outcome: the run that waited; `nil`: none does any more.
+        case declined(StoreWrite<Identifier?>)
+        /// The run that waits for a person, as was read; `nil`: none does.
+        case asks(Identifier?)
+        /// It was not answered in time.
+        case expired(Identifier)
         /// The storing of what nobody asked for is over, whatever came of it.
         case told
         case begun(Identifier, StoreWrite<Beginning>)
@@ -105,6 +115,10 @@ extension ConversationMachine {
         case withdraw(Identifier, next: Identifier?)
         /// Stores what nobody asked for, and says it.
         indirect case tell(UnaskedMessage)
+        case resume(Identifier, [InterruptAnswer])
+        case decline(Identifier, Approval.Status)
+        /// What a run asks is stored: it is known to the process that something is open.
+        case asked
         case askToBegin(Identifier)
         case find(run: Identifier, key: String)
         case claim(turn: Identifier, key: String)

@@ -21,6 +21,7 @@ extension ConversationMachine {
         switch outcome {
         case .stored(.begun):
             turns[index].standing = .placed
+            suspended = nil
             // The other gateway's reply is stored by now, and was not shown here.
             effect(.showAnew)
         case .stored(.gone), .fenced:

@@ -18,16 +18,19 @@ extension ConversationMachine {
             guard active?.id == runID else { return writeNext() }
             writing = .end(run: runID, next: runBehindEnd())
         case .withdraw(let runID):
-            writing = .withdraw(run: runID, next: active == nil ? nextRunID : nil)
+            writing = .withdraw(run: runID, next: active == nil && suspended == nil ? nextRunID : nil)
+        case .resume(let runID): writing = .resume(run: runID)
+        case .decline(let runID): writing = .decline(run: runID)
         }
         offer()
     }
 
     private var nextRunID: Identifier? { turns.first { $0.isStored }?.runID }
 
-    /// The run that begins with the end before it: none where something is to be said first.
+    /// The run that begins with the end before it: none where something is to be said first, or where the end waits for a
+    /// person: what begins then declines that.
     private mutating func runBehindEnd() -> Identifier? {
-        guard !unasked.isEmpty else { return nextRunID }
+        guard !unasked.isEmpty || active?.suspends == true else { return nextRunID }
         if let index = turns.firstIndex(where: { $0.isStored }) { turns[index].standing = .waiting(isAsked: false) }
         return nil
     }
@@ -40,6 +43,12 @@ extension ConversationMachine {
         case .end(let runID, let next): effect(.end(runID, next: next))
         case .withdraw(let runID, let next): effect(.withdraw(runID, next: next))
         case .tell(let message): effect(.tell(message))
+        case .resume(let runID):
+            guard let request = resumes.first(where: { $0.runID == runID }) else { return written() }
+            effect(.resume(request.runID, request.answers))
+        case .decline(let runID):
+            guard let request = declining.first(where: { $0.runID == runID }) else { return written() }
+            effect(.decline(runID, request.status))
         case nil: break
         }
     }
@@ -52,7 +61,7 @@ extension ConversationMachine {
 
     /// The database is away: what must be stored is offered again, less and less often, until it is taken. Nobody is
     /// kept waiting for that: the messages behind it, of which nothing is stored yet, are refused.
-    private mutating func retry() {
+    mutating func retry() {
         retryDelay = min(max(retryDelay * 2, 100), 2_000)
         effect(.schedule(.retry, after: retryDelay))
         refuseWaiting()
@@ -121,6 +130,8 @@ extension ConversationMachine {
             refuse(turn, ClientError(.conversationFull, "This conversation is full. Please start a new one."))
         case .failed(.unavailable(let seconds)):
             refuse(turn, .notStored(retryAfter: seconds))
+        case .stored(.busy):
+            refuse(turn, ClientError(.busy, "A turn is under way in this conversation."))
         case .fenced:
             refuse(turn, .notStored(retryAfter: 1))
         case .failed:
@@ -157,6 +168,11 @@ extension ConversationMachine {
         _ turn: Turn, at index: Int, _ conversation: Conversation, isNew: Bool, startsNow: Bool
     ) {
         effect(.committed(receivedAt: turn.receivedAt))
+        if suspended != nil, active == nil {
+            // The database has declined what was open, which is in the history now.
+            suspended = nil
+            effect(.showAnew)
+        }
         // One that waits for another gateway's run has that before it.
         let before = active == nil && turns.first?.isBehindAnothers != true ? 0 : 1
         let position = startsNow ? nil : index + before
@@ -206,8 +222,16 @@ extension ConversationMachine {
             self.active = nil
             effect(.finish(runID))
             let ack: ServerFrame.AckStatus = status == .cancelled ? .cancelled : .idle
-            for answer in active.turn.cancellations {
-                effect(.answerBehindEnd(answer, run: runID, ack))
+            if status == .suspended {
+                suspended = runID
+                effect(.asked)
+                if !active.turn.cancellations.isEmpty || isStopping {
+                    decline(runID, as: .declined, for: active.turn.cancellations)
+                }
+            } else {
+                for answer in active.turn.cancellations {
+                    effect(.answerBehindEnd(answer, run: runID, ack))
+                }
             }
             if let index = turns.firstIndex(where: { $0.runID == next }) { begin(turns.remove(at: index)) }
             written()

@@ -25,7 +25,7 @@ package struct ConversationMachine {
     /// Made by this gateway and perhaps not stored yet.
     var isNew: Bool
     private let queuedTurns: Int
-    private let waitingAnswers: Int
+    let waitingAnswers: Int
 
     /// Turns without a run yet, in the order in which they will run.
     package internal(set) var turns: [Turn] = []
@@ -39,6 +39,12 @@ package struct ConversationMachine {
     package internal(set) var claims: [Claim] = []
     /// The database did not say so far: what comes meanwhile is refused.
     package internal(set) var isClaimLate = false
+
+    /// The run that waits for a person, where one is known to.
+    package internal(set) var suspended: Identifier?
+    /// What was answered to it, or declined, on its way to the database.
+    package internal(set) var resumes: [PendingResume] = []
+    package internal(set) var declining: [Declining] = []
 
     /// What the assistant is to say by itself, before the turns that wait.
     package internal(set) var unasked: [UnaskedMessage] = []
@@ -58,7 +64,7 @@ package struct ConversationMachine {
     package private(set) var isAbandoned = false
     private var effects: [Effect] = []
 
-    /// The run at work. A run that waits for a person will be a phase more.
+    /// The run at work. One that waits for a person is at work no more: it is rows.
     package struct ActiveRun {
         package enum Phase: Sendable, Equatable {
             /// Its assistant is at work, or was told to stop.
@@ -69,6 +75,8 @@ package struct ConversationMachine {
 
         package var turn: Turn
         package var phase = Phase.running
+        /// It ends to wait for a person.
+        package var suspends = false
         package var id: Identifier { turn.runID }
     }
 
@@ -90,6 +98,8 @@ package struct ConversationMachine {
         case accept(Identifier)
         case end(Identifier)
         case withdraw(Identifier)
+        case resume(Identifier)
+        case decline(Identifier)
     }
 
     /// A write as it is offered, the first time and again: the same to the letter, since the one before may have been
@@ -99,6 +109,8 @@ package struct ConversationMachine {
         case end(run: Identifier, next: Identifier?)
         case withdraw(run: Identifier, next: Identifier?)
         case tell(UnaskedMessage)
+        case resume(run: Identifier)
+        case decline(run: Identifier)
     }
 
     package init(threadID: Identifier, isNew: Bool, isDraining: Bool = false, limits: ChatLimits) {
@@ -120,7 +132,7 @@ package struct ConversationMachine {
     /// Nothing is on its way to the database or asked of it that decides what comes next.
     var isSettled: Bool { writing == nil && claims.isEmpty }
     /// The database does not answer: what is under way is offered or asked again, and nothing is taken behind it.
-    private var isHeldUp: Bool { retryDelay > 0 || isClaimLate }
+    var isHeldUp: Bool { retryDelay > 0 || isClaimLate }
 
     /// Whether it has a run: at work, waiting, or being withdrawn.
     package func holds(_ runID: Identifier) -> Bool {
@@ -132,6 +144,7 @@ package struct ConversationMachine {
     package var unfinishedRuns: [ServerFrame.UnfinishedRun] {
         var runs: [ServerFrame.UnfinishedRun] = []
         if let active { runs.append(.init(threadID: threadID, runID: active.id, status: .running)) }
+        if let suspended { runs.append(.init(threadID: threadID, runID: suspended, status: .suspended)) }
         for turn in turns where turn.isStored {
             runs.append(.init(threadID: threadID, runID: turn.runID, status: .queued))
         }
@@ -166,6 +179,12 @@ package struct ConversationMachine {
         case .interrupt(let failure): interrupt(failure)
         case .abandon: abandon()
         case .canEnd(let runID): canEnd(runID)
+        case .canSuspend(let runID): canEnd(runID, suspends: true)
+        case .asks(let runID): asks(runID)
+        case .resume(let request): resume(request)
+        case .resumed(let outcome): resumed(outcome)
+        case .declined(let outcome): declined(outcome)
+        case .expired(let runID): if suspended == runID { decline(runID, as: .expired, for: []) }
         case .lost(let runID): lost(runID)
         case .accepted(let outcome, let isHeld): accepted(outcome, isHeld)
         case .branched(let outcome, let isHeld): branched(outcome, isHeld)
@@ -204,6 +223,7 @@ package struct ConversationMachine {
             return
         }
         var turn = turn
+        turn.waits = policy != .reject
         if policy == .interrupt, let first = active?.id ?? turns.first?.runID {
             turn.interrupts = first
             turns.insert(turn, at: active == nil ? 1 : 0)
@@ -215,7 +235,7 @@ package struct ConversationMachine {
 
     private func refusal(of policy: ClientCommand.QueuePolicy) -> ClientError? {
         if isHeldUp { return .notStored(retryAfter: 1) }
-        guard active != nil || !turns.isEmpty else { return nil }
+        guard active != nil || !turns.isEmpty || suspended != nil else { return nil }
         if policy == .reject { return ClientError(.busy, "A turn is under way in this conversation.") }
         guard waiting >= queuedTurns else { return nil }
         return ClientError(.queueFull, "\(queuedTurns) turns are waiting in this conversation.")
@@ -281,6 +301,9 @@ package struct ConversationMachine {
         } else if let index = withdrawing.firstIndex(where: { $0.runID == runID }) {
             guard hasRoom(withdrawing[index].cancellations, for: answer) else { return }
             withdrawing[index].cancellations.append(answer)
+        } else if let suspended, runID == nil || runID == suspended {
+            guard hasRoom(declining.flatMap(\.answers), for: answer) else { return }
+            decline(suspended, as: .declined, for: [answer])
         } else {
             effect(.answer(answer, .done(threadID: threadID, runID: runID, .idle)))
         }
@@ -334,9 +357,10 @@ package struct ConversationMachine {
         }
     }
 
-    private mutating func canEnd(_ runID: Identifier) {
+    private mutating func canEnd(_ runID: Identifier, suspends: Bool = false) {
         guard active?.id == runID, active?.phase == .running else { return }
         active?.phase = .ending
+        active?.suspends = suspends
         write(.end(runID))
     }
 
@@ -366,6 +390,7 @@ package struct ConversationMachine {
         guard hasWork || !withdrawing.isEmpty else { return effect(.stopped) }
         isStopping = true
         unasked.removeAll()
+        suspended = nil
         for turn in turns where turn.isStored { withdraw(turn) }
         if let active { effect(.stop(active.id, .cancelled, nil)) }
     }
@@ -396,6 +421,9 @@ package struct ConversationMachine {
         withdrawing.removeAll()
         sought.removeAll()
         claims.removeAll()
+        suspended = nil
+        resumes.removeAll()
+        declining.removeAll()
         effect(.stopped)
     }
 

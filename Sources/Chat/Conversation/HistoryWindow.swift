@@ -6,11 +6,14 @@ package enum HistoryWindow {
     /// question that waited stands before the answer to the one before it.
     package static func byTurns(_ messages: [Message]) -> [Message] {
         var places: [Identifier: Int] = [:]
+        // Of the calls, by their ids: a run that begins with a result goes on with what another has asked a person.
+        var asked: [ExactString: Int] = [:]
         let keyed = messages.enumerated().map { index, message in
             guard let run = message.runID ?? message.run?.id else { return (turn: index, index: index) }
             // What answers a question that is no longer among these stands where its first part does.
-            let place = places[run] ?? index
+            let place = places[run] ?? message.toolCallID.flatMap { asked[ExactString($0)] } ?? index
             places[run] = place
+            for call in message.toolCalls { asked[ExactString(call.id)] = place }
             return (turn: place, index: index)
         }
         return keyed.sorted { ($0.turn, $0.index) < ($1.turn, $1.index) }.map { messages[$0.index] }

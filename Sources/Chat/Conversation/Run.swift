@@ -20,6 +20,10 @@ final class Run: AgentRun {
     let turn: Turn
     /// Asked for each piece of text; the environment itself would be retained for it each time, the slow way.
     private let newID: () -> Identifier
+    /// What was told of the answers that it goes on with.
+    private var answered: [Message] = []
+    /// What a person is asked, in order.
+    private var asked: [Approval] = []
     private var work: (any AgentWork)?
     private var checkpointed: UInt64 = 0
 
@@ -30,9 +34,18 @@ final class Run: AgentRun {
         self.environment = environment
         newID = environment.makeIdentifier
         metrics = environment.chatMetrics
-        machine = RunMachine(
-            runID: turn.runID, message: turn.message, replaced: turn.replaced, position: conversation.feed.newest,
-            replyLength: environment.limits.replyLength, logBytes: environment.limits.logBytes)
+        let limits = environment.limits
+        machine =
+            if let resumption = turn.resumption {
+                RunMachine(
+                    runID: turn.runID, resuming: resumption, position: conversation.feed.newest,
+                    replyLength: limits.replyLength, logBytes: limits.logBytes)
+            } else {
+                RunMachine(
+                    runID: turn.runID, message: turn.message, replaced: turn.replaced,
+                    position: conversation.feed.newest, replyLength: limits.replyLength,
+                    logBytes: limits.logBytes)
+            }
     }
 
     var id: Identifier { machine.runID }
@@ -40,15 +53,23 @@ final class Run: AgentRun {
 
     func start() {
         machine.start()
+        if turn.resumption != nil { answered = machine.tellAnswers(newID: environment.makeIdentifier) }
         feed?.publish()
     }
 
     /// Hands the turn to the assistant, unless it was stopped meanwhile.
-    func begin(history: [Message]) {
+    ///
+    /// - Parameter exchange: what this turn has said and done before a person was asked.
+    func begin(history: [Message], exchange: [Message] = [], message: Message? = nil) {
         guard machine.isRunning, let conversation else { return }
-        let input = AgentInput(
-            userID: conversation.userID, threadID: conversation.id, runID: id, history: history, message: turn.message,
-            timeZone: conversation.timeZone)
+        var input = AgentInput(
+            userID: conversation.userID, threadID: conversation.id, runID: id, history: history,
+            message: message ?? turn.message, timeZone: conversation.timeZone)
+        if let resumption = turn.resumption {
+            input.exchange = exchange + answered
+            input.answers = resumption.approvals.filter { $0.tool == nil }
+            input.state = resumption.approvals.lazy.compactMap(\.state).first
+        }
         let work = conversation.agent.start(input, self)
         // It may have been stopped from within, when there was no work yet that could be told.
         if machine.isRunning { self.work = work } else { work.cancel() }
@@ -158,6 +179,39 @@ final class Run: AgentRun {
         }
     }
 
+    // MARK: Asking a person
+
+    func ask(id: String, name: String, arguments: JSON, message: String?, always: Bool) -> Bool {
+        // What can't be carried out is not worth a question: it fails and says so.
+        guard machine.isRunning, always || environment.limits.approvedTools.asks(name),
+            environment.tools.accepts(name, arguments), let place = machine.ask(id: id)
+        else { return false }
+        var approval = Approval(
+            id: environment.makeIdentifier(), runID: self.id, ordinal: place.ordinal, tool: name, callID: place.callID)
+        approval.parameters = arguments
+        approval.message = message
+        asked.append(approval)
+        return true
+    }
+
+    func ask(_ question: UpstreamQuestion) {
+        guard let place = machine.askForUpstream(callID: question.callID) else { return }
+        var approval = Approval(
+            id: environment.makeIdentifier(), runID: self.id, ordinal: place.ordinal, tool: nil, callID: place.callID)
+        approval.reason = question.reason
+        approval.message = question.message
+        approval.responseSchema = question.responseSchema
+        approval.upstreamID = question.id
+        asked.append(approval)
+    }
+
+    func suspend(_ usage: Usage?, state: JSON?) {
+        guard !asked.isEmpty else { return finish(usage) }
+        asked[0].state = state
+        let canEnd = machine.suspend(asked, usage)
+        settle(canEnd)
+    }
+
     /// How often an operation is offered of which it is not known whether it was stored.
     private static let attempts = 8
 
@@ -244,7 +298,7 @@ final class Run: AgentRun {
         work = nil
         if let timer = checkpointTimer { environment.cancel(timer: timer) }
         checkpointTimer = nil
-        conversation?.handle(.canEnd(id))
+        conversation?.handle(machine.state == .ending(.suspended) ? .canSuspend(id) : .canEnd(id))
     }
 
     /// Ends the assistant's part at once.

@@ -23,6 +23,8 @@ package struct RunMachine: Sendable {
     }
 
     package let runID: Identifier
+    /// What it goes on with.
+    package let resumption: Resumption?
     /// The first event, which the log will share: it holds the user's message.
     private let opening: ChatEvent
     package private(set) var state: State = .queued
@@ -42,10 +44,11 @@ package struct RunMachine: Sendable {
     }
 
     private struct Call: Sendable {
-        enum Phase { case arguments, announced, performing, done }
+        /// `asked`: a person decides.
+        enum Phase { case arguments, announced, asked, performing, done }
         var id: String
         var phase: Phase
-        /// The assistant message it belongs to, as an index of the drafts.
+        /// The assistant message it belongs to, as an index of the drafts; -1: one of the run that this one goes on from.
         var draft: Int
         /// Its place among that message's calls.
         var place: Int
@@ -64,6 +67,8 @@ package struct RunMachine: Sendable {
     private var resultBytes = 0
     /// Messages that the conversation still takes, this run's included; told before what may need another.
     package var room = Int.max
+    /// What a person is asked.
+    package private(set) var asked: [Approval] = []
     /// Its end was refused: only text is left to be stored.
     private var hasLetGo = false
 
@@ -73,9 +78,24 @@ package struct RunMachine: Sendable {
         logBytes: Int = 1 << 20
     ) {
         self.runID = runID
+        resumption = nil
         opening = .runStarted(runID: runID, message: message, replaced: replaced)
         self.replyLength = replyLength
         log = RunLog(runID: runID, start: position, bound: logBytes)
+    }
+
+    /// A run that goes on with what a person has answered.
+    package init(
+        runID: Identifier, resuming resumption: Resumption, position: UInt64, replyLength: Int, logBytes: Int = 1 << 20
+    ) {
+        self.runID = runID
+        self.resumption = resumption
+        opening = .runResumed(runID: runID, resumption)
+        self.replyLength = replyLength
+        log = RunLog(runID: runID, start: position, bound: logBytes)
+        calls = resumption.approvals.compactMap { approval in
+            approval.callID.map { Call(id: Self.callID($0), phase: .announced, draft: -1, place: 0) }
+        }
     }
 
     package var isRunning: Bool { state == .running }
@@ -177,6 +197,7 @@ package struct RunMachine: Sendable {
         switch status {
         case .completed: log.append(.runFinished(runID: runID, outcome: .success, usage: usage))
         case .cancelled: log.append(.runFinished(runID: runID, outcome: .cancelled, usage: usage))
+        case .suspended: log.append(.runSuspended(runID: runID, approvals: asked, usage: usage))
         default:
             let failure = failure ?? RunFailure(code: .internal, message: "The run failed.")
             log.append(.runError(code: failure.code, message: failure.message))
@@ -341,6 +362,61 @@ package struct RunMachine: Sendable {
         return operations
     }
 
+    /// What came of the calls that a person has answered, which the run begins with.
+    package mutating func tellAnswers(newID: () -> Identifier) -> [Message] {
+        guard state == .running, let resumption else { return [] }
+        var told: [Message] = []
+        for approval in resumption.approvals {
+            guard let call = approval.callID, let content = approval.callResult,
+                let index = index(of: Self.callID(call), in: .announced)
+            else { continue }
+            let clean = Self.storable(content)
+            let kept = isMessage(clean) ? clean : #"{"truncated":true}"#
+            let id = newID()
+            answer(index, content: kept, messageID: id)
+            told.append(Message(id: id, role: .tool, content: kept, toolCallID: calls[index].id))
+        }
+        return told
+    }
+
+    /// An announced call is put to a person.
+    ///
+    /// - Returns: the operation's ordinal in the run, from 1, and the call's id as it is shown; `nil` when it must not be.
+    package mutating func ask(id: String) -> (ordinal: Int, callID: String)? {
+        guard state == .running, let index = index(of: Self.callID(id), in: .announced) else { return nil }
+        calls[index].phase = .asked
+        operations += 1
+        return (operations, calls[index].id)
+    }
+
+    /// A question of an upstream's, about a call or about none.
+    package mutating func askForUpstream(callID: String?) -> (ordinal: Int, callID: String?)? {
+        guard state == .running else { return nil }
+        operations += 1
+        guard let callID else { return (operations, nil) }
+        let id = Self.callID(callID)
+        if let index = calls.lastIndex(where: { $0.id.isExactly(id) && $0.phase != .done }) {
+            if calls[index].phase == .arguments { log.append(.toolCallEnd(id: id)) }
+            calls[index].phase = .asked
+        }
+        return (operations, id)
+    }
+
+    /// It ends, and waits for a person.
+    ///
+    /// - Returns: whether the end can be stored now.
+    package mutating func suspend(_ approvals: [Approval], _ usage: Usage?) -> Bool {
+        guard state == .running else { return false }
+        if let usage { self.usage = usage }
+        asked = approvals
+        return stop(.suspended)
+    }
+
+    /// When what it asks ends to be open, microseconds since 1970.
+    package mutating func asks(until time: Int64) {
+        for index in asked.indices { asked[index].expiresAt = time }
+    }
+
     /// A call's effect is committed.
     ///
     /// - Returns: whether this was what a stop waited for, and the end can be stored now.
@@ -397,7 +473,7 @@ package struct RunMachine: Sendable {
         guard case .ending(let status) = state else { return [] }
         let messageStatus: MessageStatus =
             switch status {
-            case .completed, .queued, .running: .complete
+            case .completed, .queued, .running, .suspended: .complete
             case .cancelled: .cancelled
             case .failed: .failed
             case .interrupted: .interrupted
@@ -491,9 +567,13 @@ package struct RunMachine: Sendable {
             log.append(.toolCallEnd(id: calls[index].id))
             calls[index].phase = .announced
         }
+        // Nobody is asked any more where it has not come to that.
+        if status != .suspended {
+            for index in calls.indices where calls[index].phase == .asked { calls[index].phase = .announced }
+        }
         for index in calls.indices.reversed() where calls[index].phase == .announced {
             let call = calls[index]
-            if case .assistant(let id, var list) = drafts[call.draft] {
+            if call.draft >= 0, case .assistant(let id, var list) = drafts[call.draft] {
                 list.removeAll { $0.id.isExactly(call.id) }
                 drafts[call.draft] = .assistant(id, calls: list)
             }

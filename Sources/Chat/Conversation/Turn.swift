@@ -46,6 +46,8 @@ package struct Turn {
     package var trace: Span?
     /// It is only to be stored: its run ends as it begins, and the next message is answered with this one in the history.
     package var expectsAnswer = true
+    /// Otherwise it begins at once or is refused.
+    package var waits = true
     /// Who asked for it to be cancelled; told when that is durable.
     package var cancellations: [Answer] = []
     /// The run that is cancelled in its favour once this turn is accepted, and not before: a turn that is refused or
@@ -67,15 +69,18 @@ package struct Turn {
 
     /// - Parameter branch: where it goes, when not behind what is shown.
     package init(
-        message: Message, runID: Identifier, clientID: String?, branch: NewBranch.Kind? = nil, answers: [Answer] = []
+        message: Message, runID: Identifier, clientID: String?, branch: NewBranch.Kind? = nil, answers: [Answer] = [],
+        resuming: Resumption? = nil
     ) {
-        sent = Sent(message: message, clientID: clientID, branch: branch)
+        sent = Sent(message: message, clientID: clientID, branch: branch, resumption: resuming)
         self.runID = runID
         self.answers = answers
     }
 
     package var message: Message { sent.message }
     package var clientID: String? { sent.clientID }
+    /// What it goes on with, where a person was asked.
+    package var resumption: Resumption? { sent.resumption }
     package var branch: NewBranch.Kind? { sent.branch }
     /// The run whose answer stood where its own will.
     package var replaced: Identifier? { sent.replaced }
@@ -97,12 +102,17 @@ package struct Turn {
         let clientID: String?
         let branch: NewBranch.Kind?
         let replaced: Identifier?
+        let resumption: Resumption?
 
-        init(message: Message, clientID: String?, branch: NewBranch.Kind?, replaced: Identifier? = nil) {
+        init(
+            message: Message, clientID: String?, branch: NewBranch.Kind?, replaced: Identifier? = nil,
+            resumption: Resumption? = nil
+        ) {
             self.message = message
             self.clientID = clientID
             self.branch = branch
             self.replaced = replaced
+            self.resumption = resumption
         }
     }
 }

@@ -92,7 +92,8 @@ extension Feed {
     /// - Parameter wanted: where its events begin at the latest, as far as that is still held.
     func deliver(
         _ page: MessagePage, to client: any SessionClient, id: String?, from wanted: UInt64?,
-        owed: [Subscription.CatchUp] = []
+        owed: [Subscription.CatchUp] = [],
+        interrupts: [Approval] = []
     ) {
         if published != newest { publish() }
         var start = beginning
@@ -113,7 +114,8 @@ extension Feed {
         }
         client.send(
             ServerFrame.snapshot(
-                threadID: threadID, messages: messages, hasMore: hasMore, cursor: start, epoch: environment.epoch))
+                threadID: threadID, messages: messages, hasMore: hasMore, cursor: start, epoch: environment.epoch,
+                interrupts: interrupts))
         let begun = Subscription(client: client, position: start, replayEnd: newest, drops: drops(at: start))
         if let index = subscription(of: client) {
             // What it waits to hear the end of is behind the snapshot now.

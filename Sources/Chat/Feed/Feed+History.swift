@@ -45,26 +45,57 @@ extension Feed {
             }
             if case .failure = result, reader.isUnasked {
                 // Nobody asked, so nobody would ask again: what it shows is not what is stored.
-                _ = environment.schedule(after: Self.refreshInterval) { [self] in
-                    guard readers.contains(where: { $0 === reader }) else { return }
-                    readSnapshot(for: reader, attempt: 1)
-                }
-                return
+                return readAgain(for: reader)
+            }
+            if case .success(.some(let page)) = result, page.mayAsk {
+                return readApprovals(for: reader, page, attempt: attempt, before)
             }
             readers.removeAll { $0 === reader }
             switch result {
             case .success(.some(let page)):
-                owner?.isFound()
-                if let client = answer.client {
-                    deliver(page, to: client, id: answer.id, from: reader.start, owed: reader.catchUps)
-                    watchOthers(page.messages)
-                }
+                deliver(page, [], to: reader)
             case .success(nil):
                 answer.send(.refused(.noThread))
             case .failure(let error):
                 answer.send(.refused(.notRead(error)))
             }
             owner?.release()
+        }
+    }
+
+    private func deliver(_ page: MessagePage, _ open: [Approval], to reader: Reader) {
+        owner?.isFound()
+        owner?.asks(open)
+        guard let client = reader.answer.client else { return }
+        // A run that has begun since has answered.
+        deliver(
+            page, to: client, id: reader.answer.id, from: reader.start, owed: reader.catchUps,
+            interrupts: run == nil ? open : [])
+        watchOthers(page.messages)
+    }
+
+    /// The conversation may wait for a person: what is asked goes with the history.
+    private func readApprovals(for reader: Reader, _ page: MessagePage, attempt: Int, _ before: Int) {
+        environment.store.approvals(userID: userID, threadID: threadID, ids: []) { [self] result in
+            guard readers.contains(where: { $0 === reader }) else { return }
+            if before != changes, attempt < 10 { return readSnapshot(for: reader, attempt: attempt + 1) }
+            if case .failure = result, reader.isUnasked {
+                return readAgain(for: reader)
+            }
+            readers.removeAll { $0 === reader }
+            switch result {
+            case .success(let known?): deliver(page, known.open, to: reader)
+            case .success(nil): reader.answer.send(.refused(.noThread))
+            case .failure(let error): reader.answer.send(.refused(.notRead(error)))
+            }
+            owner?.release()
+        }
+    }
+
+    private func readAgain(for reader: Reader) {
+        _ = environment.schedule(after: Self.refreshInterval) { [self] in
+            guard readers.contains(where: { $0 === reader }) else { return }
+            readSnapshot(for: reader, attempt: 1)
         }
     }
 

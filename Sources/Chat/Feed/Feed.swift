@@ -4,6 +4,8 @@ protocol FeedOwner: AnyObject {
     func holds(_ runID: Identifier) -> Bool
     /// It is this user's: the database has said so.
     func isFound()
+    /// What is open there, as was read.
+    func asks(_ approvals: [Approval])
     /// The feed may need the conversation no longer.
     func release()
     var isDraining: Bool { get }
@@ -102,7 +104,11 @@ final class Feed {
     }
 
     /// What was said is no longer what is stored.
-    func forgetLogs() { logs.removeAll() }
+    func forgetLogs() {
+        // What was held back of them is not said any more: what comes next does not stand in its place.
+        if run == nil { published = max(published, newest) }
+        logs.removeAll()
+    }
 
     /// Its conversation is gone: nobody hears of it any longer.
     func letGo() {

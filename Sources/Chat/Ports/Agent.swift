@@ -20,6 +20,12 @@ package struct AgentInput: Sendable {
     package var history: [Message]
     /// The user's message, already committed.
     package var message: Message
+    /// What this turn has said and done before a person was asked, with the results of what was; empty: it begins.
+    package var exchange: [Message] = []
+    /// What was answered to the questions of an upstream.
+    package var answers: [Approval] = []
+    /// What it wanted back with them.
+    package var state: JSON?
     /// The IANA name of the zone that the client gave with the message, as it gave it.
     package var timeZone: String?
 
@@ -62,6 +68,20 @@ package protocol AgentRun: AnyObject {
     /// user's sockets; it does not come when the run is cancelled meanwhile. Wrong arguments, an unknown tool or
     /// somebody else's task are a `failed` outcome, not an end of the run.
     func perform(id: String, name: String, arguments: JSON, completion: @escaping (ToolOutcome) -> Void)
+    /// Puts an announced call to a person, where that is to be done before it is carried out: then it is not performed, and
+    /// when all else of the step is done `suspend` follows.
+    ///
+    /// - Parameters:
+    ///   - message: what the person is told; `nil`: what the tool and its arguments say.
+    ///   - always: also where the operator asks for no approval of this tool.
+    /// - Returns: `false`: it may be carried out.
+    func ask(id: String, name: String, arguments: JSON, message: String?, always: Bool) -> Bool
+    /// The same for a question of the upstream's.
+    func ask(_ question: UpstreamQuestion)
+    /// The turn waits for a person; what is answered begins another run (`AgentInput.exchange`).
+    ///
+    /// - Parameter state: what the assistant wants back with the answers.
+    func suspend(_ usage: Usage?, state: JSON?)
     /// Records what came of an announced call that the assistant's own program has carried out: it is shown and stored
     /// like any result, and no operation of ours.
     func toolResult(id: String, content: String)
@@ -72,10 +92,35 @@ package protocol AgentRun: AnyObject {
     func fail(_ code: RunErrorCode, _ message: String)
 }
 
+/// An interrupt of an upstream's (AG-UI 1.0).
+package struct UpstreamQuestion: Sendable, Equatable {
+    package var id: String
+    package var reason: String
+    package var message: String?
+    package var callID: String?
+    package var responseSchema: JSON?
+
+    package init(
+        id: String, reason: String, message: String? = nil, callID: String? = nil, responseSchema: JSON? = nil
+    ) {
+        self.id = id
+        self.reason = reason
+        self.message = message
+        self.callID = callID
+        self.responseSchema = responseSchema
+    }
+}
+
 extension AgentRun {
     package var trace: Span? { nil }
 
     package func dropText() { endText() }
+
+    package func ask(id: String, name: String, arguments: JSON, message: String?, always: Bool) -> Bool { false }
+
+    package func ask(_ question: UpstreamQuestion) {}
+
+    package func suspend(_ usage: Usage?, state: JSON?) { finish(usage) }
 
     package func reasoning(_ delta: String) {}
 

@@ -56,6 +56,29 @@ package protocol ChatStore: AnyObject {
     func activeConversation(
         userID: String, completion: @escaping (Result<Identifier?, StoreError>) -> Void)
 
+    /// Stores what a run leaves that waits for a person, and what it asks.
+    func suspend(_ suspension: RunSuspension, completion: @escaping (StoreWrite<SuspensionOutcome>) -> Void)
+
+    /// What is open in a conversation, and what is known of these; `nil`: there is no such conversation of this user.
+    func approvals(
+        userID: String, threadID: Identifier, ids: [Identifier],
+        completion: @escaping (Result<ThreadApprovals?, StoreError>) -> Void)
+
+    /// Commits the answers to all that a run asks, the effects of what is approved, and the run that goes on.
+    func resume(_ resumption: NewResumption, completion: @escaping (StoreWrite<ResumeOutcome>) -> Void)
+
+    /// Declines what is open, or lets it expire where it is due.
+    ///
+    /// - Parameter runID: `nil`: whichever run waits.
+    /// - Parameter completion: the run that waited; `nil`: none does.
+    func decline(
+        userID: String, threadID: Identifier, runID: Identifier?, as status: Approval.Status, by session: String?,
+        completion: @escaping (StoreWrite<Identifier?>) -> Void)
+
+    /// What a run goes on with; `nil`: it begins.
+    func resumption(
+        userID: String, runID: Identifier, completion: @escaping (Result<Resumption?, StoreError>) -> Void)
+
     /// A conversation; `nil`: there is none, or it is not this user's.
     func conversation(
         userID: String, threadID: Identifier, completion: @escaping (Result<Conversation?, StoreError>) -> Void)
@@ -159,6 +182,17 @@ package struct MessagePage: Sendable, Equatable {
         self.messages = messages
         self.hasMore = hasMore
     }
+
+    /// A run of the conversation may wait for a person: one does that answers one of these, or what was said last answers
+    /// none of them.
+    package var mayAsk: Bool {
+        if messages.contains(where: { $0.run?.status == .suspended }) { return true }
+        guard hasMore, let last = messages.last(where: { $0.role != .user }) else { return false }
+        return !messages.contains { message in
+            guard message.role == .user, let run = last.runID else { return false }
+            return message.run?.id == run || message.runID == run
+        }
+    }
 }
 
 /// A user's message with the run that will answer it.
@@ -174,6 +208,8 @@ package struct NewTurn: Sendable {
     package var runID: Identifier
     /// The run begins at once, or waits in the queue of its conversation.
     package var startsNow: Bool
+    /// Otherwise it begins at once, or is refused as `busy` where a run is active or waits for a person.
+    package var waits = true
 
     package init(
         userID: String, threadID: Identifier, isNewThread: Bool, title: String?, messageID: Identifier,
@@ -222,6 +258,8 @@ package enum Acceptance: Sendable, Equatable {
     case threadNotFound
     /// It holds `MAX_MESSAGES_PER_CONVERSATION` messages.
     case conversationFull
+    /// Something is under way, which it was not to wait for.
+    case busy
 }
 
 /// Whether a committed turn may run now.
@@ -234,8 +272,9 @@ package enum Beginning: Sendable, Equatable {
 }
 
 package enum RunStatus: String, Sendable {
-    case queued, running, completed, cancelled, failed, interrupted
+    case queued, running, suspended, completed, cancelled, failed, interrupted
 
+    /// It says nothing more. One that waits for a person does not either: another goes on with the answers.
     package var isTerminal: Bool { self != .queued && self != .running }
 }
 

@@ -33,6 +33,12 @@ package protocol SessionEnvironment: AnyObject {
     func limitReached(_ limit: StaticString)
     /// A run has ended, which is durable now.
     func runEnded(_ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?)
+    /// Something may be open somewhere that a person is asked.
+    var mayAsk: Bool { get }
+    /// A run of this process waits for a person.
+    func somethingAsks()
+    /// Microseconds since 1970, UTC.
+    var wallClock: Int64 { get }
     /// Runs `action` on the loop after so many milliseconds.
     func schedule(after milliseconds: UInt64, _ action: @escaping () -> Void) -> UInt64
     func cancel(timer: UInt64)
@@ -46,6 +52,9 @@ extension SessionEnvironment {
     package func admitMessage(of userID: String) -> Int? { nil }
     package func admitCreation(by userID: String) -> Int? { nil }
     package func limitReached(_ limit: StaticString) {}
+    package var mayAsk: Bool { false }
+    package func somethingAsks() {}
+    package var wallClock: Int64 { Int64(clamping: nowMilliseconds &* 1_000) }
     package func runEnded(
         _ run: Identifier, userID: String, threadID: Identifier, _ status: RunStatus, _ code: RunErrorCode?
     ) {}

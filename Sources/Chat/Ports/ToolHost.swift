@@ -7,6 +7,8 @@ package protocol ToolHost: AnyObject {
     /// gives the stored result and no second effect. Wrong arguments are a `failed` outcome, as is a tool that there is
     /// not.
     func call(_ operation: ToolOperation, completion: @escaping (StoreWrite<ToolOutcome>) -> Void)
+    /// Whether there is such a tool, which can use these arguments.
+    func accepts(_ name: String, _ arguments: JSON) -> Bool
 }
 
 /// Which call of which run it is, whatever id a model gives it. `ordinal` counts the calls of a run from 1.

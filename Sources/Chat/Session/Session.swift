@@ -60,16 +60,27 @@ package final class Session {
     /// - Parameters:
     ///   - expiresAt: when the client's token ends, microseconds since 1970.
     ///   - stream: where the client is an event stream.
-    package func attach(_ client: any SessionClient, expiresAt: Int64, stream: ServerFrame.Stream? = nil) {
+    ///   - suspended: runs that wait for a person, as were read.
+    package func attach(
+        _ client: any SessionClient, expiresAt: Int64, stream: ServerFrame.Stream? = nil,
+        suspended: [SuspendedRun] = []
+    ) {
         clients.append(client)
-        client.send(ready(expiresAt: expiresAt, stream: stream))
+        client.send(ready(expiresAt: expiresAt, stream: stream, suspended: suspended))
     }
 
     /// The first frame of every socket; a stream that goes on begins with it again.
-    package func ready(expiresAt: Int64, stream: ServerFrame.Stream?) -> [UInt8] {
-        ServerFrame.ready(
+    package func ready(
+        expiresAt: Int64, stream: ServerFrame.Stream?, suspended: [SuspendedRun] = []
+    ) -> [UInt8] {
+        var runs = unfinishedRuns
+        // What is in memory is newer than what was read.
+        for run in suspended where !runs.contains(where: { $0.threadID == run.threadID }) {
+            runs.append(.init(threadID: run.threadID, runID: run.runID, status: .suspended))
+        }
+        return ServerFrame.ready(
             sessionID: id, userID: userID, epoch: environment.epoch, expiresAt: expiresAt,
-            limits: environment.limits, runs: unfinishedRuns, stream: stream)
+            limits: environment.limits, runs: runs, stream: stream)
     }
 
     package func detach(_ client: any SessionClient) {
@@ -102,6 +113,8 @@ package final class Session {
             select(message, in: reference, answer: Answer(client: client, id: id))
         case .cancel(let id, let reference, let run):
             cancel(reference, run: run, answer: Answer(client: client, id: id))
+        case .resume(let id, let reference, let answers):
+            resume(reference, answers, answer: Answer(client: client, id: id))
         case .subscribe(let id, let reference, let after):
             subscribe(client, to: reference, after: after, id: id)
         case .unsubscribe(let id, let reference):
@@ -280,11 +293,15 @@ package final class Session {
                 answer.send(.done(threadID: threadID, runID: runID, .idle))
             }
         }
-        if let conversation = conversations[threadID], conversation.isKnown { return carryOut(conversation) }
+        if let conversation = conversations[threadID], conversation.isKnown,
+            !environment.mayAsk || conversation.hasWork || conversation.machine.suspended != nil
+        {
+            return carryOut(conversation)
+        }
         environment.store.conversation(userID: userID, threadID: threadID) { [self] result in
             switch result {
             case .success(nil): answer.send(.refused(.noThread))
-            case .success: carryOut(conversations[threadID])
+            case .success: cancelAsked(in: threadID, runID, answer, orElse: carryOut)
             case .failure(let error): answer.send(.refused(.notRead(error)))
             }
         }
@@ -348,6 +365,7 @@ package final class Session {
     /// Whether a run is in memory here, also one that has just ended.
     func holds(run: Identifier, of threadID: Identifier) -> Bool { conversations[threadID]?.holds(run) == true }
 
+    var conversationsInMemory: [ConversationDriver] { Array(conversations.values) }
     var busyConversations: [Identifier] { conversations.values.filter(\.hasWork).map(\.id) }
 
     /// Tells every socket of the user that a conversation was created, renamed, archived or deleted.

@@ -7,6 +7,8 @@ package enum ChatEvent: Sendable, Equatable {
     /// Boxed, since it is by far the largest and each run has one among many small ones.
     /// - Parameter replaced: the run whose answer stands where this one's will.
     indirect case runStarted(runID: Identifier, message: Message?, replaced: Identifier? = nil)
+    /// The run goes on with what a person has answered.
+    indirect case runResumed(runID: Identifier, Resumption)
     case textStart(Identifier)
     case textEnd(Identifier)
     case reasoningStart(Identifier)
@@ -18,6 +20,8 @@ package enum ChatEvent: Sendable, Equatable {
     case toolCallEnd(id: String)
     case toolCallResult(message: Identifier, id: String, content: String)
     case runFinished(runID: Identifier, outcome: Outcome, usage: Usage?)
+    /// The run waits for a person.
+    indirect case runSuspended(runID: Identifier, approvals: [Approval], usage: Usage?)
     case runError(code: RunErrorCode, message: String)
 
     package enum Outcome: String, Sendable {
@@ -75,6 +79,20 @@ extension [UInt8] {
                 replaced.append(to: &self)
                 append(#"""#)
             }
+        case .runResumed(let runID, let resumption):
+            append(#"{"type":"RUN_STARTED","threadId":""#)
+            place.threadID.append(to: &self)
+            append(#"","runId":""#)
+            runID.append(to: &self)
+            append(#"","protocolVersion":"1.0","parentRunId":""#)
+            resumption.suspendedRunID.append(to: &self)
+            append(#"","input":{"threadId":""#)
+            place.threadID.append(to: &self)
+            append(#"","runId":""#)
+            runID.append(to: &self)
+            append(#"","messages":[],"tools":[],"context":[],"resume":"#)
+            append(answers: resumption.approvals)
+            append("}")
         case .textStart(let message):
             append(#"{"type":"TEXT_MESSAGE_START","messageId":""#)
             message.append(to: &self)
@@ -121,6 +139,15 @@ extension [UInt8] {
             append(#"","outcome":{"type":""#)
             append(contentsOf: outcome.rawValue.utf8)
             append(#""}"#)
+            if let usage { append(usage: usage) }
+        case .runSuspended(let runID, let approvals, let usage):
+            append(#"{"type":"RUN_FINISHED","threadId":""#)
+            place.threadID.append(to: &self)
+            append(#"","runId":""#)
+            runID.append(to: &self)
+            append(#"","outcome":{"type":"interrupt","interrupts":"#)
+            append(interrupts: approvals)
+            append("}")
             if let usage { append(usage: usage) }
         case .runError(let code, let message):
             append(#"{"type":"RUN_ERROR","message":"#)

@@ -12,6 +12,7 @@ package enum ClientCommand: Sendable, Equatable {
     case regenerate(id: String?, threadID: ThreadReference, messageID: ThreadReference, policy: QueuePolicy)
     case select(id: String?, threadID: ThreadReference, messageID: ThreadReference)
     case cancel(id: String?, threadID: ThreadReference, runID: ThreadReference?)
+    case resume(id: String?, threadID: ThreadReference, answers: [InterruptAnswer])
     case subscribe(id: String?, threadID: ThreadReference, after: String?)
     case unsubscribe(id: String?, threadID: ThreadReference)
     case auth(id: String?, token: String)
@@ -90,6 +91,9 @@ extension ClientCommand {
         case "cancel":
             self = .cancel(
                 id: try fields.id(), threadID: try fields.required("threadId"), runID: try fields.reference("runId"))
+        case "resume":
+            self = .resume(
+                id: try fields.id(), threadID: try fields.required("threadId"), answers: try fields.answers())
         case "subscribe":
             self = .subscribe(
                 id: try fields.id(), threadID: try fields.required("threadId"), after: try fields.text("after"))
@@ -181,6 +185,14 @@ private struct FieldReader {
     func reference(_ name: String) throws(CommandError) -> ThreadReference? {
         guard let text = try text(name) else { return nil }
         return Identifier(text).map(ThreadReference.known) ?? .impossible
+    }
+
+    func answers() throws(CommandError) -> [InterruptAnswer] {
+        do {
+            return try InterruptAnswer.read(object["resume"], idName: "interruptId")
+        } catch {
+            throw CommandError(id: usableID, error.code, error.message)
+        }
     }
 
     func required(_ name: String) throws(CommandError) -> ThreadReference {

@@ -5,6 +5,8 @@ package enum Reply: Sendable, Equatable {
         threadID: Identifier, messageID: Identifier, runID: Identifier, ServerFrame.AckStatus, position: Int? = nil)
     /// To `cancel` and `unsubscribe`.
     case done(threadID: Identifier, runID: Identifier?, ServerFrame.AckStatus)
+    /// To `resume`: the run that goes on, where one does.
+    case resumed(threadID: Identifier, runID: Identifier?, ServerFrame.AckStatus)
     case refused(ClientError)
 
     /// As JSON text.
@@ -16,6 +18,8 @@ package enum Reply: Sendable, Equatable {
             ServerFrame.ack(
                 id: id, threadID: threadID, messageID: messageID, runID: runID, status: status, position: position)
         case .done(let threadID, let runID, let status):
+            ServerFrame.ack(id: id, threadID: threadID, runID: runID, status: status)
+        case .resumed(let threadID, let runID, let status):
             ServerFrame.ack(id: id, threadID: threadID, runID: runID, status: status)
         case .refused(let error): ServerFrame.error(id: id, error)
         }

@@ -122,7 +122,8 @@ package enum ServerFrame {
     }
 
     static func snapshot(
-        threadID: Identifier, messages: some Collection<Message>, hasMore: Bool, cursor: UInt64, epoch: String
+        threadID: Identifier, messages: some Collection<Message>, hasMore: Bool, cursor: UInt64, epoch: String,
+        interrupts: [Approval] = []
     ) -> [UInt8] {
         var frame: [UInt8] = []
         frame.append(#"{"op":"snapshot","threadId":""#)
@@ -136,7 +137,9 @@ package enum ServerFrame {
         hasMore ? frame.append("true") : frame.append("false")
         frame.append(#","cursor":""#)
         frame.append(cursor: cursor, epoch: epoch)
-        frame.append(#""}"#)
+        frame.append(#"","interrupts":"#)
+        frame.append(interrupts: interrupts)
+        frame.append("}")
         return frame
     }
 

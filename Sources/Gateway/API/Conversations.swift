@@ -62,6 +62,18 @@ enum Conversations {
                 answers: [APIOperation.Answer(status: 204, summary: "It is gone.")],
                 failures: [(412, "It has changed since `If-Match`.")]),
             body: delete),
+        Endpoint(
+            api: .post, "/api/conversations/{id}/resume", .user,
+            APIOperation(
+                id: "resumeConversation", tag: "conversations",
+                summary: "Answers all that a conversation asks before a tool is carried out.",
+                detail: "The first answer counts: a later one is answered with the run that followed.",
+                body: APISchemas.reference("Resume"),
+                answers: [
+                    APIOperation.json(200, "It was answered before.", APISchemas.reference("Resumed")),
+                    APIOperation.json(202, "The decision is stored.", APISchemas.reference("Resumed")),
+                ]),
+            body: resume),
     ]
 
     private static func list(_ call: APICall) throws(APIFailure) {
@@ -223,11 +235,30 @@ enum Conversations {
                 ) { result in
                     call.proceed(result) { page throws(APIFailure) in
                         guard let page else { throw .noConversation }
-                        body(.of(conversation, page, userID: call.userID))
+                        guard page.mayAsk else {
+                            return body(.of(conversation, page, [], userID: call.userID))
+                        }
+                        store.approvals(userID: call.userID, threadID: id, ids: []) { result in
+                            call.proceed(result) { known in
+                                body(.of(conversation, page, known?.open ?? [], userID: call.userID))
+                            }
+                        }
                     }
                 }
             }
         }
+    }
+
+    private static func resume(_ call: APICall) throws(APIFailure) {
+        let id = try call.identifier(orElse: .noConversation)
+        let body = JSON.object(try call.object())
+        let answers: [InterruptAnswer]
+        do throws(ClientError) {
+            answers = try InterruptAnswer.read(body["resume"], idName: "interrupt_id")
+        } catch {
+            throw APIFailure(error)
+        }
+        Resuming.start(call, id, answers)
     }
 
     /// Goes on when the conversation is what `If-Match` names, or nothing is asked.
@@ -338,7 +369,9 @@ extension [UInt8] {
         .object { $0.append(fieldsOf: conversation, userID: userID) }
     }
 
-    fileprivate static func of(_ conversation: Conversation, _ page: MessagePage, userID: String) -> [UInt8] {
+    fileprivate static func of(
+        _ conversation: Conversation, _ page: MessagePage, _ open: [Approval], userID: String
+    ) -> [UInt8] {
         .object { bytes in
             bytes.append(fieldsOf: conversation, userID: userID)
             bytes.append(#","messages":"#)
@@ -348,6 +381,8 @@ extension [UInt8] {
             }
             bytes.append(#","has_more":"#)
             page.hasMore ? bytes.append("true") : bytes.append("false")
+            bytes.append(#","interrupts":"#)
+            bytes.append(json: .array(open.map(\.apiObject)))
         }
     }
 }

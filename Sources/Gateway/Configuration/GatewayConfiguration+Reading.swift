@@ -1,4 +1,5 @@
 import Agents
+import Chat
 package import Configuration
 import Foundation
 import HTTP
@@ -176,6 +177,11 @@ extension GatewayConfiguration {
         agentModel = source.text("agent.model") ?? agentModel
         agentInstructions = source.text("agent.instructions") ?? agentInstructions
         agentSteps = try source.integer("agent.max.steps") ?? agentSteps
+        approvedTools = try source.tools("approve.tools") ?? approvedTools
+        approveBulk = try source.integer("approve.bulk") ?? approveBulk
+        // What never ends to be open is bounded by what the database counts in, 68 years.
+        let expires = try source.age("approval.expires", default: Int64(approvalExpires) * 1_000_000) ?? .max
+        approvalExpires = Int(Int32(clamping: expires / 1_000_000))
         if let word = source.text("agent.reasoning") {
             guard ["show", "hide"].contains(word) else {
                 throw ConfigurationError("AGENT_REASONING: \"\(word)\" is neither show nor hide")
@@ -260,6 +266,17 @@ struct SettingReader {
     /// A list separated by commas.
     func paths(_ key: String) -> [String] {
         text(key)?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty } ?? []
+    }
+
+    /// Names of tools separated by commas, or `*`.
+    func tools(_ key: String) throws(ConfigurationError) -> ChatLimits.ApprovedTools? {
+        guard let text = text(key) else { return nil }
+        let names = text.split(whereSeparator: { $0 == "," || $0.isWhitespace }).map(String.init)
+        if names == ["*"] { return .all }
+        for name in names where ToolName(rawValue: name) == nil {
+            throw ConfigurationError("\(Setting.name(key)): there is no tool \"\(name)\"")
+        }
+        return .named(Set(names))
     }
 
     /// A list separated by commas, each with scheme and host as a browser sends it, or an app shell.

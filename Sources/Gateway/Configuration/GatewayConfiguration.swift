@@ -1,4 +1,5 @@
 package import Agents
+package import Chat
 package import EventLoop
 package import HTTP
 package import Logging
@@ -70,6 +71,12 @@ package struct GatewayConfiguration: Sendable {
     package var agentModel = ""
     package var agentInstructions = ChatCompletionsAgent.Settings.standardInstructions
     package var agentSteps = 8
+    /// Tools that ask a person first.
+    package var approvedTools = ChatLimits.ApprovedTools.named([])
+    /// Tasks that the to-do assistant deletes or changes at once without asking.
+    package var approveBulk = 3
+    /// Seconds for which a person may answer.
+    package var approvalExpires = 86_400
     /// What the assistant thinks is streamed; it is never stored.
     package var showsReasoning = false
     /// What is known of the assistant's server, for all shards: `AGENT_COMPAT`, and what is found out.

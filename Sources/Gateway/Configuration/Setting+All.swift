@@ -44,6 +44,12 @@ extension Setting {
             "agent.compat", .text, .found("found out"), "what the server of chat-completions takes"),
         Setting(
             "agent.reasoning", .text, .value("hide"), "show: what the assistant thinks is streamed, and not stored"),
+        Setting(
+            "approve.tools", .list, .none, "tools that are carried out only when the person agrees, or *: all"),
+        Setting(
+            "approve.bulk", .integer(0...100), .value("3"),
+            "tasks that the to-do assistant deletes or changes at once without asking"),
+        Setting("approval.expires", .age, .value("24h"), "how long a person may answer"),
         Setting("agent.max.steps", .integer(1...64), .value("8"), "requests to the assistant in one turn"),
         Setting("agent.ca.file", .text, .none, "further authorities (PEM) that are believed for an https assistant"),
         Setting("agent.connect.timeout.seconds", .integer(1...300), .value("10"), "name, connection and TLS together"),

@@ -2,6 +2,8 @@
 enum MetricHelp {
     static let texts: [String: String] = [
         "parley_ack_seconds": "From a message's arrival to its acknowledgement, which is after its commit.",
+        "parley_approvals_asked_total": "Tool calls and questions that were put to a person.",
+        "parley_approvals_decided_total": "Answers to them by what was decided, and runs that expired unanswered.",
         "parley_audit_dropped_total": "Entries of the audit trail that found the queue full.",
         "parley_audit_queue": "Entries of the audit trail that wait to be written.",
         "parley_batch_events_total": "Batches tried again, and rows that were refused or given up.",

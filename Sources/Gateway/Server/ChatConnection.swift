@@ -42,8 +42,9 @@ final class ChatConnection: ChatCarrier {
         webSocket.delegate = self
     }
 
-    func start(leftover: [UInt8]) {
-        guard peer.start(self) else { return }
+    /// - Parameter suspended: runs of the user that wait for a person.
+    func start(leftover: [UInt8], suspended: [SuspendedRun]) {
+        guard peer.start(self, suspended: suspended) else { return }
         var leftover = leftover
         leftover.withUnsafeMutableBytes { webSocket.start(leftover: $0) }
     }

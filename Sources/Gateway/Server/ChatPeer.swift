@@ -79,7 +79,9 @@ final class ChatPeer {
     /// Attaches the socket to its user's session; or closes it, where that is not possible now.
     ///
     /// - Returns: false where it was closed.
-    func start(_ carrier: any ChatCarrier, stream: ServerFrame.Stream? = nil) -> Bool {
+    func start(
+        _ carrier: any ChatCarrier, stream: ServerFrame.Stream? = nil, suspended: [SuspendedRun] = []
+    ) -> Bool {
         self.carrier = carrier
         // Its handshake was answered while the shard was fenced, or the session has moved meanwhile: what it would be told
         // is not so any more.
@@ -98,7 +100,7 @@ final class ChatPeer {
             }
         }
         noteSignIn()
-        session.attach(carrier, expiresAt: expiresAt, stream: stream)
+        session.attach(carrier, expiresAt: expiresAt, stream: stream, suspended: suspended)
         // Not before: a session without sockets is forgotten.
         left?.giveUp()
         if shard.isDraining { carrier.send(ServerFrame.draining(reconnectAfter: shard.reconnectAfter)) }

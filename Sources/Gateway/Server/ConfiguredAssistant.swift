@@ -16,7 +16,7 @@ struct ConfiguredAssistant {
         case .chatCompletions, .agui:
             guard let url = configuration.agentURL else {
                 // The reader of the configuration requires one.
-                agent = TodoAgent(clock: loop, pace: 0)
+                agent = TodoAgent(clock: loop, pace: 0, bulk: configuration.approveBulk)
                 return
             }
             var settings = configuration.upstream.upstream.share(of: configuration.shards)
@@ -25,7 +25,9 @@ struct ConfiguredAssistant {
             agent = Self.upstreamAgent(configuration, at: url, upstream) { logger.warning("\($0)") }
             figures = { [weak upstream] in upstream?.figures ?? UpstreamFigures() }
         case .todo:
-            agent = TodoAgent(clock: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000)
+            agent = TodoAgent(
+                clock: loop, pace: UInt64(configuration.tokenPaceMilliseconds) * 1_000_000,
+                bulk: configuration.approveBulk)
         case .scripted:
             agent = ScriptedAgent(
                 loop: loop, tokens: configuration.scriptedTokens,

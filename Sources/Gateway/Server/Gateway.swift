@@ -91,8 +91,9 @@ package struct Gateway: Service {
         // several may have asked for any.
         let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
         let (node, epoch) = MembershipService.incarnation(at: place)
+        let openApprovals = OpenApprovals()
         let shards = try await makeShards(
-            registry, traces?.tracer, node: node, epoch: epoch, contentLength: contentLength)
+            registry, traces?.tracer, node: node, epoch: epoch, contentLength: contentLength, openApprovals)
         let directory = ShardDirectory(configuration, budget)
         directory.fill(shards)
         let files = openFiles()
@@ -127,6 +128,7 @@ package struct Gateway: Service {
         let reminders = ReminderService(directory: directory, logger: logger).start(on: shards.first)
         let webhooks = try await WebhookService.start(
             configuration.webhooks, on: shards.first, webhookMetrics, logger: logger)
+        let expiry = shards.first.map { ExpiryService($0, directory, openApprovals) }
         let keys = commons.verifier.keySet.map { keepRefreshing($0) }
         let address = try await AddressHolder.make(listening, servers, shards, upgrade)
         predecessor?.ready()
@@ -148,6 +150,7 @@ package struct Gateway: Service {
         watch.cancel()
         retention?.cancel()
         reminders?.stop()
+        expiry?.stop()
         keys?.cancel()
         await stop(servers, shards, membership, webhooks, at: address)
         await traces?.stop(within: Self.lastTraces)
@@ -375,7 +378,8 @@ package struct Gateway: Service {
     }
 
     private func makeShards(
-        _ registry: MetricsRegistry, _ tracer: Tracer?, node: String, epoch: String, contentLength: Int
+        _ registry: MetricsRegistry, _ tracer: Tracer?, node: String, epoch: String, contentLength: Int,
+        _ openApprovals: OpenApprovals
     ) async throws -> [LoopBound<Shard>] {
         var configuration = configuration
         configuration.maximumContentLength = min(configuration.maximumContentLength, contentLength)
@@ -389,7 +393,7 @@ package struct Gateway: Service {
                 try await loop.run {
                     let shard = Shard(
                         loop: loop, index: index, configuration: configuration, epoch: epoch, node: node,
-                        logger: logger, registry: registry, tracer: tracer)
+                        logger: logger, registry: registry, openApprovals: openApprovals, tracer: tracer)
                     shard.metrics.watchLag(of: loop)
                     shard.pool.start()
                     shard.replica?.start()

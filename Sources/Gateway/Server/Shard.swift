@@ -26,6 +26,7 @@ package final class Shard: SessionEnvironment {
     package let tracer: Tracer?
     let audit: AuditWriter
     let metrics: ShardMetrics
+    let openApprovals: OpenApprovals
     private var messages: UserRate
     private var creations: UserRate
 
@@ -45,8 +46,9 @@ package final class Shard: SessionEnvironment {
 
     init(
         loop: EventLoop, index: Int, configuration: GatewayConfiguration, epoch: String, node: String, logger: Logger,
-        registry: MetricsRegistry, tracer: Tracer? = nil
+        registry: MetricsRegistry, openApprovals: OpenApprovals, tracer: Tracer? = nil
     ) {
+        self.openApprovals = openApprovals
         self.loop = loop
         self.configuration = configuration
         self.epoch = epoch
@@ -82,6 +84,8 @@ package final class Shard: SessionEnvironment {
         limits.runsPerUser = configuration.maximumRunsPerUser
         limits.contextMessages = configuration.contextMessages
         limits.keepsSingleConversation = configuration.keepsSingleConversation
+        limits.approvedTools = configuration.approvedTools
+        limits.approvalExpires = configuration.approvalExpires
         limits.coalescingWindow = UInt64(configuration.coalescingMilliseconds)
         self.limits = limits
         hub = WebSocketHub(
@@ -143,9 +147,32 @@ package final class Shard: SessionEnvironment {
 
     /// Begins a chat on a socket whose handshake has been answered, for a user whose session is held for it.
     func open(_ socket: Socket, _ opening: ChatOpening, _ agreement: SocketAgreement, leftover: [UInt8]) {
-        let connection = ChatConnection(socket, opening, agreement, shard: self)
-        connections[ObjectIdentifier(connection)] = connection
-        connection.start(leftover: leftover)
+        withSuspended(opening.principal.userID) { [self] suspended in
+            let connection = ChatConnection(socket, opening, agreement, shard: self)
+            connections[ObjectIdentifier(connection)] = connection
+            connection.start(leftover: leftover, suspended: suspended)
+        }
+    }
+
+    /// Milliseconds for which a socket waits to be told of what its user is asked; without an answer it is told by the
+    /// conversations.
+    private static let suspendedWait: UInt64 = 1_000
+
+    /// Goes on with the runs of a user that wait for a person: at once where nothing is open anywhere.
+    private func withSuspended(_ userID: String, _ then: @escaping ([SuspendedRun]) -> Void) {
+        guard openApprovals.isPossible, pool.isAvailable else { return then([]) }
+        var then: (([SuspendedRun]) -> Void)? = then
+        let timer = schedule(after: Self.suspendedWait) {
+            let told = then
+            then = nil
+            told?([])
+        }
+        chatStore.suspendedRuns(userID: userID) { [self] result in
+            cancel(timer: timer)
+            let told = then
+            then = nil
+            told?((try? result.get()) ?? [])
+        }
     }
 
     /// Begins an event stream on a connection whose response head has been written; or goes on with the one that was cut,
@@ -153,16 +180,20 @@ package final class Shard: SessionEnvironment {
     func openStream(_ socket: Socket, _ opening: ChatOpening, after cursor: StreamCursor?) {
         if let cursor, let stream = stream(cursor.stream, of: opening.principal.userID) {
             if stream.canGoOn(after: cursor.number) {
-                stream.goOn(on: socket, opening, after: cursor.number)
+                withSuspended(opening.principal.userID) {
+                    stream.goOn(on: socket, opening, after: cursor.number, suspended: $0)
+                }
                 return
             }
             // Its client begins anew.
             stream.giveUp()
         }
-        let stream = ChatStream(opening, shard: self)
-        connections[ObjectIdentifier(stream)] = stream
-        streams[stream.id] = stream
-        stream.start(on: socket)
+        withSuspended(opening.principal.userID) { [self] suspended in
+            let stream = ChatStream(opening, shard: self)
+            connections[ObjectIdentifier(stream)] = stream
+            streams[stream.id] = stream
+            stream.start(on: socket, suspended: suspended)
+        }
     }
 
     /// Another user's looks like one that does not exist.
@@ -206,13 +237,6 @@ package final class Shard: SessionEnvironment {
         for connection in Array(connections.values) where connection.userID.isExactly(userID) {
             connection.close(.serviceRestart, "the session moved")
         }
-    }
-
-    /// A run that a dead process left is this one's, and with it the session of its user.
-    func adopt(_ run: RecoveredRun) {
-        if let epoch = run.epoch { ownership.adopted(run.userID, epoch: epoch) }
-        session(of: run.userID).adopt(
-            threadID: run.threadID, message: run.message, runID: run.runID, isRunning: run.fate == .running)
     }
 
     // MARK: The end
@@ -350,6 +374,12 @@ package final class Shard: SessionEnvironment {
         metrics.limitReached(.creations)
         return seconds
     }
+
+    package var mayAsk: Bool { openApprovals.isPossible }
+
+    package func somethingAsks() { openApprovals.somethingIsOpen() }
+
+    package var wallClock: Int64 { wallClockMicroseconds() }
 
     package func limitReached(_ limit: StaticString) {
         if let name = LimitName(rawValue: "\(limit)") { metrics.limitReached(name) }

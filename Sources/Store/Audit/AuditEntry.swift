@@ -14,6 +14,8 @@ package enum AuditAction: String, Sendable, CaseIterable {
     case imported
     /// An admin's look at, or change of, what is somebody else's.
     case adminAccess = "admin_access"
+    /// What a person was asked was decided, or not in time; written by the database with the decision.
+    case approval
     /// Entries that were lost because the queue was full.
     case dropped = "audit_dropped"
 }

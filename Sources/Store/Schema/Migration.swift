@@ -78,10 +78,12 @@ package struct Migration: Sendable {
                 .joined(separator: "\n")),
         Migration(
             version: 5, name: "one owner, and paths",
-            up: [Schema5.processes, Schema5.branches, Schema5.webhooks, Schema5.ownership].joined(separator: "\n"),
+            up: [
+                Schema5.processes, Schema5.branches, Schema5.webhooks, Schema5.ownership, Schema5.approvals,
+            ].joined(separator: "\n"),
             down: [
-                Schema5.ownershipDown, Schema5.webhooksDown, Schema5.branchesDown, Schema5.processesDown,
-                Schema5.formerFunctions, Schema5.pathless,
+                Schema5.approvalsDown, Schema5.ownershipDown, Schema5.webhooksDown, Schema5.branchesDown,
+                Schema5.processesDown, Schema5.formerFunctions, Schema5.pathless,
             ].joined(separator: "\n")),
     ]
 }

@@ -33,7 +33,7 @@ extension Schema4 {
 
     /// A committed turn begins when no other run of its conversation is active, whoever's that is.
     static let beginRun = """
-        \(SchemaFunctions.beginRun)
+        \(Functions.beginRun)
         """
 
     /// As in migration 2, for a gateway that is fenced, and for its own runs.

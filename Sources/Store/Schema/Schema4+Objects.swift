@@ -18,8 +18,8 @@ extension Schema4 {
 
         """
         + [
-            SchemaFunctions.isMessage, Functions.fromArchive, SchemaFunctions.changeConversation,
-            SchemaFunctions.deleteConversation, Functions.deleteMessage, SchemaFunctions.reseal,
+            SchemaFunctions.isMessage, Functions.fromArchive, Functions.changeConversation,
+            Functions.deleteConversation, Functions.deleteMessage, SchemaFunctions.reseal,
         ].map(SchemaFunctions.again).joined(separator: "\n") + """
 
             revoke execute on function parley.is_anothers, parley.max_content_length from public;

@@ -99,11 +99,59 @@ import Testing
         #expect(run.usage == Usage(inputTokens: 4, outputTokens: 2))
     }
 
-    @Test func anInterruptIsDeclined() throws {
+    @Test func anInterruptIsPutToAPerson() throws {
         _ = start()
         try begin()
+        try upstream.last.say(["type": "STATE_SNAPSHOT", "snapshot": ["n": 1]])
+        try call("a", "add_task", "{}")
         try call("c", "pay", "{}")
-        try end(["type": "interrupt", "interrupts": [["id": "i1", "reason": "approval", "toolCallId": "c"]]])
+        let asked: JSON = [
+            "id": "i1", "reason": "approval", "toolCallId": "c", "message": "Pay?",
+            "responseSchema": ["type": "object"],
+        ]
+        try end(["type": "interrupt", "interrupts": [asked]])
+        // What is ours and does not ask is carried out before.
+        #expect(run.events.suffix(3) == ["perform a add_task {}", "question i1 approval c", "suspend"])
+        #expect(run.state == ["n": 1])
+        #expect(upstream.streams.count == 1)
+    }
+
+    @Test func itGoesOnWithTheAnswer() throws {
+        var input = RecordingRun.input("pay")
+        input.exchange = [
+            Message(
+                id: Identifier(high: 4, low: 4), role: .assistant, content: "",
+                toolCalls: [ToolCall(id: "c", name: "pay", arguments: "{}")])
+        ]
+        var answered = Approval(id: Identifier(high: 5, low: 5), runID: input.runID, ordinal: 1, tool: nil, callID: "c")
+        answered.upstreamID = "i1"
+        answered.status = .approved
+        answered.payload = ["approved": true, "note": .null]
+        input.answers = [answered]
+        input.state = ["n": 1]
+        let work = AGUIAgent(maximumSteps: 8, upstream) { _ in }.start(input, run)
+        let body = try upstream.last.body
+        let payload: JSON = ["approved": true, "note": .null]
+        #expect(body["resume"] == [["interruptId": "i1", "status": "resolved", "payload": payload]])
+        #expect(body["state"] == ["n": 1])
+        #expect(body["messages"]?.array?.last?["toolCalls"]?.array?.first?["id"] == "c")
+        try begin()
+        try upstream.last.say(["type": "TOOL_CALL_RESULT", "messageId": "r", "toolCallId": "c", "content": "paid"])
+        try end()
+        #expect(run.events.suffix(2) == ["result c paid", "finish"])
+        withExtendedLifetime(work) {}
+    }
+
+    @Test func whatAsksTooMuchIsDeclined() throws {
+        var reports: [String] = []
+        _ = start { reports.append($0) }
+        try begin()
+        try call("c", "pay", "{}")
+        let message = String(repeating: "x", count: 300_000)
+        try end([
+            "type": "interrupt",
+            "interrupts": [["id": "i1", "reason": "approval", "toolCallId": "c", "message": .string(message)]],
+        ])
         let body = try upstream.last.body
         #expect(body["resume"] == [["interruptId": "i1", "status": "cancelled"]])
         #expect(body["messages"]?.array?.last?["toolCalls"]?.array?.first?["id"] == "c")
@@ -111,7 +159,21 @@ import Testing
         try upstream.last.say(["type": "TOOL_CALL_RESULT", "messageId": "r", "toolCallId": "c", "content": "denied"])
         try end()
         #expect(run.events.suffix(2) == ["result c denied", "finish"])
-        #expect(!run.events.contains { $0.hasPrefix("perform") })
+        #expect(reports.count == 1)
+    }
+
+    @Test func ourToolsAskToo() throws {
+        run.asking = ["delete_task"]
+        _ = start()
+        try begin()
+        try call("a", "delete_task", "{\"task_id\":1}")
+        try call("b", "add_task", "{\"title\":\"x\"}")
+        try end()
+        #expect(
+            run.events.suffix(3) == [
+                #"ask a delete_task {"task_id":1}"#, #"perform b add_task {"title":"x"}"#, "suspend",
+            ])
+        #expect(upstream.streams.count == 1)
     }
 
     @Test func theStateGoesBack() throws {

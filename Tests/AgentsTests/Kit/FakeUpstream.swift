@@ -111,6 +111,26 @@ final class RecordingRun: AgentRun {
             result: ["did": .string(name)])
         if holdsTools { held.append { completion(outcome) } } else { completion(outcome) }
     }
+    /// Tools that ask first.
+    var asking: Set<String> = []
+    private(set) var state: JSON?
+
+    func ask(id: String, name: String, arguments: JSON, message: String?, always: Bool) -> Bool {
+        guard always || asking.contains(name) else { return false }
+        events.append("ask \(id) \(name) \(arguments)")
+        return true
+    }
+
+    func ask(_ question: UpstreamQuestion) {
+        events.append("question \(question.id) \(question.reason) \(question.callID ?? "-")")
+    }
+
+    func suspend(_ usage: Usage?, state: JSON?) {
+        self.usage = usage
+        self.state = state
+        events.append("suspend")
+    }
+
     func toolResult(id: String, content: String) { events.append("result \(id) \(content)") }
     func count(_ usage: Usage) { self.usage = usage }
     func finish(_ usage: Usage?) {

@@ -28,7 +28,9 @@ enum ConversationTable {
         "accepted missing", "accepted full", "accepted fenced", "accepted away", "accepted unknown",
         "accepted rejected", "ended completed", "ended cancelled", "ended fenced", "ended refused", "ended bare",
         "ended away", "withdrawn now", "withdrawn away", "begun b now", "begun b waits", "begun b c", "begun b gone",
-        "begun b fenced", "begun b away", "found n", "found n o", "claimed n ours", "claimed n elsewhere",
+        "begun b fenced", "begun b away", "canSuspend a", "ended suspended", "asks w", "expired w", "resume r",
+        "resumed running r", "resumed duplicate o", "resumed refused", "resumed unknown", "declined w", "declined none",
+        "declined away", "accepted busy", "found n", "found n o", "claimed n ours", "claimed n elsewhere",
         "claimed n away", "claimed n none", "due retry", "due ask b", "due claim n", "stop", "allow", "drain",
         "shutdown", "abandon",
     ]
@@ -49,6 +51,7 @@ enum ConversationTable {
             adopt o waiting: ask for o
             adopt o placed: begin o
             tell u: TELL u
+            resume r: RESUME r
             stop: stopped
             allow: stopped
             abandon: stopped
@@ -71,6 +74,7 @@ enum ConversationTable {
             accepted away: settled a, a unavailable
             accepted unknown: a unavailable, retry in 100
             accepted rejected: settled a, report, a internal
+            accepted busy: settled a, a busy
             due retry: ACCEPT a now new
             allow: stopped
             abandon: stopped
@@ -92,6 +96,7 @@ enum ConversationTable {
             accepted away: settled a, a unavailable, ACCEPT b now
             accepted unknown: a unavailable, retry in 100, settled b, b unavailable
             accepted rejected: settled a, report, a internal, ACCEPT b now
+            accepted busy: settled a, a busy, ACCEPT b now
             due retry: ACCEPT a now
             allow: stopped
             abandon: stopped
@@ -117,6 +122,8 @@ enum ConversationTable {
             accepted away: retry in 200
             accepted unknown: retry in 200
             accepted rejected: settled a, report
+            resume r: rr unavailable
+            accepted busy: settled a
             due retry: ACCEPT a now
             allow: stopped
             abandon: stopped
@@ -135,6 +142,8 @@ enum ConversationTable {
             repeated a n: n duplicate a, join n to a
             canEnd a: END a
             lost a: abandon a, show anew
+            canSuspend a: END a
+            resume r: RESUME r
             stop: stop a cancelled
             allow: stopped
             shutdown: stop a interrupted
@@ -154,6 +163,8 @@ enum ConversationTable {
             repeated a n: n duplicate a, join n to a
             canEnd a: END a then b
             lost a: abandon a, show anew, ask for b
+            canSuspend a: END a
+            resume r: RESUME r
             stop: WITHDRAW b, stop a cancelled
             allow: stopped
             shutdown: stop a interrupted
@@ -180,6 +191,7 @@ enum ConversationTable {
             accepted away: settled b, b unavailable
             accepted unknown: b unavailable, retry in 100
             accepted rejected: settled b, report, b internal
+            accepted busy: settled b, b busy
             due retry: ACCEPT b
             stop: stop a cancelled
             allow: stopped
@@ -207,6 +219,7 @@ enum ConversationTable {
             accepted away: settled b, b unavailable
             accepted unknown: b unavailable, retry in 100
             accepted rejected: settled b, report, b internal
+            accepted busy: settled b, b busy
             due retry: ACCEPT b
             stop: stop a cancelled
             allow: stopped
@@ -227,6 +240,8 @@ enum ConversationTable {
             repeated a n: n duplicate a, join n to a
             canEnd a: END a
             lost a: abandon a, show anew
+            canSuspend a: END a
+            resume r: RESUME r
             stop: stop a cancelled
             allow: stopped
             shutdown: stop a interrupted
@@ -248,6 +263,7 @@ enum ConversationTable {
             ended refused: report, END a then b
             ended bare: retry in 100
             ended away: retry in 100
+            ended suspended: finish a, asked, begin b
             due retry: END a then b
             stop: stop a cancelled
             allow: stopped
@@ -270,6 +286,7 @@ enum ConversationTable {
             ended refused: report, END a
             ended bare: retry in 100, settled b, b unavailable
             ended away: retry in 100, settled b, b unavailable
+            ended suspended: finish a, asked, ACCEPT b now
             due retry: END a
             stop: stop a cancelled
             allow: stopped
@@ -295,6 +312,8 @@ enum ConversationTable {
             ended refused: report, END a
             ended bare: retry in 200
             ended away: retry in 200
+            ended suspended: finish a, asked
+            resume r: rr unavailable
             due retry: END a
             stop: stop a cancelled
             allow: stopped
@@ -352,6 +371,7 @@ enum ConversationTable {
             begun b gone: show anew
             begun b fenced: show anew
             begun b away: ask for b in 1000
+            resume r: RESUME r
             due ask b: ask for b
             stop: WITHDRAW b
             allow: stopped
@@ -377,6 +397,7 @@ enum ConversationTable {
             begun b gone: show anew, ask for c
             begun b fenced: show anew, ask for c
             begun b away: ask for b in 1000
+            resume r: RESUME r
             due ask b: ask for b
             stop: WITHDRAW b then c
             allow: stopped
@@ -425,6 +446,7 @@ enum ConversationTable {
             cancel b: x idle
             repeated o n: n duplicate o, claim for n
             repeated a n: n duplicate a, claim for n
+            resume r: rr unavailable
             claimed n ours: ask for o, join n to o
             claimed n elsewhere: watch o, join n to o
             claimed n away: claim for n in 1000
@@ -448,12 +470,173 @@ enum ConversationTable {
             repeated a n: n duplicate a, join n to a
             canEnd a: END a
             lost a: abandon a, show anew
+            canSuspend a: END a
+            resume r: RESUME r
             found n: settled n, n busy
             found n o: find n
             stop: stop a cancelled
             allow: stopped
             shutdown: stop a interrupted
             abandon: abandon a, stopped
+            """),
+        State(
+            "waiting for a person", "send a, accepted running, canSuspend a, ended suspended",
+            """
+            send n: ACCEPT n now
+            reject n: find n
+            interrupt n: ACCEPT n now
+            again a: a2 unavailable
+            cancel: DECLINE a declined
+            cancel a: DECLINE a declined
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            adopt o waiting: ask for o
+            adopt o placed: begin o
+            tell u: TELL u
+            resume r: RESUME r
+            stop: stopped
+            allow: stopped
+            abandon: stopped
+            """),
+        State(
+            "suspending with another behind", "send a, accepted running, send b, accepted waiting, canSuspend a",
+            """
+            reject n: find n
+            again a: a2 unavailable
+            cancel: stop a cancelled
+            cancel a: stop a cancelled
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, join n to a
+            lost a: abandon a, show anew
+            ended completed: finish a, ask for b
+            ended cancelled: finish a, ask for b
+            ended fenced: abandon a, show anew, ask for b
+            ended refused: report, END a
+            ended bare: retry in 100
+            ended away: retry in 100
+            ended suspended: finish a, asked, ask for b
+            due retry: END a
+            stop: stop a cancelled
+            allow: stopped
+            shutdown: stop a interrupted
+            abandon: abandon a, stopped
+            """),
+        State(
+            "an answer on its way", "send a, accepted running, canSuspend a, ended suspended, resume r",
+            """
+            reject n: find n
+            again a: a2 unavailable
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            resumed running r: committed, rr running r, join rr, begin r
+            resumed duplicate o: rr duplicate o, join rr to o
+            resumed refused: rr invalidField
+            resumed unknown: rr unavailable, retry in 100
+            due retry: RESUME r
+            allow: stopped
+            abandon: stopped
+            """),
+        State(
+            "an answer on its way, and cancelled",
+            "send a, accepted running, canSuspend a, ended suspended, resume r, cancel",
+            """
+            reject n: find n
+            again a: a2 unavailable
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            resumed running r: committed, rr running r, join rr, begin r without work, stop r cancelled
+            resumed duplicate o: rr duplicate o, join rr to o, DECLINE a declined
+            resumed refused: rr invalidField, DECLINE a declined
+            resumed unknown: rr unavailable, retry in 100
+            due retry: RESUME r
+            allow: stopped
+            abandon: stopped
+            """),
+        State(
+            "an answer whose fate is not known",
+            "send a, accepted running, canSuspend a, ended suspended, resume r, resumed unknown",
+            """
+            send n: find n
+            reject n: find n
+            interrupt n: find n
+            again a: a2 unavailable
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            resume r: rr unavailable
+            resumed running r: committed, ? running r, join ?, begin r
+            resumed duplicate o: ? duplicate o, join ? to o
+            resumed refused: ? invalidField
+            resumed unknown: retry in 200
+            due retry: RESUME r
+            allow: stopped
+            abandon: stopped
+            """),
+        State(
+            "declining", "send a, accepted running, canSuspend a, ended suspended, cancel",
+            """
+            reject n: find n
+            again a: a2 unavailable
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            declined w: x cancelled, show anew
+            declined none: x idle, show anew
+            declined away: retry in 100
+            due retry: DECLINE a declined
+            allow: stopped
+            abandon: stopped
+            """),
+        State(
+            "suspended elsewhere", "asks w",
+            """
+            send n: ACCEPT n now
+            reject n: find n
+            interrupt n: ACCEPT n now
+            again a: a2 unavailable
+            cancel: DECLINE w declined
+            cancel a: x idle
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            adopt o waiting: ask for o
+            adopt o placed: begin o
+            tell u: TELL u
+            expired w: DECLINE w expired
+            resume r: RESUME r
+            stop: stopped
+            allow: stopped
+            abandon: stopped
+            """),
+        State(
+            "a message in a suspended conversation", "asks w, send n",
+            """
+            send n: settled n, n duplicate n, join n to n
+            reject n: settled n, n duplicate n, join n to n
+            interrupt n: settled n, n duplicate n, join n to n
+            again a: a2 unavailable
+            cancel a: x idle
+            cancel b: x idle
+            repeated o n: n duplicate o, claim for n
+            repeated a n: n duplicate a, claim for n
+            accepted running: settled n, committed, show anew, n running n, join n, begin n
+            accepted waiting: settled n, committed, show anew, n queued n at 1, join n, ask for n
+            accepted duplicate: settled n, n duplicate o, claim for n
+            accepted duplicate over: settled n, n duplicate o, join n to o
+            accepted duplicate there: settled n, duplicate n
+            accepted missing: settled n, n threadNotFound
+            accepted full: settled n, n conversationFull
+            accepted fenced: settled n, n unavailable
+            accepted away: settled n, n unavailable
+            accepted unknown: n unavailable, retry in 100
+            accepted rejected: settled n, report, n internal
+            accepted busy: settled n, n busy
+            due retry: ACCEPT n now
+            allow: stopped
+            abandon: stopped
             """),
         State(
             "stopping", "send a, accepted running, send b, accepted waiting, stop",
@@ -466,6 +649,7 @@ enum ConversationTable {
             repeated a n: n duplicate a, join n to a
             lost a: abandon a, show anew
             withdrawn away: retry in 100
+            resume r: rr unavailable
             due retry: WITHDRAW b
             stop: stop a cancelled
             allow: stopped
@@ -486,6 +670,8 @@ enum ConversationTable {
             repeated a n: n duplicate a, join n to a
             canEnd a: END a
             lost a: abandon a, show anew
+            canSuspend a: END a
+            resume r: rr unavailable
             stop: stop a cancelled
             allow: stopped
             shutdown: stop a interrupted

@@ -67,6 +67,17 @@ struct MachineWorld {
                 UnaskedMessage(
                     key: 1, threadID: Self.thread, runID: Self.id(first), messageID: Self.id("m"), content: first))
         case "told": return .told
+        case "canSuspend": return .canSuspend(Self.id(first))
+        case "asks": return .asks(first.isEmpty ? nil : Self.id(first))
+        case "expired": return .expired(Self.id(first))
+        case "resume":
+            return .resume(
+                .init(runID: Self.id(first), answers: [], answer: Answer(client: nil, id: "r\(first)")))
+        case "resumed": return .resumed(resuming(first, second))
+        case "declined":
+            return .declined(
+                first == "away" ? .failed(.unavailable(retryAfter: 1)) : .stored(first == "none" ? nil : Self.id(first))
+            )
         case "canEnd": return .canEnd(Self.id(first))
         case "lost": return .lost(Self.id(first))
         case "accepted": return .accepted(acceptance(first, second), isHeld: false)
@@ -113,6 +124,7 @@ struct MachineWorld {
                     runID: Self.id("o"), runEnded: other == "over"))
         case "missing": .stored(.threadNotFound)
         case "full": .stored(.conversationFull)
+        case "busy": .stored(.busy)
         case "fenced": .fenced
         case "unknown": .failed(.unknown)
         case "rejected": .failed(.rejected)
@@ -127,6 +139,20 @@ struct MachineWorld {
         case "bare": .refused(isBare: true)
         case "away": .failed
         default: RunStatus(rawValue: word).map { .stored($0) }
+        }
+    }
+
+    private func resuming(_ word: String, _ other: String) -> StoreWrite<ConversationMachine.Resuming> {
+        switch word {
+        case "running":
+            var turn = Self.turn(other)
+            turn.answers = []
+            return .stored(.resumed(turn))
+        case "duplicate": return .stored(.duplicate(run: other.isEmpty ? nil : Self.id(other)))
+        case "refused": return .stored(.refused(ClientError(.invalidField, "")))
+        case "unknown": return .failed(.unknown)
+        case "fenced": return .fenced
+        default: return .failed(.unavailable(retryAfter: 1))
         }
     }
 
@@ -165,6 +191,9 @@ struct MachineWorld {
         case .end(let run, let next): "END \(name(run))\(next.map { " then \(name($0))" } ?? "")"
         case .withdraw(let run, let next): "WITHDRAW \(name(run))\(next.map { " then \(name($0))" } ?? "")"
         case .tell(let message): "TELL \(name(message.runID))"
+        case .resume(let run, _): "RESUME \(name(run))"
+        case .decline(let run, let status): "DECLINE \(name(run)) \(status)"
+        case .asked: "asked"
         case .askToBegin(let run): "ask for \(name(run))"
         case .find(let run, _): "find \(name(run))"
         case .claim(let turn, _): "claim for \(name(turn))"
@@ -180,6 +209,7 @@ struct MachineWorld {
         case .sent(_, _, let run, let status, let position):
             "\(status) \(name(run))\(position.map { " at \($0)" } ?? "")"
         case .done(_, _, let status): "\(status)"
+        case .resumed(_, let run, let status): "\(status)\(run.map { " \(name($0))" } ?? "")"
         case .refused(let error): "\(error.code)"
         }
     }

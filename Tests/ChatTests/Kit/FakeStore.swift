@@ -5,7 +5,10 @@ import Strings
 /// A store in memory that keeps to the contract of `ChatStore` and answers when, and in the order in which, a test
 /// says so. What a call does to the "database" and the moment its caller hears of it are two steps, as in life.
 final class FakeStore: ChatStore, ToolHost {
-    enum Kind: Sendable, Equatable { case accept, begin, end, perform, messages, conversation, sent }
+    enum Kind: Sendable, Equatable {
+        case accept, begin, end, perform, messages, conversation, sent
+        case suspend, approvals, resume, decline, resumption
+    }
 
     /// A call whose answer is still due.
     final class Held {
@@ -60,6 +63,9 @@ final class FakeStore: ChatStore, ToolHost {
     }
     /// Runs of other gateways.
     var elsewhere: Set<Identifier> = []
+    var approvals: [Identifier: [Approval]] = [:]
+    /// The runs that went on, by those that had waited.
+    var followers: [Identifier: Identifier] = [:]
     var isFull = false
     private var clock: Int64 = 1_000_000
 
@@ -138,6 +144,74 @@ final class FakeStore: ChatStore, ToolHost {
             self.operations[operation.key] = outcome
             return outcome
         }
+    }
+
+    func accepts(_ name: String, _ arguments: JSON) -> Bool { arguments["bad"] == nil }
+
+    func suspend(_ suspension: RunSuspension, completion: @escaping (StoreWrite<SuspensionOutcome>) -> Void) {
+        hold(.suspend, completion) {
+            self.approvals[suspension.ending.runID] = suspension.approvals
+            guard case .stored = self.ended(suspension.ending) else { return .threadGone }
+            return .stored(expiresAt: 1)
+        }
+    }
+
+    func approvals(
+        userID: String, threadID: Identifier, ids: [Identifier],
+        completion: @escaping (Result<ThreadApprovals?, StoreError>) -> Void
+    ) {
+        hold(.approvals, completion) {
+            guard self.conversations[threadID]?.userID == userID else { return nil }
+            var known = ThreadApprovals()
+            for (run, asked) in self.approvals where self.runs[run]?.threadID == threadID {
+                known.approvals += asked.filter { $0.status == .open || ids.contains($0.id) }
+                known.followers[run] = self.followers[run]
+                known.question = self.stored(threadID).first { $0.id == self.runs[run]?.message }
+            }
+            return known
+        }
+    }
+
+    func resume(_ resumption: NewResumption, completion: @escaping (StoreWrite<ResumeOutcome>) -> Void) {
+        hold(.resume, completion) {
+            guard let run = self.runs[resumption.suspendedRunID] else { return .changed }
+            guard run.status == .suspended else {
+                return .duplicate(runID: self.followers[resumption.suspendedRunID])
+            }
+            self.runs[resumption.suspendedRunID]?.status = .completed
+            self.runs[resumption.runID] = Run(threadID: run.threadID, message: run.message, status: .running)
+            self.followers[resumption.suspendedRunID] = resumption.runID
+            self.approvals[resumption.suspendedRunID] = resumption.approvals
+            var results: [Identifier: JSON] = [:]
+            for approval in resumption.approvals where approval.status == .approved {
+                results[approval.id] = ["done": 1]
+            }
+            return .resumed(results: results)
+        }
+    }
+
+    func decline(
+        userID: String, threadID: Identifier, runID: Identifier?, as status: Approval.Status, by session: String?,
+        completion: @escaping (StoreWrite<Identifier?>) -> Void
+    ) {
+        hold(.decline, completion) { self.decline(threadID, as: status) }
+    }
+
+    func resumption(
+        userID: String, runID: Identifier, completion: @escaping (Result<Resumption?, StoreError>) -> Void
+    ) {
+        hold(.resumption, completion) {
+            guard let suspended = self.followers.first(where: { $0.value == runID })?.key else { return nil }
+            return Resumption(suspendedRunID: suspended, approvals: self.approvals[suspended] ?? [])
+        }
+    }
+
+    private func decline(_ threadID: Identifier, as status: Approval.Status) -> Identifier? {
+        guard let run = runs.first(where: { $0.value.threadID == threadID && $0.value.status == .suspended })?.key
+        else { return nil }
+        runs[run]?.status = .cancelled
+        for index in (approvals[run] ?? []).indices { approvals[run]?[index].status = status }
+        return run
     }
 
     func newestMessages(
@@ -266,6 +340,10 @@ final class FakeStore: ChatStore, ToolHost {
                 threadID: run.threadID, messageID: run.message, runID: runID, runEnded: run.status.isTerminal)
         }
         if isFull { return .conversationFull }
+        if !turn.waits, runs.values.contains(where: { $0.threadID == turn.threadID && !$0.status.isTerminal }) {
+            return .busy
+        }
+        _ = decline(turn.threadID, as: .declined)
         clock += 1
         if turn.isNewThread, conversations[turn.threadID] == nil {
             conversations[turn.threadID] = (

@@ -54,6 +54,8 @@ class Thread:
         self.cursor = None
         self.thoughts = {}
         """id → what was thought"""
+        self._resumes = False
+        """The run goes on with answers to calls that one before it has made."""
         self._open_messages, self._open_calls = set(), set()
         self._spans, self._open_thoughts = set(), set()
         self._known = set()
@@ -78,6 +80,7 @@ class Thread:
         if kind == "RUN_STARTED":
             assert self.run is None, f"{event['runId']} starts while {self.run} runs"
             self.run = event["runId"]
+            self._resumes = "resume" in event.get("input", {})
             self._open_messages, self._open_calls = set(), set()
             return
         assert self.run is not None, f"{kind} while nothing runs"
@@ -146,7 +149,11 @@ class Thread:
 
     def _tool_call_result(self, event):
         call = event["toolCallId"]
-        assert call in self.calls and call not in self._open_calls, "result of a call that was not made"
+        assert call not in self._open_calls, "result of a call that is open"
+        if self._resumes:
+            # Of a call that the run before has made, which may have been on another socket.
+            self.calls.setdefault(call, {"name": None, "arguments": None, "result": None})
+        assert call in self.calls, "result of a call that was not made"
         self.calls[call]["result"] = event["content"]
         self.calls[call]["messageId"] = event["messageId"]
 

@@ -15,11 +15,13 @@ package struct AGUIEventWriter: RunEventWriter {
 
     package func append(_ event: PlacedEvent?, _ json: UnsafeRawBufferPointer, to body: inout [UInt8]) {
         switch event?.event {
-        case .runStarted:
+        case .runStarted, .runResumed:
             // Its echo of the input would be ours, not the client's.
             if let event { appendBegin(at: event.place, to: &body) }
         case .runFinished(_, let outcome, let usage):
             if let event { appendEnd(outcome: outcome.rawValue, usage, at: event.place, to: &body) }
+        case .runSuspended(_, let approvals, let usage):
+            if let event { appendEnd(asking: approvals, usage, at: event.place, to: &body) }
         default:
             body.append("data: ")
             body.append(contentsOf: json)
@@ -50,6 +52,19 @@ package struct AGUIEventWriter: RunEventWriter {
     func appendBegin(at place: EventPlace, to body: inout [UInt8]) {
         body.append("data: ")
         appendStart(to: &body)
+        body.append(place: place)
+        body.append("\n\n")
+    }
+
+    func appendEnd(asking approvals: [Approval], _ usage: Usage? = nil, at place: EventPlace, to body: inout [UInt8]) {
+        body.append(#"data: {"type":"RUN_FINISHED","threadId":"#)
+        body.append(jsonString: threadID)
+        body.append(#","runId":"#)
+        body.append(jsonString: runID)
+        body.append(#","outcome":{"type":"interrupt","interrupts":"#)
+        body.append(interrupts: approvals)
+        body.append("}")
+        if let usage { body.append(usage: usage) }
         body.append(place: place)
         body.append("\n\n")
     }

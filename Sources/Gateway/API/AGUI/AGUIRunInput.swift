@@ -23,6 +23,8 @@ package struct AGUIRunInput: Sendable {
     var earlier: [(id: String, content: JSON?)]
     /// The ids of all messages that the client has.
     package var knownIDs: Set<String>
+    /// Answers to what the conversation asks; `nil`: it is a message.
+    package var answers: [InterruptAnswer]?
 
     package init(_ object: JSONObject, limits: ChatLimits) throws(APIFailure) {
         threadID = try Self.id(object, "threadId")
@@ -45,6 +47,16 @@ package struct AGUIRunInput: Sendable {
             guard role == "user" else { continue }
             earlier.append((id, message["content"]))
             last = message
+        }
+        if case .array(let entries)? = object["resume"], !entries.isEmpty {
+            do throws(ClientError) {
+                answers = try InterruptAnswer.read(object["resume"], idName: "interruptId")
+            } catch {
+                throw APIFailure(error)
+            }
+            // The messages are those that are known.
+            (messageID, content, self.earlier, knownIDs) = ("", "", [], known)
+            return
         }
         guard let last else { throw APIFailure(.invalidField, "\"messages\" has no message of the user's.") }
         messageID = try Self.id(last, "id")

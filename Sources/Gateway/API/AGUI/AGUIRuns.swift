@@ -57,6 +57,14 @@ enum AGUIRuns {
     ) {
         let replay = HistoryReplay(
             threadID: input.threadID, runID: input.runID, knownIDs: input.knownIDs, epoch: call.handler.shard.epoch)
+        if let answers = input.answers {
+            guard !reference.isFresh else { return call.fail(.noConversation) }
+            var request = TurnRequest(
+                user: call.user, thread: reference, content: "", clientID: nil, policy: .enqueue)
+            request.answers = answers
+            return TurnExchange.start(
+                call, request, AGUIEventWriter(threadID: input.threadID, runID: input.runID, replay: replay))
+        }
         let start = {
             withEarlier(input, thread, isFresh: reference.isFresh, call) { earlier in
                 let request = TurnRequest(

@@ -22,7 +22,9 @@ package struct HistoryReplay: Sendable {
     }
 
     func answer(_ call: APICall, _ turn: TurnAcknowledgement) {
-        answer(call, thread: turn.threadID, message: turn.messageID)
+        if let message = turn.messageID { return answer(call, thread: turn.threadID, message: message) }
+        // What was answered before and is over by now is not said again.
+        write(StoredReply(status: .completed, failure: nil, messages: []), [], in: turn.threadID, call)
     }
 
     func answer(_ call: APICall, thread: Identifier, message: Identifier) {
@@ -36,14 +38,21 @@ package struct HistoryReplay: Sendable {
                         .unavailable, "The reply to this message is still under way. Please send it again.",
                         retryAfter: 2)
                 }
-                guard let stream = call.responder.beginStream(EventStream.head) else { return }
-                stream.write(body(reply, in: thread))
-                stream.end()
+                guard reply.status == .suspended else { return write(reply, [], in: thread, call) }
+                call.store.approvals(userID: call.userID, threadID: thread, ids: []) { result in
+                    call.proceed(result) { known in write(reply, known?.open ?? [], in: thread, call) }
+                }
             }
         }
     }
 
-    package func body(_ reply: StoredReply, in thread: Identifier) -> [UInt8] {
+    private func write(_ reply: StoredReply, _ open: [Approval], in thread: Identifier, _ call: APICall) {
+        guard let stream = call.responder.beginStream(EventStream.head) else { return }
+        stream.write(body(reply, asking: open, in: thread))
+        stream.end()
+    }
+
+    package func body(_ reply: StoredReply, asking open: [Approval] = [], in thread: Identifier) -> [UInt8] {
         let writer = AGUIEventWriter(threadID: threadID, runID: runID, replay: nil)
         // These events come from no run's log: who resumes after them on a socket gets the history.
         let place = EventPlace(threadID: thread, epoch: epoch, position: 0, isReplay: true)
@@ -54,6 +63,7 @@ package struct HistoryReplay: Sendable {
         }
         switch reply.status {
         case .queued, .running, .completed: writer.appendEnd(outcome: "success", at: place, to: &body)
+        case .suspended: writer.appendEnd(asking: open, at: place, to: &body)
         case .cancelled: writer.appendEnd(outcome: "cancelled", at: place, to: &body)
         case .failed, .interrupted:
             let failure = reply.failure

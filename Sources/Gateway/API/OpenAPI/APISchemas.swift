@@ -19,6 +19,7 @@ enum APISchemas {
         ("Feedback", feedback), ("NewFeedback", newFeedback), ("FeedbackPage", page("Feedback")),
         ("SearchHit", searchHit), ("SearchPage", searchPage), ("Session", session), ("SessionPage", page("Session")),
         ("RunAgentInput", runAgentInput),
+        ("Interrupt", interrupt), ("Resume", resume), ("Resumed", resumed),
         ("DevelopmentToken", developmentToken), ("NewDevelopmentToken", newDevelopmentToken), ("Status", status),
     ]
 
@@ -102,9 +103,44 @@ enum APISchemas {
             "type": "array", "items": reference("Message"), "description": "The newest 50, oldest first.",
         ]
         properties["has_more"] = ["type": "boolean", "description": "There are older messages."]
+        properties["interrupts"] = [
+            "type": "array", "items": reference("Interrupt"),
+            "description": "What a person is asked, while it is open.",
+        ]
         return object(
-            .object(properties), required: conversationFields + ["messages", "has_more"])
+            .object(properties), required: conversationFields + ["messages", "has_more", "interrupts"])
     }()
+
+    private static let interrupt = object(
+        [
+            "id": id, "reason": ["type": "string"], "message": nullableText, "tool_call_id": nullableText,
+            "tool": nullableText, "parameters": ["type": ["object", "null"]],
+            "response_schema": ["type": ["object", "null"]], "expires_at": time,
+        ],
+        required: [
+            "id", "reason", "message", "tool_call_id", "tool", "parameters", "response_schema", "expires_at",
+        ])
+
+    private static let resume = object(
+        [
+            "resume": [
+                "type": "array", "minItems": 1, "maxItems": .integer(Int64(ResumeRules.mostAnswers)),
+                "description": "Answers to all that is open.",
+                "items": object(
+                    [
+                        "interrupt_id": ["type": "string"], "status": choice("resolved", "cancelled"),
+                        "payload": [
+                            "description": "For our tools {approved, parameters?, reason?}, else the upstream's."
+                        ],
+                    ], required: ["interrupt_id", "status"]),
+            ]
+        ], required: ["resume"])
+
+    private static let resumed = object(
+        [
+            "conversation_id": id, "status": choice("running", "duplicate"),
+            "run_id": optional(id),
+        ], required: ["conversation_id", "status", "run_id"])
 
     private static let newConversation = object(
         ["title": optional(text(0, 255)), "metadata": optional(metadata)], required: [])

@@ -17,13 +17,15 @@ package struct RunEventFilter {
     package mutating func takes(_ event: ChatEvent?) -> Bool {
         if hasEnded { return false }
         guard hasStarted else {
-            guard case .runStarted(runID, _, _)? = event else { return false }
-            hasStarted = true
-            return true
+            switch event {
+            case .runStarted(runID, _, _)?, .runResumed(runID, _)?: hasStarted = true
+            default: break
+            }
+            return hasStarted
         }
         switch event {
         // One run at a time: the next end is this one's.
-        case .runFinished, .runError: hasEnded = true
+        case .runFinished, .runSuspended, .runError: hasEnded = true
         default: break
         }
         return true

@@ -62,6 +62,9 @@ final class TurnClient: SessionClient {
             settle()
             return
         }
+        if let answers = request.answers, case .known(let thread) = request.thread {
+            return session.resume(thread, answers, id: nil, from: self)
+        }
         sendNext(of: request)
     }
 
@@ -165,19 +168,30 @@ final class TurnClient: SessionClient {
         case .sent(let threadID, _, _, _, _) where request != nil:
             if let request { stored(in: threadID, of: request) }
         case .sent(let threadID, let messageID, let runID, let status, let position):
-            let acknowledgement = TurnAcknowledgement(
-                threadID: threadID, messageID: messageID, runID: runID, status: status, position: position)
-            self.acknowledgement = acknowledgement
-            guard writer != nil else {
-                receiver.accepted(acknowledgement, true)
-                finish()
-                return
-            }
-            filter = RunEventFilter(runID: runID)
-            // What is still held of a repeated turn comes within this tick, so at its end it is known.
-            enlist()
+            acknowledge(
+                TurnAcknowledgement(
+                    threadID: threadID, messageID: messageID, runID: runID, status: status, position: position))
+        case .resumed(let threadID, let runID?, let status):
+            acknowledge(
+                TurnAcknowledgement(threadID: threadID, messageID: nil, runID: runID, status: status, position: nil))
+        case .resumed:
+            // Declined, or expired: nothing has followed.
+            receiver.refused(ClientError(.invalidField, "What was answered is not open any more."))
+            finish()
         case .done: break
         }
+    }
+
+    private func acknowledge(_ acknowledgement: TurnAcknowledgement) {
+        self.acknowledgement = acknowledgement
+        guard writer != nil else {
+            receiver.accepted(acknowledgement, true)
+            finish()
+            return
+        }
+        filter = RunEventFilter(runID: acknowledgement.runID)
+        // What is still held of a repeated turn comes within this tick, so at its end it is known.
+        enlist()
     }
 
     private func flush() {
@@ -235,7 +249,7 @@ final class TurnClient: SessionClient {
     }
 
     private func isUnfinished(_ runID: Identifier) -> Bool {
-        session.unfinishedRuns.contains { $0.runID == runID }
+        session.unfinishedRuns.contains { $0.runID == runID && $0.status != .suspended }
     }
 
     /// A turn that is cancelled while it waits has no events, and one whose conversation is deleted may lack its end.

@@ -10,6 +10,8 @@ struct TurnRequest: Sendable {
     var policy: ClientCommand.QueuePolicy
     /// Messages that go before it and are stored only, in their order.
     var earlier: [Earlier] = []
+    /// Instead of a message: answers to what the conversation asks.
+    var answers: [InterruptAnswer]?
 
     var branch: Branch?
 
@@ -28,7 +30,8 @@ struct TurnRequest: Sendable {
 /// What an accepted turn is answered with.
 package struct TurnAcknowledgement: Sendable, Equatable {
     var threadID: Identifier
-    var messageID: Identifier
+    /// `nil`: it answers what was asked.
+    var messageID: Identifier?
     var runID: Identifier
     /// `running`, `queued` or `duplicate`.
     var status: ServerFrame.AckStatus
@@ -41,12 +44,17 @@ extension TurnAcknowledgement {
         var body: [UInt8] = []
         body.append(#"{"conversation_id":""#)
         threadID.append(to: &body)
-        body.append(#"","message_id":""#)
-        messageID.append(to: &body)
-        body.append(#"","run_id":""#)
+        body.append(#"","#)
+        if let messageID {
+            body.append(#""message_id":""#)
+            messageID.append(to: &body)
+            body.append(#"","#)
+        }
+        body.append(#""run_id":""#)
         runID.append(to: &body)
         body.append(#"","status":"#)
         body.append(jsonString: status.rawValue)
+        guard messageID != nil else { return body + Array("}".utf8) }
         body.append(#","position":"#)
         if let position { body.append(decimal: position) } else { body.append("null") }
         body.append("}")

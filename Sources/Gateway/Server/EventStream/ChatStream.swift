@@ -48,9 +48,9 @@ final class ChatStream: ChatCarrier {
     var isOpen: Bool { closing == nil && !isGone }
 
     /// Begins on a connection whose response head has been written.
-    func start(on socket: Socket) {
+    func start(on socket: Socket, suspended: [SuspendedRun]) {
         take(socket)
-        _ = peer.start(self, stream: ServerFrame.Stream(id: id, isResumed: false))
+        _ = peer.start(self, stream: ServerFrame.Stream(id: id, isResumed: false), suspended: suspended)
     }
 
     /// Whether what followed an event is still here.
@@ -59,7 +59,7 @@ final class ChatStream: ChatCarrier {
     }
 
     /// Goes on on another connection, behind the last event that the client has.
-    func goOn(on socket: Socket, _ opening: ChatOpening, after number: UInt64) {
+    func goOn(on socket: Socket, _ opening: ChatOpening, after number: UInt64, suspended: [SuspendedRun] = []) {
         guard isOpen, log.goOn(after: number) else { return socket.close() }
         letGoOfSocket()?.close()
         take(socket)
@@ -67,7 +67,8 @@ final class ChatStream: ChatCarrier {
         // It has no number of its own: who is cut again right behind it has what it had before.
         var begin: [UInt8] = []
         let ready = peer.session.ready(
-            expiresAt: peer.expiresAt, stream: ServerFrame.Stream(id: id, isResumed: true))
+            expiresAt: peer.expiresAt, stream: ServerFrame.Stream(id: id, isResumed: true),
+            suspended: suspended)
         ready.withUnsafeBytes { StreamLog.append($0, number: number, of: id, to: &begin) }
         socket.write(begin)
         pump()

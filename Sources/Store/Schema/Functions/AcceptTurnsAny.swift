@@ -52,6 +52,28 @@ extension SchemaFunctions {
                 perform from parley.conversations c where c.id = any (p_conversation) order by c.id for no key update;
             end if;
 
+            -- What waits for a person is declined by the next message, unless that is refused itself.
+            if exists (
+                select from parley.runs r where r.conversation_id = any (p_conversation) and r.status = 'suspended')
+            then
+                perform parley.decline_suspended(x.conversations, 'declined', null)
+                from (
+                    select array_agg(distinct i.conversation) as conversations
+                    from unnest(p_user, p_conversation, p_message, p_client, p_starts)
+                        i (owner, conversation, message, client, starts)
+                    join parley.conversations c
+                        on c.id = i.conversation and (c.user_id = i.owner and c.status <> 'deleted') is true
+                    where i.starts is not null and c.message_count + 1 < p_limit
+                        and not exists (select from parley.messages m where m.id = i.message)
+                        and not exists (
+                            select from parley.messages m where m.user_id = i.owner and m.client_id = i.client)
+                        and not exists (
+                            select from parley.archived_messages m
+                            where m.user_id = i.owner and m.client_id = i.client)
+                ) x
+                where x.conversations is not null;
+            end if;
+
             return query
             with input as materialized (
                 select u.*,
@@ -63,7 +85,10 @@ extension SchemaFunctions {
             ), found as materialized (
                 select i.*, k.id as known_message, k.conversation_id as known_conversation, k.run_id as known_run,
                     k.position as known_position, c.id as present, c.title, c.title_key, c.message_count,
-                    c.messages_deleted, c.created_at, c.updated_at, c.status as was, c.head_run_id
+                    c.messages_deleted, c.created_at, c.updated_at, c.status as was, c.head_run_id,
+                    exists (
+                        select from parley.runs r
+                        where r.conversation_id = i.conversation and r.status in ('running', 'suspended')) as is_held
                 from input i
                 left join lateral (
                     select m.id, m.conversation_id, m.run_id, m.position
@@ -86,18 +111,17 @@ extension SchemaFunctions {
             ), fresh as materialized (
                 select f.*,
                     (f.message_count + row_number() over (partition by f.conversation order by f.n))::int as place,
-                    f.starts and row_number() over (partition by f.conversation, f.starts order by f.n) = 1 as first
+                    coalesce(f.starts, true) and row_number() over (
+                        partition by f.conversation, coalesce(f.starts, true) order by f.n) = 1 as first
                 from found f
                 where f.known_message is null and f.present is not null and f.message_turn = 1 and f.client_turn = 1
             ), taken as materialized (
                 -- A conversation runs one turn at a time, whatever the caller believes.
-                select f.*, f.first and not exists (
-                    select from parley.runs r
-                    where r.conversation_id = f.conversation and r.status = 'running') as starts_now,
+                select f.*, f.first and not f.is_held as starts_now,
                     coalesce(lag(f.run) over (partition by f.conversation order by f.place), f.head_run_id) as parent
                 from fresh f
-                -- There must be room for its answer too.
-                where f.place < p_limit
+                -- There must be room for its answer too. One that begins at once or not at all says nothing of which.
+                where f.place < p_limit and not (f.starts is null and f.is_held)
             ), stored as (
                 insert into parley.messages
                     (id, conversation_id, user_id, position, role, content, content_key, run_id, client_id,
@@ -130,6 +154,7 @@ extension SchemaFunctions {
                     when f.known_message is not null and f.known_message <> f.message then 1
                     when f.message_turn > 1 or f.client_turn > 1 then 4
                     when f.present is null then 2
+                    when t.n is null and f.starts is null and f.is_held then 5
                     when t.n is null then 3
                     else 0 end,
                 coalesce(f.known_conversation, f.conversation), coalesce(f.known_message, f.message),

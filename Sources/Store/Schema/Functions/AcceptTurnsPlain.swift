@@ -33,7 +33,7 @@ extension SchemaFunctions {
                 update parley.conversations c
                 set message_count = c.message_count + 1, updated_at = greatest(now(), c.updated_at),
                     -- What the question follows is told by the row: nobody else has changed it meanwhile.
-                    former_head_run_id = c.head_run_id, head_run_id = i.run, is_linear = c.is_linear and i.starts
+                    former_head_run_id = c.head_run_id, head_run_id = i.run, is_linear = c.is_linear and coalesce(i.starts, true)
                 from input i
                 where c.id = i.conversation
                     and (c.user_id = i.owner and c.status = 'active' and c.message_count + 1 < p_limit) is true
@@ -51,12 +51,12 @@ extension SchemaFunctions {
                     (id, conversation_id, user_id, user_message_id, status, node, heartbeat_at, started_at,
                     parent_run_id)
                 select m.run, m.conversation, m.owner, m.message,
-                    case when m.starts then 'running' else 'queued' end, p_node, now(),
-                    case when m.starts then now() end, m.parent
+                    case when coalesce(m.starts, true) then 'running' else 'queued' end, p_node, now(),
+                    case when coalesce(m.starts, true) then now() end, m.parent
                 from moved m
             )
             select m.n::int, 0, m.conversation, m.message, m.run, false, m.message_count, m.title,
-                m.message_count - m.messages_deleted, m.created_at, m.updated_at, m.title_key, false, m.starts
+                m.message_count - m.messages_deleted, m.created_at, m.updated_at, m.title_key, false, coalesce(m.starts, true)
             from moved m;
 
             get diagnostics v_rows = row_count;

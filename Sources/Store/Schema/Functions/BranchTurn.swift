@@ -128,12 +128,16 @@ extension SchemaFunctions {
                 return;
             end if;
 
+            -- What waits for a person is declined by what is asked behind or beside it.
+            if cardinality(parley.decline_suspended(array[p_conversation], 'declined', null)) > 0 then
+                select * into v_chat from parley.conversations c where c.id = p_conversation;
+            end if;
             v_starts := p_starts and not exists (
                 select from parley.runs r where r.conversation_id = p_conversation and r.status = 'running');
             if p_kind = 'again' then
                 v_place := v_chat.message_count;
                 update parley.runs r set is_branch = true
-                where r.user_message_id = v_question.id and not r.is_branch;
+                where r.user_message_id = v_question.id and r.resumed_run_id is null and not r.is_branch;
             else
                 v_place := v_chat.message_count + 1;
                 insert into parley.messages

@@ -45,7 +45,7 @@ extension SchemaFunctions {
             end if;
             if p_archived and exists (
                 select from parley.runs r
-                where r.conversation_id = p_conversation and r.status in ('queued', 'running'))
+                where r.conversation_id = p_conversation and r.status in ('queued', 'running', 'suspended'))
             then
                 return query select 2, false, null::text, null::text, null::text, 0, null::timestamptz,
                     null::timestamptz;

@@ -17,7 +17,7 @@ extension SchemaFunctions {
                 if found then
                     update parley.runs r
                     set status = 'cancelled', finished_at = now(), checkpoint = null, checkpoint_key = null
-                    where r.conversation_id = p_conversation and r.status in ('queued', 'running');
+                    where r.conversation_id = p_conversation and r.status in ('queued', 'running', 'suspended');
                     return;
                 end if;
                 return query update parley.archived_conversations a

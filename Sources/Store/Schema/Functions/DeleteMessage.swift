@@ -18,7 +18,7 @@ extension SchemaFunctions {
                     perform from parley.conversations c where c.id = v_conversation for no key update;
                     if exists (
                         select from parley.runs r
-                        where r.user_message_id = p_message and r.status in ('queued', 'running'))
+                        where r.user_message_id = p_message and r.status in ('queued', 'running', 'suspended'))
                     then
                         return query select 2, v_user, v_conversation;
                         return;

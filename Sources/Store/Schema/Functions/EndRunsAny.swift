@@ -85,7 +85,7 @@ extension SchemaFunctions {
                     and (r.node <> p_node) is not true
                     and not exists (
                         select from parley.runs b
-                        where b.conversation_id = r.conversation_id and b.status = 'running');
+                        where b.conversation_id = r.conversation_id and b.status in ('running', 'suspended'));
             end if;
         end
         $$;

@@ -39,10 +39,10 @@ extension SchemaFunctions {
 
             insert into parley.runs
                 (id, conversation_id, user_id, user_message_id, status, node, usage, error, created_at, started_at,
-                finished_at, parent_run_id, first_position, last_position, is_branch, client_id)
+                finished_at, parent_run_id, first_position, last_position, is_branch, client_id, resumed_run_id)
             select r.id, r.conversation_id, r.user_id, r.user_message_id, r.status, r.node, r.usage, r.error,
                 r.created_at, r.started_at, r.finished_at, r.parent_run_id, r.first_position, r.last_position,
-                r.is_branch, r.client_id
+                r.is_branch, r.client_id, r.resumed_run_id
             from parley.archived_runs r where r.conversation_id = any (v_ids);
 
             insert into parley.task_operation_logs

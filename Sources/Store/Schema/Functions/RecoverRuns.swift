@@ -99,6 +99,24 @@ extension SchemaFunctions {
                 if v_closes then
                     v_first := null;
                     v_place := null;
+                    -- What it began with: the results of what a person had decided.
+                    for v_text in
+                        select jsonb_build_object('call', a.call_id, 'content', coalesce(l.result, jsonb_build_object(
+                            'error', jsonb_build_object('code', 'declined', 'message', 'Nothing was done.')))::text)
+                        from parley.approvals a
+                        left join parley.task_operation_logs l on l.run_id = a.run_id and l.ordinal = a.ordinal
+                        where a.run_id = v_run.resumed_run_id and a.tool is not null and a.call_id is not null
+                            and v_run.conversation_status <> 'deleted'
+                        order by a.ordinal
+                    loop
+                        update parley.conversations c set message_count = c.message_count + 1
+                        where c.id = v_run.conversation_id returning c.message_count into v_place;
+                        insert into parley.messages
+                            (id, conversation_id, user_id, position, role, content, tool_call_id, run_id)
+                        values (gen_random_uuid(), v_run.conversation_id, v_run.user_id, v_place, 'tool',
+                            left(v_text ->> 'content', 200000), v_text ->> 'call', v_run.id);
+                        v_first := coalesce(v_first, v_place);
+                    end loop;
                     for v_text in select x from jsonb_array_elements(v_texts) x loop
                         if v_run.conversation_status = 'deleted' or exists (
                             select from parley.messages m where m.id = (v_text ->> 'id')::uuid)
@@ -126,6 +144,7 @@ extension SchemaFunctions {
                     v_told_runs := v_told_runs || v_run.id;
                     v_runs := false;
                 else
+                    perform parley.decline_suspended(array[v_run.conversation_id], 'declined', null);
                     v_runs := not exists (
                         select from parley.runs r
                         where r.conversation_id = v_run.conversation_id and r.status = 'running' and r.id <> v_run.id);

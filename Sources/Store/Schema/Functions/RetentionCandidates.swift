@@ -17,7 +17,7 @@ extension SchemaFunctions {
                         where c.status = %1$L and c.%2$I < $1
                             and (%1$L = ''deleted'' or not exists (
                                 select from parley.runs r
-                                where r.conversation_id = c.id and r.status in (''queued'', ''running'')))
+                                where r.conversation_id = c.id and r.status in (''queued'', ''running'', ''suspended'')))
                         order by c.%2$I limit $2 for update skip locked
                     ) l
                 ) s where s.rows < $3', p_status, p_column)
@@ -30,7 +30,7 @@ extension SchemaFunctions {
                 select x from unnest(v_ids) x
                 where not exists (
                     select from parley.runs r
-                    where r.conversation_id = x and r.status in ('queued', 'running')));
+                    where r.conversation_id = x and r.status in ('queued', 'running', 'suspended')));
         end
         $$;
         """

@@ -9,17 +9,17 @@ extension SchemaFunctions {
                     select count(*) from parley.conversations c
                     where c.status = 'active' and c.updated_at < p_before and not exists (
                         select from parley.runs r
-                        where r.conversation_id = c.id and r.status in ('queued', 'running')))
+                        where r.conversation_id = c.id and r.status in ('queued', 'running', 'suspended')))
                 when 'archive' then (
                     select count(*) from parley.conversations c
                     where c.status in ('active', 'dormant') and c.updated_at < p_before and not exists (
                         select from parley.runs r
-                        where r.conversation_id = c.id and r.status in ('queued', 'running')))
+                        where r.conversation_id = c.id and r.status in ('queued', 'running', 'suspended')))
                 when 'delete' then (
                     select count(*) from parley.conversations c
                     where c.status in ('active', 'dormant') and c.updated_at < p_before and not exists (
                         select from parley.runs r
-                        where r.conversation_id = c.id and r.status in ('queued', 'running')))
+                        where r.conversation_id = c.id and r.status in ('queued', 'running', 'suspended')))
                 when 'delete_archived' then (
                     select count(*) from parley.archived_conversations a
                     where a.updated_at < p_before and a.deleted_at is null)

@@ -18,7 +18,7 @@ extension SchemaFunctions {
             end if;
             if exists (
                 select from parley.runs r
-                where r.conversation_id = p_conversation and r.status in ('queued', 'running'))
+                where r.conversation_id = p_conversation and r.status in ('queued', 'running', 'suspended'))
             then
                 return 2;
             end if;
