@@ -1,7 +1,7 @@
 import JSON
 import Testing
 
-@testable import parley
+import parley
 
 /// Frames as a gateway sends them and lines as somebody types them, and what is shown and sent.
 @Suite("Chat in a terminal")

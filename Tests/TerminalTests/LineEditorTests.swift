@@ -1,6 +1,6 @@
 import Testing
 
-@testable import parley
+import parley
 
 /// Keys as a terminal sends them, and the line that they make.
 @Suite("Line editor")

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import parley
+import parley
 
 /// What `parley top` reads out of the text of /metrics.
 @Suite("Metrics look")

@@ -1,8 +1,8 @@
-import JSON
+package import JSON
 
 /// What a chat in a terminal makes of frames (Protocol.md, section 2) and of lines: pure, so that anything can drive it.
-struct ChatConversation {
-    enum Effect: Equatable {
+package struct ChatConversation {
+    package enum Effect: Equatable {
         case say(String, Style)
         case send(JSON)
         /// The user's conversations are asked for; what comes goes to `take(list:)`.
@@ -10,16 +10,16 @@ struct ChatConversation {
         case end
     }
 
-    enum Style: Equatable { case answer, you, tool, note, failure }
+    package enum Style: Equatable { case answer, you, tool, note, failure }
 
     /// Frames that wait for an answer, at most; and characters of a tool's arguments that are shown of a history.
-    static let waitingLimit = 64
-    static let argumentsLimit = 500
+    package static let waitingLimit = 64
+    package static let argumentsLimit = 500
 
-    private(set) var userID: String?
-    private(set) var threadID: String?
-    private(set) var cursor: String?
-    private(set) var interrupts: [JSON] = []
+    package private(set) var userID: String?
+    package private(set) var threadID: String?
+    package private(set) var cursor: String?
+    package private(set) var interrupts: [JSON] = []
     /// Tells this process's ids from those of others.
     private let nonce: String
     private var count = 0
@@ -34,21 +34,21 @@ struct ChatConversation {
     private var isOpen = false
     private var listed: [String] = []
 
-    init(threadID: String?, nonce: String) {
+    package init(threadID: String?, nonce: String) {
         self.threadID = threadID
         self.nonce = nonce
     }
 
     /// Whether a reply is under way.
-    var isBusy: Bool { runID != nil }
+    package var isBusy: Bool { runID != nil }
 
     /// Whether all that was sent is answered.
-    var isIdle: Bool { runID == nil && queued.isEmpty && waiting.isEmpty }
+    package var isIdle: Bool { runID == nil && queued.isEmpty && waiting.isEmpty }
 
     /// Whether something of the person's is on its way and not known to be stored.
-    var isSending: Bool { waiting.contains { ["send", "resume"].contains($0.frame["op"]?.string) } }
+    package var isSending: Bool { waiting.contains { ["send", "resume"].contains($0.frame["op"]?.string) } }
 
-    static let help = """
+    package static let help = """
         /list shows your conversations · /open goes on with one (its number or id) · /new begins another
         /approve, /decline answer what a tool asks · /cancel stops the reply · /quit ends the chat
         Ctrl-C stops the reply or ends the chat, Ctrl-D ends it
@@ -57,7 +57,7 @@ struct ChatConversation {
 
     // MARK: Lines
 
-    mutating func take(line: String) -> [Effect] {
+    package mutating func take(line: String) -> [Effect] {
         let text = line.trimmed
         guard !text.isEmpty else { return [] }
         guard text.hasPrefix("/") else { return send("send", ["content": .string(line)], inThread: threadID != nil) }
@@ -91,7 +91,7 @@ struct ChatConversation {
     }
 
     /// Ctrl-C and `/cancel`.
-    mutating func cancel() -> [Effect] {
+    package mutating func cancel() -> [Effect] {
         guard threadID != nil, isBusy || !interrupts.isEmpty else { return [.say("nothing is under way\n", .note)] }
         return send("cancel")
     }
@@ -127,7 +127,7 @@ struct ChatConversation {
         send("subscribe", cursor.map { ["after": .string($0)] } ?? [:])
     }
 
-    mutating func take(list: [JSON]) -> [Effect] {
+    package mutating func take(list: [JSON]) -> [Effect] {
         guard !list.isEmpty else { return [.say("there is no conversation yet\n", .note)] }
         listed = list.compactMap { $0["id"]?.string }
         return list.enumerated().map { index, item in
@@ -139,7 +139,7 @@ struct ChatConversation {
 
     // MARK: Frames
 
-    mutating func take(frame: JSON) -> [Effect] {
+    package mutating func take(frame: JSON) -> [Effect] {
         if let type = frame["type"]?.string { return take(event: frame, type) }
         let id = frame["id"]?.string
         switch frame["op"]?.string {
@@ -306,7 +306,7 @@ extension String {
 
     /// Nothing in it may steer a terminal: what comes from outside is text, line ends and tabs; controls, and what
     /// turns the direction of what follows, are shown as U+FFFD.
-    var printable: String {
+    package var printable: String {
         var scalars = String.UnicodeScalarView()
         for scalar in unicodeScalars {
             switch scalar.value {

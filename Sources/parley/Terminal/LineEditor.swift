@@ -1,7 +1,7 @@
 /// One line at a prompt, with the habits of readline: cursor keys, home and end, words, the history, Ctrl-A, E, K, U, W, L.
 /// What is pasted (the terminal says so) keeps its line ends. Pure: bytes of a terminal in, what is to happen out.
-struct LineEditor {
-    enum Event: Equatable {
+package struct LineEditor {
+    package enum Event: Equatable {
         /// The line as it is now is to be shown.
         case changed
         case line(String)
@@ -14,13 +14,13 @@ struct LineEditor {
     }
 
     /// Characters of a line, and lines of the history.
-    static let lineLimit = 100_000
-    static let historyLimit = 500
+    package static let lineLimit = 100_000
+    package static let historyLimit = 500
 
-    private(set) var text: [Character] = []
+    package private(set) var text: [Character] = []
     /// In characters.
-    private(set) var cursor = 0
-    private(set) var history: [String] = []
+    package private(set) var cursor = 0
+    package private(set) var history: [String] = []
     private var place: Int?
     private var draft: [Character] = []
     private var pending: [UInt8] = []
@@ -28,10 +28,12 @@ struct LineEditor {
     private var isPasting = false
     private var afterCarriageReturn = false
 
-    var line: String { String(text) }
+    package var line: String { String(text) }
+
+    package init() {}
 
     /// Takes what was typed.
-    mutating func feed(_ bytes: some Sequence<UInt8>) -> [Event] {
+    package mutating func feed(_ bytes: some Sequence<UInt8>) -> [Event] {
         pending.append(contentsOf: bytes)
         var events: [Event] = []
         while let event = next() { if let event { events.append(event) } }

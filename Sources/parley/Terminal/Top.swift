@@ -44,11 +44,11 @@ struct Top: AsyncParsableCommand {
 }
 
 /// A look at /metrics: the sums over shards.
-struct MetricsLook {
+package struct MetricsLook {
     private var sums: [String: Double] = [:]
     private var series: [(name: String, labels: String, value: Double)] = []
 
-    init(_ text: String) {
+    package init(_ text: String) {
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
             guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else {
                 continue
@@ -60,13 +60,13 @@ struct MetricsLook {
     }
 
     /// Of all series of that name, or of those with that value of a label.
-    func sum(_ name: String, _ value: String? = nil) -> Double {
+    package func sum(_ name: String, _ value: String? = nil) -> Double {
         guard let value else { return sums[name] ?? 0 }
         return series.reduce(0) { $1.name == name && $1.labels.contains("\"\(value)\"") ? $0 + $1.value : $0 }
     }
 
     /// The bound under which so many of a histogram's observations since an earlier look were.
-    func quantile(_ name: String, _ part: Double, since earlier: MetricsLook?) -> Double? {
+    package func quantile(_ name: String, _ part: Double, since earlier: MetricsLook?) -> Double? {
         var buckets: [(bound: Double, count: Double)] = []
         for (other, labels, value) in series where other == name + "_bucket" {
             guard let start = labels.range(of: "le=\"") else { continue }

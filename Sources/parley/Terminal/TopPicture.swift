@@ -1,8 +1,9 @@
 import Foundation
 
 /// What `parley top` shows of two looks at the figures.
-enum TopPicture {
-    static func draw(_ look: MetricsLook, since last: MetricsLook?, seconds: Double?, of url: String) -> String {
+package enum TopPicture {
+    package static func draw(_ look: MetricsLook, since last: MetricsLook?, seconds: Double?, of url: String) -> String
+    {
         func rate(_ name: String, _ label: String? = nil) -> String {
             guard let last, let seconds, seconds > 0 else { return "-" }
             let change = look.sum(name, label) - last.sum(name, label)
