@@ -32,7 +32,7 @@ def test_the_life_of_a_conversation(api, list_path, connect):
     assert notice(socket, made["id"])["title"] == "Plans"
     at = place(made["id"])
     whole = api("GET", at)
-    assert whole == {**made, "metadata": {"color": "red", "n": [1, None, "ü"]}, "messages": [], "has_more": False}
+    assert whole == {**made, "metadata": {"color": "red", "n": [1, None, "ü"]}, "messages": [], "has_more": False, "interrupts": []}
     turn = socket.turn("add milk", thread=made["id"])
     whole = api("GET", at)
     assert whole["messages"] == api("GET", at + "/messages")["data"]

@@ -18,6 +18,21 @@ def check(round, rows):
     return _Check(round, rows).all()
 
 
+def _in_order(messages):
+    """As they are shown: question by question, each with what its run has said, in the order of storage."""
+    said = defaultdict(list)
+    for message in messages:
+        if message["role"] != "user":
+            said[message["run"]].append(message)
+    asked = {message["run"] for message in messages if message["role"] == "user"}
+    for message in messages:
+        if message["role"] == "user":
+            yield message
+            yield from said[message["run"]]
+        elif message["run"] not in asked:
+            yield message
+
+
 class _Check:
     def __init__(self, round, rows):
         self.round, self.rows, self.found = round, rows, []
@@ -269,7 +284,7 @@ class _Check:
             self._assembly(assembly, bad)
         for call in view.calls:
             self._call(call, bad)
-        places = {message["id"]: place for place, message in enumerate(self.threads[view.thread])}
+        places = {message["id"]: place for place, message in enumerate(_in_order(self.threads[view.thread]))}
         for snapshot in view.snapshots:
             self._snapshot(snapshot, places, bad)
         self._shown(view, bad)
