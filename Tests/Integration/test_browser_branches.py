@@ -108,7 +108,7 @@ def press(page, selector, at=0):
 
 
 def branches(page):
-    return [each.get_property("textContent") for each in page.all("[data-testid=sibling]")]
+    return page.contents("[data-testid=sibling]")
 
 
 TREE = [message("q1", "user", "a question", parentId=None, siblings=["q0", "q1"], runId="r1"),

@@ -43,7 +43,7 @@ def press(page, selector, at=0):
 
 
 def siblings(page):
-    return [each.get_property("textContent") for each in page.all("[data-testid=sibling]")]
+    return page.contents("[data-testid=sibling]")
 
 
 def answers(page, count):

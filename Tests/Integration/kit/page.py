@@ -46,6 +46,10 @@ class Page:
             _FIND.replace("return found;", "return found.map((e) => e.querySelector('[data-testid=message-text]')"
                           ".textContent);"), f"[data-testid=message][data-role={role}]")
 
+    def contents(self, selector):
+        """The texts of what matches, in one look: elements may be drawn anew in between."""
+        return self.driver.execute_script(_FIND.replace("return found;", "return found.map((e) => e.textContent);"), selector)
+
     def online(self):
         self.one("[data-testid=connection-state][data-state=online]")
 
