@@ -78,6 +78,28 @@ def test_it_waits_for_the_run_under_way(database, user):
         gateway.remove()
 
 
+def test_those_of_a_users_session_are_left_to_its_gateway(database, user):
+    """Another one could not say them: they would wait until its claim has ended."""
+    gateways = [Gateway(database, name=f"test_reminders_{name}") for name in ("owner", "beside")]
+    try:
+        with gateways[0].connect(user) as chat:
+            remind(chat)
+            owner = database.value("select owner_node from parley.users where id = %s", user)
+            with database.connection.transaction(force_rollback=True):
+                database.do("update parley.reminders set fires_at = now() where user_id = %s", user)
+
+                def claimed(node):
+                    return database.value(
+                        "select count(*) from parley.claim_reminders(%s, 50, 60000, 100) where user_id = %s", node, user)
+
+                others = [node for [node] in database.rows("select id from parley.nodes where id <> %s", owner)]
+                assert others and [claimed(node) for node in others] == [0] * len(others)
+                assert claimed(owner) == 1
+    finally:
+        for gateway in gateways:
+            gateway.remove()
+
+
 def test_what_was_missed_is_told_late_and_for_when_it_was(database, user):
     """Two gateways come back at once: one of them tells each."""
     names = ("test_reminders_one", "test_reminders_two")

@@ -445,15 +445,17 @@ package struct Gateway: Service {
             logger.notice(
                 "recovered runs",
                 metadata: ["interrupted": "\(runs.count - again.count)", "again": "\(again.count)"])
-            for run in runs {
-                guard let home = directory.home(of: run.userID) else { continue }
-                home.loop.execute {
-                    // Fenced since: they are another gateway's again.
-                    guard !home.value.isFenced, home.value.chatStore.node == node else { return }
-                    if run.fate == .interrupted {
-                        home.value.sessions[ExactString(run.userID)]?.refresh(threadID: run.threadID)
-                    } else {
-                        home.value.adopt(run)
+            // Waited for: whoever is let in behind it is told of all of them.
+            for shard in shards {
+                let own = runs.filter { directory.home(of: $0.userID)?.loop === shard.loop }
+                guard !own.isEmpty else { continue }
+                await withCheckedContinuation { continuation in
+                    shard.loop.execute {
+                        // Fenced since: they are another gateway's again.
+                        guard !shard.value.isFenced, shard.value.chatStore.node == node else {
+                            return continuation.resume()
+                        }
+                        shard.value.takeOver(own) { continuation.resume() }
                     }
                 }
             }

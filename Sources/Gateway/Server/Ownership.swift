@@ -107,13 +107,19 @@ final class Ownership {
         change(key) { $0.claim() }
     }
 
-    private func change(_ key: ExactString, _ body: (inout OwnershipMachine) -> [OwnershipMachine.Action]) {
+    /// - Parameter fill: gives the session what it is to have, when what is overtaken is gone.
+    private func change(
+        _ key: ExactString, filling fill: () -> Void = {}, _ body: (inout OwnershipMachine) -> [OwnershipMachine.Action]
+    ) {
         guard var entry = entries[key] else { return }
         let wasOwned = entry.machine.isOwned
         let actions = body(&entry.machine)
         figures.owned += (entry.machine.isOwned ? 1 : 0) - (wasOwned ? 1 : 0)
         entries[key] = entry
-        for action in actions { carryOut(action, key) }
+        let overtaken = actions.prefix { $0 == .dropSession }
+        for action in overtaken { carryOut(action, key) }
+        fill()
+        for action in actions.dropFirst(overtaken.count) { carryOut(action, key) }
         settle(key)
     }
 
@@ -340,11 +346,12 @@ final class Ownership {
 
     // MARK: the process
 
-    /// A run of this user was taken over, and with it the session.
-    func adopted(_ userID: String, epoch: Int64) {
+    /// Runs of this user were taken over, and with them the session.
+    /// - Parameter takeUp: Gives them to the session, before anybody is let in.
+    func adopted(_ userID: String, epoch: Int64, _ takeUp: () -> Void) {
         let key = ExactString(userID)
         if entries[key] == nil { entries[key] = Entry(machine: OwnershipMachine(staleAfter: staleAfter)) }
-        change(key) { $0.owned(epoch: epoch) }
+        change(key, filling: takeUp) { $0.owned(epoch: epoch) }
         leave(key)
     }
 

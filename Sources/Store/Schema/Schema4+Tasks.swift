@@ -67,7 +67,7 @@ extension Schema4 {
 
         \(SchemaFunctions.performTool)
 
-        \(SchemaFunctions.claimReminders)
+        \(Functions.claimReminders)
 
         \(Functions.fireReminder)
 

@@ -46,6 +46,8 @@ extension Schema5 {
 
         \(SchemaFunctions.fenceGone)
 
+        \(SchemaFunctions.again(SchemaFunctions.claimReminders))
+
         revoke execute on function parley.take_users, parley.meet_users, parley.claim_user, parley.release_users,
             parley.owner_of_message, parley.beat, parley.recover_runs, parley.enlist, parley.neighbours,
             parley.fence_gone from public;
@@ -73,6 +75,8 @@ extension Schema5 {
         \(SchemaFunctions.again(Schema4.Functions.acceptTurns))
 
         \(Schema4.Functions.enlist)
+
+        \(SchemaFunctions.again(Schema4.Functions.claimReminders))
 
         revoke execute on function parley.beat, parley.recover_runs, parley.enlist from public;
         grant execute on function parley.beat, parley.recover_runs, parley.enlist

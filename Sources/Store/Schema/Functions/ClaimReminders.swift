@@ -2,6 +2,7 @@ extension SchemaFunctions {
     static let claimReminders = """
         -- Takes reminders that are due for this gateway, for p_lease milliseconds: a claim is no more than that, what
         -- makes it once is that `fire_reminder` stores the message and the end of the reminder together.
+        -- Those of a user whose session another living gateway has are that one's: nobody else could tell them.
         -- `waits`: milliseconds until the next one that is known; null: there is none.
         create function parley.claim_reminders(p_node text, p_limit int, p_lease int, p_hourly int)
         returns table (
@@ -20,6 +21,9 @@ extension SchemaFunctions {
             select array_agg(s.id) into v_found from (
                 select r.id from parley.reminders r
                 where r.fired_at is null and r.fires_at <= v_now
+                    and not exists (
+                        select from parley.users u join parley.nodes n on n.id = u.owner_node
+                        where u.id = r.user_id and u.owner_node <> p_node and not u.owner_is_idle)
                 order by r.fires_at limit p_limit for update skip locked
             ) s;
             if v_found is not null then
@@ -53,7 +57,11 @@ extension SchemaFunctions {
             union all
             select null, null, null, null, null, null, null, null, null,
                 (select ceil(extract(epoch from min(r.fires_at) - v_now) * 1000)::bigint
-                from parley.reminders r where r.fired_at is null);
+                from parley.reminders r
+                where r.fired_at is null
+                    and not exists (
+                        select from parley.users u join parley.nodes n on n.id = u.owner_node
+                        where u.id = r.user_id and u.owner_node <> p_node and not u.owner_is_idle));
         end
         $$;
         """
