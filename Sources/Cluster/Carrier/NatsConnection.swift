@@ -2,6 +2,7 @@ import CNats
 import Dispatch
 import EventLoop
 import Glibc
+import Synchronization
 
 /// Why there is no connection to NATS, in words for the log: never with an address, which may have a password in it.
 package struct CarrierError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -33,20 +34,37 @@ final class NatsConnection: @unchecked Sendable, ReadinessHandler, TickParticipa
     private var wantsToWrite = false
     private var isOver = false
 
-    /// What libnats calls back, until it is destroyed: the connection itself may be gone, where a loop has ended before
-    /// it was given the connection.
-    private final class Calls: Sendable {
-        private weak let connection: NatsConnection?
+    /// What libnats calls back, by number: it may still be calling from a thread of its own when the connection has been
+    /// destroyed, and the connection may be gone where a loop has ended before it was given it.
+    private struct Calls: ~Copyable {
+        private struct Entry {
+            weak var connection: NatsConnection?
+        }
+        private static let entries = Mutex<(last: UInt, connections: [UInt: Entry])>((0, [:]))
+
+        /// The address that libnats is given; nothing is there.
+        let place: UnsafeMutableRawPointer?
+        private let number: UInt
 
         init(_ connection: NatsConnection) {
-            self.connection = connection
+            number = Self.entries.withLock { entries in
+                entries.last += 1
+                entries.connections[entries.last] = Entry(connection: connection)
+                return entries.last
+            }
+            place = UnsafeMutableRawPointer(bitPattern: number)
         }
 
-        static func of(_ data: UnsafeMutableRawPointer) -> NatsConnection? {
-            Unmanaged<Calls>.fromOpaque(data).takeUnretainedValue().connection
+        deinit {
+            let number = number
+            Self.entries.withLock { $0.connections[number] = nil }
+        }
+
+        static func of(_ place: UnsafeMutableRawPointer) -> NatsConnection? {
+            entries.withLock { $0.connections[UInt(bitPattern: place)]?.connection }
         }
     }
-    private var calls: Unmanaged<Calls>?
+    private var calls: Calls?
 
     private let address: ClusterAddress
     private let cluster: String
@@ -103,10 +121,11 @@ final class NatsConnection: @unchecked Sendable, ReadinessHandler, TickParticipa
         if let file = options.credentialsFile {
             try check(natsOptions_SetUserCredentialsFromFiles(settings, file, nil), "credentials file")
         }
-        let calls = Unmanaged.passRetained(Calls(self))
-        self.calls = calls
+        let calls = Calls(self)
+        let place = calls.place
+        self.calls = consume calls
         let status = natsOptions_SetEventLoop(
-            settings, calls.toOpaque(),
+            settings, place,
             { data, loop, _, socket in
                 data?.pointee = loop
                 guard let loop else { return NATS_ERR }
@@ -295,7 +314,6 @@ final class NatsConnection: @unchecked Sendable, ReadinessHandler, TickParticipa
         natsStatistics_Destroy(statistics)
         natsConnection_Destroy(handle)
         (subscription, statistics, handle) = (nil, nil, nil)
-        calls?.release()
         calls = nil
         if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1
