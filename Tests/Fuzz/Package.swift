@@ -22,10 +22,13 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .systemLibrary(name: "CNats", pkgConfig: "libnats"),
         .target(name: "Strings", swiftSettings: settings),
+        .target(name: "Tracing", dependencies: ["JSON"], swiftSettings: settings),
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "HTTP",
-            dependencies: ["EventLoop", "Strings", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "EventLoop", "Strings", "Tracing", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .target(
             name: "WebSocket", dependencies: ["EventLoop", "Strings", "CZlib", "COpenSSL"],
@@ -33,12 +36,13 @@ let package = Package(
         .target(name: "Cluster", dependencies: ["CNats", "EventLoop"], swiftSettings: settings),
         .target(name: "JSON", dependencies: ["Strings"], swiftSettings: settings),
         .target(
-            name: "Chat", dependencies: ["JSON", "Strings", .product(name: "CoreMetrics", package: "swift-metrics")],
+            name: "Chat",
+            dependencies: ["JSON", "Strings", "Tracing", .product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings),
         .target(
             name: "Agents",
             dependencies: [
-                "Chat", "EventLoop", "HTTP", "JSON", "Strings",
+                "Chat", "EventLoop", "HTTP", "JSON", "Strings", "Tracing",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),

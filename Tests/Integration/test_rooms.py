@@ -24,13 +24,17 @@ def imports(path):
             yield file, name
 
 
-@pytest.fixture(scope="module")
-def declared():
+def dependencies(package):
     """Of each target the targets that Package.swift says it depends on."""
-    text = subprocess.run(["swift", "package", "dump-package"], cwd=TOP, capture_output=True, text=True, timeout=120)
+    text = subprocess.run(["swift", "package", "dump-package"], cwd=package, capture_output=True, text=True, timeout=120)
     assert text.returncode == 0, text.stderr
     return {target["name"]: {dependency["byName"][0] for dependency in target["dependencies"] if "byName" in dependency}
             for target in json.loads(text.stdout)["targets"]}
+
+
+@pytest.fixture(scope="module")
+def declared():
+    return dependencies(TOP)
 
 
 def test_every_room_has_its_place():
@@ -54,6 +58,14 @@ def test_what_is_declared_is_imported(declared):
     idle = {f"{room} does not import {name}" for room, path in modules().items()
             for name in declared[room] - {name for _, name in imports(path)}}
     assert idle == set()
+
+
+def test_the_fuzzers_are_built_from_the_same_rooms(declared):
+    """Their package names them again, each with what it needs."""
+    fuzz = TOP / "Tests/Fuzz"
+    rooms = {name: needs for name, needs in dependencies(fuzz).items() if name not in ("Fuzz", "FuzzTargets")}
+    assert rooms == {name: declared[name] for name in rooms}
+    assert {path.name for path in (fuzz / "Sources").iterdir()} == {*rooms, "Fuzz", "FuzzTargets"}
 
 
 def test_one_room_speaks_to_nats():
