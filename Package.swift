@@ -49,7 +49,7 @@ let package = Package(
         .target(
             name: "HTTP",
             dependencies: [
-                "EventLoop", "Strings", "Tracing", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CZlib", "EventLoop", "Strings", "Tracing", .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
         .target(

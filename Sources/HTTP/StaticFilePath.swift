@@ -51,4 +51,11 @@ package enum StaticFilePath {
         default: "application/octet-stream"
         }
     }
+
+    /// Whether contents of this type are written in words, and so get smaller when they are compressed.
+    static func isText(_ contentType: String) -> Bool {
+        contentType.hasPrefix("text/")
+            || ["application/json", "application/manifest+json", "image/svg+xml", "application/wasm"].contains(
+                contentType)
+    }
 }

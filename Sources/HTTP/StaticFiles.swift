@@ -4,7 +4,8 @@ package import HTTPTypes
 import Strings
 import Synchronization
 
-/// Serves the files of one directory: GET and HEAD, strong ETags, nothing outside the directory and nothing hidden.
+/// Serves the files of one directory: GET and HEAD, strong ETags, texts compressed for whom that is right, nothing outside
+/// the directory and nothing hidden.
 ///
 /// The loop never waits for the disk. A file that was checked within `revalidateAfter` comes from a bounded cache;
 /// any other is looked at, and read if it has changed, on a queue of its own, and answered on the loop afterwards.
@@ -15,6 +16,8 @@ package final class StaticFiles: Sendable {
         /// Content kept in memory, for all loops together.
         package var cacheBytes = 32 << 20
         package var cacheFiles = 512
+        /// Whether the script at a path is served without its comments and its indentation.
+        package var compactsScript: @Sendable (_ path: String) -> Bool = { _ in false }
         /// Nanoseconds for which a cached file is served unseen.
         package var revalidateAfter: UInt64 = 1_000_000_000
         /// Scripts and styles only from here, none inline; connections only to this server.
@@ -28,10 +31,25 @@ package final class StaticFiles: Sendable {
     /// A file as it is answered.
     package struct File: Sendable {
         package let content: [UInt8]
+        /// In gzip's form, where that is smaller.
+        let gzipped: [UInt8]?
         package let contentType: String
         /// With its quotes.
         package let eTag: String
         let stamp: StaticFileStamp
+
+        /// Compresses; blocks for some milliseconds.
+        init(content: [UInt8], contentType: String, stamp: StaticFileStamp) {
+            self.content = content
+            self.contentType = contentType
+            self.stamp = stamp
+            gzipped = StaticFilePath.isText(contentType) ? GzipCoding.compressed(content) : nil
+            eTag = StaticFiles.eTag(content)
+        }
+
+        var bytes: Int { content.count + (gzipped?.count ?? 0) }
+        /// Another representation has another strong tag (RFC 9110 section 8.8.3).
+        var gzippedETag: String { eTag.dropLast() + "-" + GzipCoding.name + "\"" }
     }
 
     private struct Cached {
@@ -113,20 +131,26 @@ package final class StaticFiles: Sendable {
         return modules[ExactString(path)] ?? cached(path, now: now) ?? load(path, now: now)
     }
 
-    /// The answer for a file: 200, or 304 when `ifNoneMatch` names its ETag (RFC 9110 section 13.1.2).
-    package func response(for file: File, ifNoneMatch: [String]) -> (HTTPResponse, body: [UInt8]) {
+    /// The answer for a file: 200, or 304 when `ifNoneMatch` names its ETag (RFC 9110 section 13.1.2); compressed for whom
+    /// `acceptEncoding` says that it can be.
+    package func response(
+        for file: File, ifNoneMatch: [String], acceptEncoding: [String] = []
+    ) -> (HTTPResponse, body: [UInt8]) {
+        let gzipped = GzipCoding.isAccepted(acceptEncoding) ? file.gzipped : nil
         var fields: HTTPFields = [
-            .eTag: file.eTag,
+            .eTag: gzipped == nil ? file.eTag : file.gzippedETag,
             .cacheControl: "no-cache",
             .xContentTypeOptions: "nosniff",
             .contentSecurityPolicy: settings.contentSecurityPolicy,
         ]
+        if file.gzipped != nil { fields[.vary] = "Accept-Encoding" }
         if let name = HTTPField.Name("Referrer-Policy") { fields[name] = "same-origin" }
         if ifNoneMatch.contains(where: { EntityTag.matches($0, file.eTag) }) {
             return (HTTPResponse(status: .notModified, headerFields: fields), [])
         }
         fields[.contentType] = file.contentType
-        return (HTTPResponse(status: .ok, headerFields: fields), file.content)
+        if gzipped != nil { fields[.contentEncoding] = GzipCoding.name }
+        return (HTTPResponse(status: .ok, headerFields: fields), gzipped ?? file.content)
     }
 
     private func answer(_ request: HTTPServerRequest, _ file: File?, _ responder: HTTPResponder) {
@@ -134,7 +158,9 @@ package final class StaticFiles: Sendable {
             responder.respond(error: .notFound, "There is nothing here.")
             return
         }
-        let (response, body) = response(for: file, ifNoneMatch: request.headers.values("if-none-match"))
+        let (response, body) = response(
+            for: file, ifNoneMatch: request.headers.values("if-none-match"),
+            acceptEncoding: request.headers.values("accept-encoding"))
         responder.respond(response, body: body)
     }
 
@@ -160,14 +186,14 @@ package final class StaticFiles: Sendable {
         case .none:
             cache.withLock { cache in
                 if let gone = cache.files.removeValue(forKey: ExactString(path)) {
-                    cache.bytes -= gone.file.content.count
+                    cache.bytes -= gone.file.bytes
                 }
             }
             return nil
         case .read(let content, let stamp):
             let file = File(
-                content: content, contentType: StaticFilePath.contentType(path),
-                eTag: Self.eTag(content), stamp: stamp)
+                content: settings.compactsScript(path) ? ScriptCompaction.compacted(content) : content,
+                contentType: StaticFilePath.contentType(path), stamp: stamp)
             store(file, path, now)
             return file
         }
@@ -175,17 +201,17 @@ package final class StaticFiles: Sendable {
 
     private func store(_ file: File, _ path: String, _ now: UInt64) {
         cache.withLock { cache in
-            if let old = cache.files.removeValue(forKey: ExactString(path)) { cache.bytes -= old.file.content.count }
-            guard file.content.count <= settings.cacheBytes, settings.cacheFiles > 0 else { return }
+            if let old = cache.files.removeValue(forKey: ExactString(path)) { cache.bytes -= old.file.bytes }
+            guard file.bytes <= settings.cacheBytes, settings.cacheFiles > 0 else { return }
             while cache.files.count >= settings.cacheFiles
-                || cache.bytes + file.content.count > settings.cacheBytes
+                || cache.bytes + file.bytes > settings.cacheBytes
             {
                 guard let oldest = cache.files.min(by: { $0.value.usedAt < $1.value.usedAt }) else { break }
                 cache.files[oldest.key] = nil
-                cache.bytes -= oldest.value.file.content.count
+                cache.bytes -= oldest.value.file.bytes
             }
             cache.files[ExactString(path)] = Cached(file: file, checkedAt: now, usedAt: now)
-            cache.bytes += file.content.count
+            cache.bytes += file.bytes
         }
     }
 

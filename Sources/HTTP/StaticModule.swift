@@ -31,8 +31,6 @@ package struct StaticModule: Sendable {
         }
         guard let newest else { return nil }
         content += epilogue.utf8
-        return StaticFiles.File(
-            content: content, contentType: "text/javascript; charset=utf-8", eTag: StaticFiles.eTag(content),
-            stamp: newest)
+        return StaticFiles.File(content: content, contentType: "text/javascript; charset=utf-8", stamp: newest)
     }
 }

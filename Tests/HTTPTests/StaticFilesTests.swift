@@ -128,6 +128,52 @@ final class Directory {
         }
     }
 
+    @Test(arguments: [
+        (["gzip"], true), (["gzip, deflate, br"], true), (["br;q=1.0, GZIP;q=0.5"], true), (["x-gzip"], true),
+        (["*"], true),
+        (["br", "gzip"], true), ([], false), ([""], false), (["br"], false), (["gzip;q=0"], false),
+        (["*, gzip; q=0.000"], false), (["*;q=0"], false), (["identity"], false), (["gzipped"], false),
+    ])
+    func compressesForWhomItIsRight(_ accepted: [String], _ isCompressed: Bool) throws {
+        let directory = try Directory()
+        let text = String(repeating: "words that come again and again ", count: 100)
+        try directory.write("public/long.js", text)
+        let files = try StaticFiles(directory: directory.path + "/public")
+        let file = try #require(files.file(["long.js"], now: 0))
+        let (response, body) = files.response(for: file, ifNoneMatch: [], acceptEncoding: accepted)
+        #expect(response.headerFields[.vary] == "Accept-Encoding")
+        #expect(response.headerFields[.contentEncoding] == (isCompressed ? "gzip" : nil))
+        #expect((response.headerFields[.eTag] == file.eTag) == !isCompressed)
+        #expect(isCompressed ? body.starts(with: [0x1F, 0x8B]) && body.count < 200 : body == Array(text.utf8))
+        // Whichever a client has, it is still that one.
+        let tag = try #require(response.headerFields[.eTag])
+        for again in [accepted, [], ["gzip"]] {
+            #expect(files.response(for: file, ifNoneMatch: [tag], acceptEncoding: again).0.status == .notModified)
+        }
+    }
+
+    @Test(arguments: [("short.js", "var a"), ("picture.png", String(repeating: "a", count: 2_000))])
+    func leavesAloneWhatGetsNoSmaller(_ name: String, _ content: String) throws {
+        let directory = try Directory()
+        try directory.write("public/" + name, content)
+        let files = try StaticFiles(directory: directory.path + "/public")
+        let file = try #require(files.file([name], now: 0))
+        let (response, body) = files.response(for: file, ifNoneMatch: [], acceptEncoding: ["gzip"])
+        #expect(body == Array(content.utf8) && response.headerFields[.contentEncoding] == nil)
+        #expect(response.headerFields[.eTag] == file.eTag && response.headerFields[.vary] == nil)
+    }
+
+    @Test func compactsTheScriptsItIsTold() throws {
+        let directory = try Directory()
+        try directory.write("public/own.js", "// mine\na\n")
+        var settings = StaticFiles.Settings()
+        settings.compactsScript = { $0 == "app.js" }
+        try directory.write("public/app.js", "// why\n    a // here\n")
+        let files = try StaticFiles(directory: directory.path + "/public", settings: settings)
+        #expect(Self.text(files.file(["app.js"], now: 0)) == "\na\n")
+        #expect(Self.text(files.file(["own.js"], now: 0)) == "// mine\na\n")
+    }
+
     @Test func seesChangesAfterAWhile() throws {
         let directory = try Directory()
         let files = try StaticFiles(directory: directory.path + "/public")

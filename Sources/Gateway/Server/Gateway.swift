@@ -360,9 +360,12 @@ package struct Gateway: Service {
     private func openFiles() -> StaticFiles? {
         do {
             let libraries = configuration.widgetLibraries
+            var settings = StaticFiles.Settings()
+            settings.compactsScript = WidgetModules.contains
             let files = try StaticFiles(
                 directory: configuration.publicDirectory,
-                modules: libraries == WidgetLibraries.none ? [] : WidgetLibraries.modules, from: libraries)
+                modules: libraries == WidgetLibraries.none ? [] : WidgetLibraries.modules, from: libraries,
+                settings: settings)
             if !files.missingModules.isEmpty {
                 logger.notice(
                     "the widget does without libraries that WIDGET_LIBRARIES does not hold",
