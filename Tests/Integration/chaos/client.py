@@ -330,6 +330,7 @@ class Client:
         elif id in self._subscribing:
             thread = self._subscribing.pop(id)
             self._view(thread).frames.append((time.monotonic(), self.sockets, frame))
+            self._view(thread).not_subscribed()
             if code != "unavailable":
                 self._report(f"a thread that was acknowledged can't be followed: {frame}", thread)
         elif (sent := self.round.sent.get((self.account.user, id))) is not None:

@@ -62,6 +62,29 @@ def view_of(events, times=None):
     return view
 
 
+def test_an_ack_while_a_subscription_is_under_way():
+    """The socket asked to go on behind its cursor: a message's ack does not begin the thread anew."""
+    view = view_of(WHOLE[:3])
+    view.socket_lost()
+    view.may_resume = True
+    view.joined()
+    for index, one in enumerate(WHOLE[3:]):
+        view.event(one, EPOCH, 10.0 + index)
+    view.subscribed({"mode": "resumed", "cursor": f"{EPOCH}.7"})
+    assert view.complaints == [] and view.assemblies[0].text == "a b"
+
+
+def test_an_ack_after_a_subscription_was_refused():
+    view = view_of(WHOLE[:3])
+    view.socket_lost()
+    view.may_resume = True
+    view.not_subscribed()
+    view.joined()
+    for index, one in enumerate(WHOLE):
+        view.event({**one, "metadata": {"parley": {"threadId": THREAD, "cursor": f"{EPOCH}.{20 + index}"}}}, EPOCH, 10.0)
+    assert view.complaints == [] and view.assemblies[-1].text == "a b"
+
+
 def message(id, position, role, content, **fields):
     return {"id": id, "thread": THREAD, "user_id": "u1", "position": position, "role": role, "content": content,
             "tool_calls": None, "tool_call_id": None, "run": RUN, "status": "complete", "client_id": None, **fields}

@@ -72,9 +72,14 @@ class ThreadView:
         self.is_live = False
         self.may_resume = self._seems_resumed = False
 
+    def not_subscribed(self):
+        """A `subscribe` was refused."""
+        self.may_resume = False
+
     def joined(self, is_new=False):
-        """By an ack to a `send`: a socket that is not subscribed gets the active run from its beginning."""
-        if self.is_live:
+        """By an ack to a `send`: a socket that is not subscribed gets the active run from its beginning. One that has
+        just asked to resume is: what it gets follows its cursor."""
+        if self.is_live or self.may_resume:
             return
         self._forget()
         self.is_live = True
