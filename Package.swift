@@ -87,8 +87,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "TodoAssistant", "Store", "JSON",
-                "Strings", "Tracing", "COpenSSL",
+                "Cluster", "EventLoop", "HTTP", "WebSocket", "Postgres", "Chat", "Agents", "TodoAssistant", "Store",
+                "JSON", "Strings", "Tracing", "COpenSSL",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -173,7 +173,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Chat", "JSON", "Strings", "Tracing",
+                "Cluster", "Gateway", "Chat", "JSON", "Strings", "Tracing",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "JWTKit", package: "jwt-kit"),

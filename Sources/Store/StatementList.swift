@@ -6,7 +6,7 @@ extension Statements {
     package static let all: [Statement] = [
         setUser, setUserForPages, setUserOnPrimary, setUserOnReplica,
         acceptTurns, endRuns, meetUsers, claimUser, releaseUsers, ownerOfMessage, checkpointRuns, beginRun, enlist,
-        neighbours, fenceGone,
+        neighbours, livingNodes, fenceGone,
         beat, leave,
         recoverRuns, performTool,
         sentTurn, conversation, activeConversation, messagesBefore, messagesAfter, messagesOfRun, runOfMessage,

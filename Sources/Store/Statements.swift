@@ -67,6 +67,7 @@ package enum Statements {
     static let enlist = Statement(
         "enlist", "select parley.enlist($1, $2, $3, $4, $5)", T.text, T.text, T.int8, T.int4, T.int8)
     static let neighbours = Statement("neighbours", "select * from parley.neighbours($1)", T.text)
+    static let livingNodes = Statement("living_nodes", "select * from parley.living_nodes()")
     static let fenceGone = Statement("fence_gone", "select parley.fence_gone($1, $2)", T.text, T.textArray)
     static let beat = Statement("beat", "select * from parley.beat($1, $2, $3)", T.text, T.int4, T.int4)
     static let leave = Statement("leave", "select parley.leave($1)", T.text)

@@ -77,7 +77,7 @@ import Testing
     }
 
     private static func attach(_ socket: UInt32) -> LinkFrame {
-        .attach(socket: socket, userID: "u", expiresAt: 0, address: "::1", userAgent: "")
+        .attach(socket: socket, LinkAttachment(userID: "u"))
     }
 
     @Test("each is the edge of its own sockets, and what a tick says is one message")

@@ -4,7 +4,16 @@ import Testing
 @Suite struct WireTests {
     static let frames: [LinkFrame] = [
         .attach(
-            socket: 7, userID: "é好😀", expiresAt: -1, address: "2001:db8::1", userAgent: "Mozilla/5.0"),
+            socket: 7,
+            {
+                var attachment = LinkAttachment(userID: "é好😀")
+                attachment.isRequest = true
+                attachment.since = 1_700_000_000_000_000
+                attachment.expiresAt = -1
+                attachment.address = "2001:db8::1"
+                attachment.userAgent = "Mozilla/5.0"
+                return attachment
+            }()),
         .follow(socket: .max, threadID: "019a", cursor: "epoch.12"), .command(socket: 0, isLast: true, bytes: []),
         .command(socket: 1, isLast: false, bytes: Array(#"{"op":"ping"}"#.utf8)),
         .taken(socket: 1, total: .max), .detach(socket: 1),

@@ -1,3 +1,4 @@
+import Cluster
 import Configuration
 import Gateway
 import Logging
@@ -22,6 +23,27 @@ struct ConfigurationTests {
         #expect(configuration.shards >= 1)
         #expect(configuration.tokenPaceMilliseconds == 0)
         #expect(try read([:], isDevelopment: true).tokenPaceMilliseconds == 25)
+    }
+
+    @Test("the cluster")
+    func cluster() throws {
+        #expect(try read(["CLUSTER_NAME": "one"]).cluster == nil, "without servers there is none")
+        let cluster = try #require(
+            try read(["CLUSTER_URL": "tls://a.example, tls://b.example:4333", "CLUSTER_CA_FILE": "/etc/passwd"]).cluster
+        )
+        #expect(cluster.servers == ["tls://a.example", "tls://b.example:4333"])
+        #expect(cluster.cluster == "parley" && cluster.isSecure && cluster.authorityFile == "/etc/passwd")
+        let wrong: [([String: String], String)] = [
+            (["CLUSTER_URL": "http://a"], "CLUSTER_URL server 1 is not"),
+            (["CLUSTER_URL": "nats://a,tls://b"], "CLUSTER_URL has servers with TLS and servers without"),
+            (["CLUSTER_NAME": "a b"], "CLUSTER_NAME is not 1 to 64"),
+            (["CLUSTER_CREDENTIALS_FILE": "/nowhere"], "CLUSTER_CREDENTIALS_FILE: /nowhere can't be read"),
+            (["CLUSTER_CERTIFICATE": "/etc/passwd"], "CLUSTER_CERTIFICATE and CLUSTER_PRIVATE_KEY belong together"),
+        ]
+        for (variables, beginning) in wrong {
+            let error = #expect(throws: ConfigurationError.self) { try read(variables) }
+            #expect(error?.description.hasPrefix(beginning) == true, "\(error.debugDescription)")
+        }
     }
 
     @Test("values from the environment")

@@ -9,6 +9,8 @@ struct OwnershipMachineTests {
         case taken(Int64)
         case settled
         case another(silence: Int)
+        /// And it can be reached.
+        case reached
         case askAgain
         case unanswered(isAlone: Bool)
         case quiet(isWanted: Bool)
@@ -62,6 +64,18 @@ struct OwnershipMachineTests {
             steps: [
                 (.claim, [.ask]), (.another(silence: 100), [.askAgain]), (.claim, []), (.askAgain, [.ask]),
                 (.another(silence: 100), [.refuse(retryAfter: 1)]),
+            ], state: .absent),
+        Row(
+            testDescription: "one that is reached is not waited for, nor what it has done overlooked",
+            steps: [
+                (.claim, [.ask]), (.reached, [.pass]), (.claim, [.ask]), (.owned(4), [.admit]),
+                (.quiet(isWanted: true), [.release(epoch: 4)]), (.claim, [.ask]), (.reached, [.dropSession, .pass]),
+                (.reached, []),
+            ], state: .absent),
+        Row(
+            testDescription: "nor when it was away at the first question",
+            steps: [
+                (.claim, [.ask]), (.another(silence: 100), [.askAgain]), (.askAgain, [.ask]), (.reached, [.pass]),
             ], state: .absent),
         Row(
             testDescription: "and does",
@@ -157,6 +171,7 @@ struct OwnershipMachineTests {
         case .settled: return machine.settled()
         case .owned(let epoch): return machine.owned(epoch: epoch)
         case .another(let silence): return machine.refused(silence: silence)
+        case .reached: return machine.refused(silence: 2_000, isReached: true)
         case .askAgain: return machine.askAgain()
         case .unanswered(let isAlone): return machine.unanswered(isAlone: isAlone)
         case .quiet(let isWanted): return machine.quiet(isWanted: isWanted)

@@ -39,7 +39,7 @@ import Testing
     }
 
     private func isAnothers(_ claim: Claim?) -> Bool {
-        if case .another(let silence)? = claim { silence < 3_600_000 } else { false }
+        if case .another(_, let silence)? = claim { silence < 3_600_000 } else { false }
     }
 
     @Test func oneAtATime() async throws {

@@ -113,6 +113,12 @@ final class ConversationDriver: FeedOwner {
         try feed.subscribe(client, id: id)
     }
 
+    /// The same for one that has not asked.
+    func follow(_ client: any SessionClient, after cursor: String) {
+        if isKnown, (try? feed.resume(client, after: cursor, id: nil, isAsked: false)) == true { return }
+        feed.showAnew(to: client)
+    }
+
     /// Cancels what runs and withdraws what waits; `stopped` is called when that is stored, at once where there is
     /// nothing.
     func stop(_ stopped: @escaping () -> Void) {

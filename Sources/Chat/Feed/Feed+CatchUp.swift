@@ -28,8 +28,11 @@ extension Feed {
     /// this socket has it, or is about to; unless it left off before that subscription began: it has sent to the thread
     /// meanwhile, and lacks what came between.
     ///
+    /// - Parameter isAsked: otherwise it is not told when it has the rest.
     /// - Returns: `false` when the cursor is not of this epoch or no longer held: a snapshot is due.
-    func resume(_ client: any SessionClient, after cursor: String, id: String?) throws(ClientError) -> Bool {
+    func resume(
+        _ client: any SessionClient, after cursor: String, id: String?, isAsked: Bool = true
+    ) throws(ClientError) -> Bool {
         // A history that is on its way begins the thread anew: nothing goes before it.
         if readers.contains(where: { $0.answer.client === client }) { return false }
         guard let dot = cursor.lastIndex(of: "."), cursor[..<dot] == environment.epoch,
@@ -41,14 +44,14 @@ extension Feed {
                 throw .tooManyRequests
             }
             if published != newest { publish() }
-            owe(client, id: id, isResumed: true)
+            if isAsked { owe(client, id: id, isResumed: true) }
             catchUp(client)
             return true
         }
         if published != newest { publish() }
         guard position > pathEnd, canResume(after: position) else { return false }
         subscriptions.append(Subscription(client: client, position: position))
-        owe(client, id: id, isResumed: true)
+        if isAsked { owe(client, id: id, isResumed: true) }
         catchUp(client)
         return true
     }

@@ -8,6 +8,14 @@ extension Feed {
         readSnapshot(for: reader, attempt: 1)
     }
 
+    /// Subscribes a client that has not asked, by the history: it was subscribed elsewhere.
+    func showAnew(to client: any SessionClient) {
+        guard !readers.contains(where: { $0.answer.client === client }) else { return }
+        let reader = Reader(Answer(client: client, id: nil), isUnasked: true)
+        readers.append(reader)
+        readSnapshot(for: reader, attempt: 1)
+    }
+
     /// The history has changed otherwise than by its events, as when a run that a dead process left was closed in the
     /// database: whoever is subscribed is shown it anew.
     ///

@@ -69,6 +69,18 @@ package final class Session {
         client.send(ready(expiresAt: expiresAt, stream: stream, suspended: suspended))
     }
 
+    /// Takes in a client whose session was another gateway's: it was told who is here.
+    package func join(_ client: any SessionClient) { clients.append(client) }
+
+    /// Shows a client a conversation that it was shown by another gateway, or on a way that broke: what it lacks, or the
+    /// history anew. Nobody has asked, so that nothing is said where it can't be.
+    ///
+    /// - Parameter cursor: up to where it was shown.
+    package func follow(_ client: any SessionClient, _ threadID: Identifier, after cursor: String) {
+        guard let conversation = try? open(threadID) else { return }
+        conversation.follow(client, after: cursor)
+    }
+
     /// The first frame of every socket; a stream that goes on begins with it again.
     package func ready(
         expiresAt: Int64, stream: ServerFrame.Stream?, suspended: [SuspendedRun] = []

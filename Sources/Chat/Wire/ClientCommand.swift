@@ -23,6 +23,18 @@ package enum ClientCommand: Sendable, Equatable {
     }
 }
 
+extension ClientCommand {
+    /// How the client has named it.
+    package var id: String? {
+        switch self {
+        case .send(let id, _, _, _, _), .edit(let id, _, _, _, _, _), .regenerate(let id, _, _, _),
+            .select(let id, _, _), .cancel(let id, _, _), .resume(let id, _, _), .subscribe(let id, _, _),
+            .unsubscribe(let id, _), .auth(let id, _), .ping(let id):
+            id
+        }
+    }
+}
+
 /// An id as a client wrote it. Ids are opaque to clients, so one that can't be ours is simply one that does not exist.
 package enum ThreadReference: Sendable, Equatable {
     case known(Identifier)
@@ -45,6 +57,16 @@ package struct CommandError: Error, Sendable, Equatable {
 extension ClientCommand {
     /// Reads one frame.
     package init(frame: UnsafeRawBufferPointer, limits: ChatLimits) throws(CommandError) {
+        let value: JSON
+        do {
+            value = try JSON(parsing: frame)
+        } catch {
+            throw CommandError(id: nil, .invalidJSON, "The frame is not valid JSON: \(error).")
+        }
+        try self.init(value: value, limits: limits)
+    }
+
+    package init(frame: [UInt8], limits: ChatLimits) throws(CommandError) {
         let value: JSON
         do {
             value = try JSON(parsing: frame)

@@ -82,6 +82,9 @@ package final class Links: TickParticipant {
         return true
     }
 
+    /// Whether there is a link to it already.
+    package func isOpen(_ other: ClusterAddress) -> Bool { links[End(.edge, other)] != nil }
+
     /// There is none any more. The owner hears of it by silence, or by what was sent before.
     package func close(_ other: ClusterAddress) {
         let end = End(.edge, other)
@@ -89,8 +92,9 @@ package final class Links: TickParticipant {
         links[end] = nil
     }
 
-    /// For good.
+    /// For good. What was to be said in this tick is said.
     package func stop() {
+        for end in toSend { send(end) }
         links = [:]
         toSend = []
         if let timer { loop.cancel(timer) }
@@ -229,8 +233,11 @@ extension LinkFrame {
     /// Bytes that it takes in a message, or a few more.
     var countAtMost: Int {
         switch self {
-        case .attach(_, let user, _, let address, let agent):
-            32 + [user, address, agent].reduce(0) { $0 + min($1.utf8.count, Self.textLimit) }
+        case .attach(_, let attachment):
+            64
+                + [attachment.userID, attachment.address, attachment.userAgent].reduce(0) {
+                    $0 + min($1.utf8.count, Self.textLimit)
+                }
         case .follow(_, let thread, let cursor):
             32 + min(thread.utf8.count, Self.textLimit) + min(cursor.utf8.count, Self.textLimit)
         case .command(_, _, let bytes), .output(_, _, let bytes): 32 + bytes.count

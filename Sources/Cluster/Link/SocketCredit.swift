@@ -9,7 +9,10 @@ package struct SocketCredit: Sendable, Equatable {
 
     package init() {}
 
-    package var hasRoom: Bool { sent &- taken < Self.window }
+    package var hasRoom: Bool { outstanding < Self.window }
+
+    /// Bytes that were sent and not yet taken.
+    package var outstanding: UInt64 { sent &- taken }
 
     /// A frame goes out: whole, also where it passes the window.
     package mutating func send(_ count: Int) {

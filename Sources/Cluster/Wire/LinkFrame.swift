@@ -4,8 +4,8 @@
 /// A frame of a socket that is longer than a message may be comes in parts, of which the last says so. Sockets have
 /// numbers, which the edge gives and uses once on a link.
 package enum LinkFrame: Sendable, Equatable {
-    /// Edge: a socket is there, and whose it is. `expiresAt`: when its token ends, microseconds since 1970.
-    case attach(socket: UInt32, userID: String, expiresAt: Int64, address: String, userAgent: String)
+    /// Edge: a socket is there, and whose it is.
+    case attach(socket: UInt32, LinkAttachment)
     /// Edge, behind `attach`: up to where the socket was shown a conversation. An empty cursor: it was not.
     case follow(socket: UInt32, threadID: String, cursor: String)
     /// Edge: what the client said, to the byte.
@@ -37,6 +37,24 @@ package enum LinkFrame: Sendable, Equatable {
     package static let partLimit = 128 << 10
 }
 
+/// What an owner is told of a socket at an edge.
+package struct LinkAttachment: Sendable, Equatable {
+    package var userID: String
+    /// It is an HTTP request and its answer, and no chat.
+    package var isRequest = false
+    /// When it was opened, and when its token ends: microseconds since 1970.
+    package var since: Int64 = 0
+    package var expiresAt: Int64 = 0
+    /// The client's; empty: unknown.
+    package var address = ""
+    /// The program of the client, as it names itself; empty: it does not.
+    package var userAgent = ""
+
+    package init(userID: String) {
+        self.userID = userID
+    }
+}
+
 /// Why a message can't be what a gateway of ours has sent.
 package enum WireError: Error, Sendable, Equatable {
     /// It ends in the middle of something.
@@ -61,12 +79,14 @@ extension LinkFrame {
         let start = bytes.count
         bytes.append(contentsOf: [0, 0, 0, 0])
         switch self {
-        case .attach(let socket, let user, let expiresAt, let address, let agent):
+        case .attach(let socket, let attachment):
             bytes.put(socket)
-            bytes.put(text: user)
-            bytes.put(UInt64(bitPattern: expiresAt))
-            bytes.put(text: address)
-            bytes.put(text: agent)
+            bytes.put(text: attachment.userID)
+            bytes.append(attachment.isRequest ? 1 : 0)
+            bytes.put(UInt64(bitPattern: attachment.since))
+            bytes.put(UInt64(bitPattern: attachment.expiresAt))
+            bytes.put(text: attachment.address)
+            bytes.put(text: attachment.userAgent)
         case .follow(let socket, let thread, let cursor):
             bytes.put(socket)
             bytes.put(text: thread)
@@ -119,10 +139,14 @@ extension LinkFrame {
         guard let kind else { return nil }
         switch kind {
         case .attach:
-            return .attach(
-                socket: try fields.number(), userID: try fields.text(),
-                expiresAt: Int64(bitPattern: try fields.number()), address: try fields.text(),
-                userAgent: try fields.text())
+            let socket: UInt32 = try fields.number()
+            var attachment = LinkAttachment(userID: try fields.text())
+            attachment.isRequest = try fields.flag()
+            attachment.since = Int64(bitPattern: try fields.number())
+            attachment.expiresAt = Int64(bitPattern: try fields.number())
+            attachment.address = try fields.text()
+            attachment.userAgent = try fields.text()
+            return .attach(socket: socket, attachment)
         case .follow:
             return .follow(socket: try fields.number(), threadID: try fields.text(), cursor: try fields.text())
         case .command:

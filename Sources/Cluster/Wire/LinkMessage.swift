@@ -48,6 +48,13 @@ package struct LinkMessage: Sendable, Equatable {
         return bytes
     }
 
+    /// Who says to have sent it, before anything else of it is read; nil: it is no message.
+    package static func node(of bytes: UnsafeRawBufferPointer) -> String? {
+        guard bytes.count <= limit, bytes.count >= 21 else { return nil }
+        var reader = WireReader(UnsafeRawBufferPointer(rebasing: bytes[21...]))
+        return try? reader.text()
+    }
+
     /// - Throws: where it is not what a gateway of this or the next version writes; then nothing of it is used.
     package init(_ bytes: UnsafeRawBufferPointer) throws(WireError) {
         guard bytes.count <= Self.limit else { throw .outOfBounds }

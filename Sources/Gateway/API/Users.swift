@@ -124,12 +124,14 @@ struct SocketPresence: Sendable {
     var connectedAt: Int64
     var address: String
     var userAgent: String?
+    /// Which one it is connected to; nil: this one.
+    var gateway: String?
 }
 
 extension [UInt8] {
     fileprivate mutating func append(fieldsOf socket: SocketPresence, at gateway: String) {
         append(#""gateway":"#)
-        append(jsonString: gateway)
+        append(jsonString: socket.gateway ?? gateway)
         append(#","connected_at":"#)
         append(time: socket.connectedAt)
         append(#","address":"#)

@@ -94,6 +94,7 @@ extension GatewayConfiguration {
         }
         traces = try TraceConfiguration(reading: source)
         webhooks = try WebhookConfiguration(reading: source, isSealed: contentKeys.sealingKey != nil)
+        cluster = try source.cluster()
         retention.dormantAfter = try source.age("dormant.after", default: retention.dormantAfter)
         retention.archiveAfter = try source.age("archive.after", default: retention.archiveAfter)
         retention.deleteAfter = try source.age("delete.after", default: retention.deleteAfter)

@@ -1,5 +1,6 @@
 package import Agents
 package import Chat
+package import Cluster
 package import EventLoop
 package import HTTP
 package import Logging
@@ -113,6 +114,8 @@ package struct GatewayConfiguration: Sendable {
 
     package var traces = TraceConfiguration()
     package var webhooks = WebhookConfiguration()
+    /// How the other gateways of the database are reached; `nil`: not at all.
+    package var cluster: CarrierOptions?
 
     /// `CONTENT_KEYS`, a secret: what seals and opens contents.
     package var contentKeys = ContentCipher()

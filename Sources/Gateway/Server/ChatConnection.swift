@@ -21,7 +21,6 @@ final class ChatConnection: ChatCarrier {
     static let frameRoom = 4 << 20
 
     private let shard: Shard
-    private let session: Session
     private let peer: ChatPeer
     private let webSocket: WebSocketConnection
     private let speaksProtocol: Bool
@@ -32,10 +31,12 @@ final class ChatConnection: ChatCarrier {
     private var isEnlisted = false
     private(set) var isGone = false
 
-    init(_ socket: Socket, _ opening: ChatOpening, _ agreement: SocketAgreement, shard: Shard) {
+    /// - Parameter edge: what it is to the gateway that has the session, where that is another one.
+    init(
+        _ socket: Socket, _ opening: ChatOpening, _ agreement: SocketAgreement, shard: Shard, _ edge: EdgeSocket? = nil
+    ) {
         self.shard = shard
-        peer = ChatPeer(opening, shard: shard)
-        session = peer.session
+        peer = ChatPeer(opening, shard: shard, edge)
         speaksProtocol = agreement.speaksProtocol
         socket.outboundLimit = Self.hardLimit + Self.frameRoom
         webSocket = WebSocketConnection(socket, hub: shard.hub, deflate: agreement.deflate, delegate: nil)
@@ -49,7 +50,7 @@ final class ChatConnection: ChatCarrier {
         leftover.withUnsafeMutableBytes { webSocket.start(leftover: $0) }
     }
 
-    var userID: String { session.userID }
+    var userID: String { peer.userID }
     var origin: String { peer.origin }
     var trace: TraceContext? { peer.trace }
 
@@ -76,6 +77,11 @@ final class ChatConnection: ChatCarrier {
         }
     }
 
+    func answer(_ reply: Reply, id: String?) {
+        // What another gateway was told by a name of ours may be answered by this one.
+        send(reply.frame(id: id.flatMap { EdgeLedger.isHidden($0) ? nil : $0 }))
+    }
+
     func fellBehind() {
         if webSocket.isOpen { shard.metrics.slowCloses.increment() }
         close(CloseCode(rawValue: 4408), "too slow: resume")
@@ -86,15 +92,17 @@ final class ChatConnection: ChatCarrier {
     private func received(_ text: UnsafeRawBufferPointer) {
         do {
             let command: ClientCommand
+            var frame: UnsafeRawBufferPointer? = text
             if !speaksProtocol, text.first != UInt8(ascii: "{") {
                 // A conversation whose first message was refused does not exist: then the next line begins one.
-                let thread = lastThread.flatMap { session.holds(thread: $0) ? $0 : nil }
+                let thread = (peer.lastThread ?? lastThread).flatMap { peer.holds(thread: $0) ? $0 : nil }
+                frame = nil
                 command = try ClientCommand(
                     plainText: String(decoding: text, as: UTF8.self), threadID: thread, limits: shard.limits)
             } else {
                 command = try ClientCommand(frame: text, limits: shard.limits)
             }
-            if let sent = peer.carryOut(command) { lastThread = sent }
+            if let sent = peer.carryOut(command, frame) { lastThread = sent }
         } catch {
             peer.refuse(error)
         }
@@ -111,7 +119,7 @@ final class ChatConnection: ChatCarrier {
     private func tellDrained() {
         guard owesDrained, webSocket.isOpen, webSocket.outboundCount < Self.softLimit else { return }
         owesDrained = false
-        session.drained(self)
+        peer.drained(self)
     }
 }
 

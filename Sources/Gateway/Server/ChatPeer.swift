@@ -53,8 +53,15 @@ final class ChatPeer {
     private static let warning: Int64 = 60_000_000
     private static let grace: Int64 = 25_000_000
 
+    /// Where the session is: here, or at another gateway.
+    private enum Home {
+        case here(Session)
+        case away(EdgeSocket)
+    }
+
     let shard: Shard
-    let session: Session
+    let userID: String
+    private var home: Home
     private var opening: ChatOpening
     /// Holds this object too, until `ended`.
     private var carrier: (any ChatCarrier)?
@@ -68,12 +75,19 @@ final class ChatPeer {
     private var badFrames = 0
     private var badFramesSince: UInt64 = 0
 
-    init(_ opening: ChatOpening, shard: Shard) {
+    /// - Parameter edge: nil: the session is here.
+    init(_ opening: ChatOpening, shard: Shard, _ edge: EdgeSocket? = nil) {
         self.shard = shard
+        userID = opening.principal.userID
         self.opening = opening
         self.opening.userAgent = opening.userAgent.map { shard.shared($0) }
-        session = shard.session(of: opening.principal.userID)
+        home = edge.map { .away($0) } ?? .here(shard.session(of: userID))
         expiresAt = opening.principal.expiresAt
+    }
+
+    /// Nil: another gateway has it.
+    var session: Session? {
+        if case .here(let session) = home { session } else { nil }
     }
 
     /// Attaches the socket to its user's session; or closes it, where that is not possible now.
@@ -83,9 +97,10 @@ final class ChatPeer {
         _ carrier: any ChatCarrier, stream: ServerFrame.Stream? = nil, suspended: [SuspendedRun] = []
     ) -> Bool {
         self.carrier = carrier
+        guard let session else { return startAway(carrier) }
         // Its handshake was answered while the shard was fenced, or the session has moved meanwhile: what it would be told
         // is not so any more.
-        if shard.isFenced || !shard.ownership.admits(session.userID) {
+        if shard.isFenced || !shard.ownership.admits(userID) {
             carrier.close(.serviceRestart, "the session moved")
             return false
         }
@@ -108,6 +123,57 @@ final class ChatPeer {
         return true
     }
 
+    private func startAway(_ carrier: any ChatCarrier) -> Bool {
+        guard case .away(let edge) = home, !shard.isFenced else {
+            carrier.close(.serviceRestart, "the session moved")
+            return false
+        }
+        noteSignIn()
+        edge.start(carrier, self)
+        if shard.isDraining { carrier.send(ServerFrame.draining(reconnectAfter: shard.reconnectAfter)) }
+        watchToken()
+        return true
+    }
+
+    /// The session is this gateway's from now on: goes on with it where the one before left off.
+    ///
+    /// - Parameter suspended: runs of the user that wait for a person.
+    func comeHome(_ ledger: EdgeLedger, suspended: [SuspendedRun]) {
+        guard let carrier else { return }
+        let session = shard.session(of: userID)
+        home = .here(session)
+        if ledger.isReady {
+            session.join(carrier)
+        } else {
+            session.attach(carrier, expiresAt: expiresAt, suspended: suspended)
+        }
+        for place in ledger.places { session.follow(carrier, place.threadID, after: place.cursor) }
+        for frame in ledger.unanswered {
+            guard !carrier.isGone else { return }
+            do throws(CommandError) {
+                carryOut(try ClientCommand(frame: frame, limits: shard.limits))
+            } catch {
+                carrier.send(ServerFrame.error(id: error.id, error.error))
+            }
+        }
+    }
+
+    /// The carrier has room again.
+    func drained(_ carrier: any ChatCarrier) {
+        switch home {
+        case .here(let session): session.drained(carrier)
+        case .away(let edge): edge.drained()
+        }
+    }
+
+    /// Where the last message of a socket went, as far as another gateway has said so.
+    var lastThread: Identifier? {
+        if case .away(let edge) = home { edge.lastThread } else { nil }
+    }
+
+    /// Whether a conversation is in use.
+    func holds(thread id: Identifier) -> Bool { session?.holds(thread: id) ?? true }
+
     var presence: SocketPresence {
         SocketPresence(connectedAt: connectedAt, address: opening.origin, userAgent: opening.userAgent)
     }
@@ -127,35 +193,47 @@ final class ChatPeer {
         self.carrier = nil
         if let timer = expiryTimer { shard.loop.cancel(timer) }
         expiryTimer = nil
-        session.detach(carrier)
+        switch home {
+        case .here(let session): session.detach(carrier)
+        case .away(let edge): edge.end()
+        }
         shard.closed(carrier)
         shard.logger.debug(
             "socket closed",
-            metadata: ["session": "\(session.id)", "user": "\(session.userID)", "code": "\(code.rawValue)"])
+            metadata: ["session": "\(sessionName)", "user": "\(userID)", "code": "\(code.rawValue)"])
     }
 
     private func noteSignIn() {
         shard.metrics.signIn(.accepted)
-        shard.audit.record(.signIn, by: session.userID, from: opening.origin)
+        shard.audit.record(.signIn, by: userID, from: opening.origin)
         shard.logger.debug(
             "socket opened",
             metadata: [
-                "request": "\(opening.requestID)", "session": "\(session.id)", "user": "\(session.userID)",
+                "request": "\(opening.requestID)", "session": "\(sessionName)", "user": "\(userID)",
             ])
     }
 
+    private var sessionName: String { session.map { "\($0.id)" } ?? "elsewhere" }
+
     // MARK: Frames
 
+    /// - Parameter frame: the command as the client wrote it, where it did.
     /// - Returns: the conversation that a message goes to, where it was one and is not refused already.
     @discardableResult
-    func carryOut(_ command: ClientCommand) -> Identifier? {
+    func carryOut(_ command: ClientCommand, _ frame: UnsafeRawBufferPointer? = nil) -> Identifier? {
         guard let carrier else { return nil }
+        if case .auth(let id, let token) = command {
+            renew(token, id: id)
+            return nil
+        }
+        guard let session else {
+            if case .away(let edge) = home { edge.said(command, frame) }
+            return nil
+        }
         switch command {
         case .send(let id, let thread, let content, let policy, let zone):
             if let zone { session.timeZone = zone }
             return session.send(content, to: thread, policy: policy, id: id, from: carrier)
-        case .auth(let id, let token):
-            renew(token, id: id)
         default:
             session.handle(command, from: carrier)
         }
@@ -185,7 +263,7 @@ final class ChatPeer {
         let now = wallClockMicroseconds()
         do {
             let principal = try opening.verifier.verify(token, now: Double(now) / 1_000_000)
-            guard principal.userID.isExactly(session.userID) else {
+            guard principal.userID.isExactly(userID) else {
                 carrier.send(ServerFrame.error(id: id, ClientError(.forbidden, "The token is another user's.")))
                 return
             }
@@ -193,7 +271,7 @@ final class ChatPeer {
             wasWarned = false
             carrier.send(ServerFrame.token("authenticated", id: id, expiresAt: expiresAt))
             watchToken()
-            shard.audit.record(.tokenRenewed, by: session.userID, from: opening.origin)
+            shard.audit.record(.tokenRenewed, by: userID, from: opening.origin)
         } catch {
             if error.dependsOnKeys {
                 switch askForKeys(token, id: id, isSecondTry: isSecondTry) {
@@ -208,7 +286,7 @@ final class ChatPeer {
             }
             shard.metrics.signIn(SignInOutcome(error))
             shard.audit.record(
-                .refused, by: session.userID, from: opening.origin, allowed: false,
+                .refused, by: userID, from: opening.origin, allowed: false,
                 detail: ["reason": .string(error.reason)])
             carrier.send(ServerFrame.error(id: id, ClientError(.unauthenticated, error.message)))
             countBadFrame()

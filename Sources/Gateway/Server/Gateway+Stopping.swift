@@ -84,6 +84,7 @@ extension Gateway {
         await wait(atMost: Self.interruption, for: shards) { !$0.hasWork }
         for shard in shards { shard.loop.execute { shard.value.closeSockets() } }
         await wait(atMost: Self.closing, for: shards) { $0.socketCount == 0 }
+        for shard in shards { shard.loop.execute { shard.value.leaveCluster() } }
         // Who got through to this gateway is answered by it.
         for server in servers { _ = try? await server.loop.run { server.value.stopAccepting() } }
         await address.close()

@@ -90,7 +90,8 @@ package struct Gateway: Service {
         // A host name tells gateways on different machines apart, the port those on one machine: as it was bound, since
         // several may have asked for any.
         let place = "\(ProcessInfo.processInfo.hostName):\(listening.port)"
-        let (node, epoch) = MembershipService.incarnation(at: place)
+        let (node, epoch) = MembershipService.incarnation(
+            at: place, shards: configuration.cluster.map { _ in configuration.shards })
         let openApprovals = OpenApprovals()
         let shards = try await makeShards(
             registry, traces?.tracer, node: node, epoch: epoch, contentLength: contentLength, openApprovals)
@@ -111,6 +112,7 @@ package struct Gateway: Service {
             try await recover(shards, directory)
             return membership
         }
+        try await joinCluster(shards)
         var servers: [LoopBound<ShardServer>] = []
         for shard in shards {
             servers.append(
@@ -416,6 +418,23 @@ package struct Gateway: Service {
                 let cause = try await shard.loop.run { shard.value.pool.lastError.map { "\($0)" } }
                 throw StartError.database("the database does not answer: \(cause ?? "no connection in time")")
             }
+        }
+    }
+
+    /// How long the servers of the cluster are waited for: without them it begins all the same.
+    private static let clusterPatience = 40
+    private static let clusterLook = Duration.milliseconds(50)
+
+    private func joinCluster(_ shards: [LoopBound<Shard>]) async throws {
+        guard configuration.cluster != nil else { return }
+        for shard in shards { try await shard.loop.run { shard.value.joinCluster() } }
+        for _ in 0..<Self.clusterPatience {
+            var areUp = true
+            for shard in shards where areUp {
+                areUp = try await shard.loop.run { shard.value.relay?.isUp ?? false }
+            }
+            if areUp { return }
+            try await Task.sleep(for: Self.clusterLook)
         }
     }
 

@@ -1,5 +1,6 @@
 import JSON
 import Chat
+import Cluster
 import EventLoop
 import HTTP
 import HTTPTypes
@@ -28,12 +29,17 @@ extension GatewayHandler {
         let agreement = SocketAgreement(
             speaksProtocol: acceptance.subprotocol != nil, deflate: acceptance.deflate)
         let head = acceptance.responseHead
-        bringHome(request, principal, responder) {
+        var passage = Passage {
             $0.upgrade(nil)
-        } then: { shard, socket, opening, leftover in
+        } open: { shard, socket, opening, leftover in
             socket.write(head)
             shard.open(socket, opening, agreement, leftover: leftover)
         }
+        passage.openAway = { shard, socket, opening, leftover, owner in
+            socket.write(head)
+            shard.open(socket, opening, agreement, leftover: leftover, at: owner)
+        }
+        bringHome(request, principal, responder, passage)
     }
 
     /// `GET /events`: the same for a socket that only speaks.
@@ -46,11 +52,12 @@ extension GatewayHandler {
         }
         // Who was here before may see to its end what still runs.
         guard cursor != nil && shard.isDraining && !shard.isFenced || isOpenToChats(responder) else { return }
-        bringHome(request, principal, responder) {
+        let passage = Passage {
             $0.surrenderStream(EventStream.head)
-        } then: { shard, socket, opening, _ in
+        } open: { shard, socket, opening, _ in
             shard.openStream(socket, opening, after: cursor)
         }
+        bringHome(request, principal, responder, passage)
     }
 
     /// `POST /events/{id}`: what the client of a stream says.
@@ -124,14 +131,14 @@ extension GatewayHandler {
     private struct Passage {
         var surrender: (HTTPResponder) -> HTTPUpgrade?
         var open: @Sendable (Shard, Socket, ChatOpening, _ leftover: [UInt8]) -> Void
+        /// The same where another gateway has the session; nil: then it is not possible.
+        var openAway: (@Sendable (Shard, Socket, ChatOpening, _ leftover: [UInt8], ClusterAddress) -> Void)?
     }
 
     /// Claims the user's session for this gateway, and then takes the connection from its request to the shard of its
     /// user, where everything after it happens.
     private func bringHome(
-        _ request: HTTPServerRequest, _ principal: Principal, _ responder: HTTPResponder,
-        surrendering surrender: @escaping (HTTPResponder) -> HTTPUpgrade?,
-        then open: @escaping @Sendable (Shard, Socket, ChatOpening, _ leftover: [UInt8]) -> Void
+        _ request: HTTPServerRequest, _ principal: Principal, _ responder: HTTPResponder, _ passage: Passage
     ) {
         let client = address(of: request)
         let opening = ChatOpening(
@@ -139,7 +146,6 @@ extension GatewayHandler {
             userAgent: request.headers["user-agent"].map { String($0.prefix(Self.userAgentLength)) },
             requestID: nextRequestID(), verifier: verifier,
             trace: responder.trace?.context)
-        let passage = Passage(surrender: surrender, open: open)
         let user = UserRecord(id: principal.userID, email: principal.email, name: principal.name)
         guard let home = siblings.home(of: user.id), home.loop !== shard.loop else {
             shard.ownership.claim(user) { [self] in pass($0, opening, client, to: nil, passage, responder) }
@@ -163,7 +169,13 @@ extension GatewayHandler {
         _ verdict: Ownership.Verdict, _ opening: ChatOpening, _ client: ClientAddress, to home: LoopBound<Shard>?,
         _ passage: Passage, _ responder: HTTPResponder
     ) {
-        guard case .granted(let hold) = verdict else {
+        let hold: OwnerHold?
+        let open: @Sendable (Shard, Socket, ChatOpening, _ leftover: [UInt8]) -> Void
+        switch (verdict, passage.openAway) {
+        case (.granted(let granted), _): (hold, open) = (granted, passage.open)
+        case (.elsewhere(let owner), let openAway?):
+            (hold, open) = (nil, { openAway($0, $1, $2, $3, owner) })
+        default:
             let refusal = APICall.elsewhere(verdict)
             responder.respond(error: .unavailable, refusal.message, retryAfter: refusal.retryAfter)
             return
@@ -182,12 +194,11 @@ extension GatewayHandler {
         upgrade.socket.place = place
         let leftover = upgrade.leftover
         guard let home else {
-            withExtendedLifetime(hold) { passage.open(shard, upgrade.socket, opening, leftover) }
+            withExtendedLifetime(hold) { open(shard, upgrade.socket, opening, leftover) }
             return
         }
         // The user lives on another shard: the connection moves there.
         guard let detached = upgrade.socket.detach() else { return }
-        let open = passage.open
         home.loop.execute {
             guard let socket = try? Socket(attaching: detached, on: home.loop) else { return }
             socket.place = place

@@ -11,6 +11,8 @@ final class MembershipService: Sendable {
     private let membership: LoopBound<Membership>
     private let shards: [LoopBound<Shard>]
     private let place: String
+    /// Shards that others can reach; nil: they can't.
+    private let reachable: Int?
     private let logger: Logger
     private let takeover = Mutex(Takeover())
     /// Where this process goes on once the database knows it, after it was fenced.
@@ -40,10 +42,16 @@ final class MembershipService: Sendable {
                     on: first.loop, logger: logger),
                 on: first.loop)
         }
-        return MembershipService(membership, shards, place: place, logger: logger)
+        return MembershipService(
+            membership, shards, place: place, reachable: configuration.cluster.map { _ in shards.count }, logger: logger
+        )
     }
 
-    private init(_ membership: LoopBound<Membership>, _ shards: [LoopBound<Shard>], place: String, logger: Logger) {
+    private init(
+        _ membership: LoopBound<Membership>, _ shards: [LoopBound<Shard>], place: String, reachable: Int?,
+        logger: Logger
+    ) {
+        self.reachable = reachable
         self.membership = membership
         self.shards = shards
         self.place = place
@@ -51,10 +59,21 @@ final class MembershipService: Sendable {
     }
 
     /// A name that no process has had, and the first part of the cursors that are its.
-    static func incarnation(at place: String) -> (node: String, epoch: String) {
+    ///
+    /// - Parameter shards: of a gateway that can be reached by others, which then know which of them has a user; nil: it
+    ///   can't be.
+    static func incarnation(at place: String, shards: Int?) -> (node: String, epoch: String) {
         var generator = SystemRandomNumberGenerator()
         let incarnation = String(generator.next(), radix: 36)
-        return ("\(place)/\(incarnation)", incarnation)
+        return ("\(place)/\(incarnation)\(shards.map { ".\($0)" } ?? "")", incarnation)
+    }
+
+    /// Of a gateway with that name, nil where it can't be reached.
+    static func shards(of node: String) -> Int? {
+        guard let slash = node.lastIndex(of: "/"), let dot = node[slash...].lastIndex(of: "."),
+            let count = Int(node[node.index(after: dot)...]), (1...Int(UInt16.max)).contains(count)
+        else { return nil }
+        return count
     }
 
     /// Makes this process a member.
@@ -132,7 +151,7 @@ final class MembershipService: Sendable {
     private func letGo(_ rejoin: @escaping (String) -> Void) {
         let rejoin = LoopBound(rejoin, on: membership.loop)
         visit({ $0.fence() }) { [self] in
-            let (node, epoch) = Self.incarnation(at: place)
+            let (node, epoch) = Self.incarnation(at: place, shards: reachable)
             next.withLock { $0 = (node, epoch) }
             rejoin.loop.execute { rejoin.value(node) }
         }

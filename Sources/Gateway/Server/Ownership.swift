@@ -1,4 +1,5 @@
 import Chat
+import Cluster
 import EventLoop
 import Postgres
 import Store
@@ -12,6 +13,8 @@ final class Ownership {
     enum Verdict {
         /// For as long as the hold is kept, and as long as somebody is there or something is under way.
         case granted(OwnerHold)
+        /// Another gateway has the session, and what is said here can be passed on to it.
+        case elsewhere(ClusterAddress)
         /// Another gateway has the session, or nobody can say. Seconds after which it is worth another try.
         case refused(retryAfter: Int)
     }
@@ -21,6 +24,7 @@ final class Ownership {
         var others = 0
         var granted = 0
         var refused = 0
+        var passed = 0
         var unanswered = 0
         var released = 0
         var lost = 0
@@ -48,6 +52,8 @@ final class Ownership {
         /// How many times it had been looked at what others left when the database was asked; -1: it was being.
         var looks = 0
         var timer: TimerToken?
+        /// Where what is said can be passed on to; as long as that is being told.
+        var reached: ClusterAddress?
     }
 
     private unowned let shard: Shard
@@ -133,6 +139,10 @@ final class Ownership {
             set(key, after: Self.answerLimit) { [weak self] in self?.unanswered(key) }
             let back = LoopBound(self, on: shard.loop)
             takeOver { isDone in back.loop.execute { back.value.tookOver(key, isDone) } }
+        case .pass:
+            guard let reached = entries[key]?.reached else { return tell(key, .refused(retryAfter: 1)) }
+            figures.passed += 1
+            tell(key, .elsewhere(reached))
         case .refuse(let seconds):
             figures.refused += 1
             tell(key, .refused(retryAfter: seconds))
@@ -195,12 +205,14 @@ final class Ownership {
             let isWithRuns = looks.isUnderWay || entries[key].map { $0.looks != looks.count } ?? false
             change(key) { $0.owned(epoch: epoch, isTaken: isTaken || isWithRuns) }
             leave(key)
-        case .success(.another(let silence)):
-            if shard.loop.now >= nextRefusal {
+        case .success(.another(let node, let silence)):
+            let reached = shard.relay?.reach(node, key.string)
+            if reached == nil, shard.loop.now >= nextRefusal {
                 nextRefusal = shard.loop.now + Self.refusalInterval
                 onRefused()
             }
-            change(key) { $0.refused(silence: silence) }
+            entries[key]?.reached = reached
+            change(key) { $0.refused(silence: silence, isReached: reached != nil) }
         case .success(.nobody):
             guard let entry = entries[key], case .asking = entry.machine.state else { return }
             if entry.record != nil { return ask(key) }
@@ -317,8 +329,12 @@ final class Ownership {
         shard.sessions[key]?.clients.isEmpty == false || shard.turnClients.has(key)
     }
 
+    /// Where all can be reached from everywhere, the session stays for as long as it has something for those who come
+    /// back.
     private func isQuiet(_ key: ExactString) -> Bool {
-        !isOccupied(key) && shard.sessions[key]?.isQuiet ?? true
+        guard !isOccupied(key) else { return false }
+        if !isDraining, shard.relay?.isUp == true { return shard.sessions[key] == nil }
+        return shard.sessions[key]?.isQuiet ?? true
     }
 
     private func end(_ key: ExactString, isWanted: Bool) {

@@ -1,4 +1,5 @@
 package import Chat
+import Cluster
 package import EventLoop
 import HTTP
 import JSON
@@ -122,8 +123,24 @@ package final class Shard: SessionEnvironment {
 
     // MARK: Users and their sockets
 
-    /// Sockets of this shard.
-    var socketCount: Int { connections.count }
+    /// Sockets of this shard; those of clients at other gateways are theirs.
+    var socketCount: Int { connections.count - (relay?.remotes.count ?? 0) }
+
+    /// The way to the other gateways of the cluster; nil: there is none.
+    private(set) var relay: Relay?
+
+    /// As the node by which the database knows this process. At the start, and again after it was fenced.
+    func joinCluster() {
+        guard let options = configuration.cluster else { return }
+        let relay = Relay(options, shard: self)
+        self.relay = relay
+        relay.start()
+    }
+
+    func leaveCluster() {
+        relay?.stop()
+        relay = nil
+    }
 
     func session(of userID: String) -> Session {
         let key = ExactString(userID)
@@ -158,8 +175,22 @@ package final class Shard: SessionEnvironment {
     /// conversations.
     private static let suspendedWait: UInt64 = 1_000
 
+    /// The same where another gateway has the session.
+    func open(
+        _ socket: Socket, _ opening: ChatOpening, _ agreement: SocketAgreement, leftover: [UInt8],
+        at owner: ClusterAddress
+    ) {
+        guard let relay else { return socket.close() }
+        let connection = ChatConnection(socket, opening, agreement, shard: self, EdgeSocket(opening, relay, at: owner))
+        connections[ObjectIdentifier(connection)] = connection
+        connection.start(leftover: leftover, suspended: [])
+    }
+
+    /// A client at another gateway has come to its session, which is here.
+    func came(_ client: RemoteClient) { connections[ObjectIdentifier(client)] = client }
+
     /// Goes on with the runs of a user that wait for a person: at once where nothing is open anywhere.
-    private func withSuspended(_ userID: String, _ then: @escaping ([SuspendedRun]) -> Void) {
+    func withSuspended(_ userID: String, _ then: @escaping ([SuspendedRun]) -> Void) {
         guard openApprovals.isPossible, pool.isAvailable else { return then([]) }
         var then: (([SuspendedRun]) -> Void)? = then
         let timer = schedule(after: Self.suspendedWait) {
@@ -298,6 +329,7 @@ package final class Shard: SessionEnvironment {
         turnClients.cut()
         ownership.reset()
         for connection in Array(connections.values) { connection.close(.serviceRestart, "the session moved") }
+        leaveCluster()
     }
 
     /// Goes on as a new incarnation, which the database knows by now.
@@ -305,6 +337,7 @@ package final class Shard: SessionEnvironment {
         self.epoch = epoch
         chatStore.rejoin(as: node)
         isFenced = false
+        joinCluster()
     }
 
     // MARK: SessionEnvironment

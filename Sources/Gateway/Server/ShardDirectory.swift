@@ -36,8 +36,12 @@ final class ShardDirectory: Sendable {
 
     /// The same shard for the same user as long as the process lives: FNV-1a over the id's bytes.
     func home(of userID: String) -> LoopBound<Shard>? {
+        shards.withLock { $0.isEmpty ? nil : $0[Self.home(of: userID, among: $0.count)] }
+    }
+
+    static func home(of userID: String, among shards: Int) -> Int {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in userID.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return shards.withLock { $0.isEmpty ? nil : $0[Int(hash % UInt64($0.count))] }
+        return Int(hash % UInt64(max(shards, 1)))
     }
 }

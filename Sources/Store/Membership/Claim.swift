@@ -8,7 +8,7 @@ package enum Claim: Sendable, Equatable {
     /// runs.
     case owned(epoch: Int64, isTaken: Bool)
     /// Another gateway's, whose last sign of life is so many milliseconds old; it hears that the user is wanted.
-    case another(silence: Int)
+    case another(node: String, silence: Int)
     /// There is no such user.
     case nobody
 
@@ -24,10 +24,11 @@ package enum Claim: Sendable, Equatable {
     }
 
     fileprivate init(_ rows: Rows, _ row: Int, node: String) throws(PostgresError) {
-        if try rows.optionalText(row, 1).isExactly(node) {
+        let owner = try rows.optionalText(row, 1)
+        if owner.isExactly(node) {
             self = .owned(epoch: try rows.int8(row, 2), isTaken: try rows.bool(row, 4))
         } else {
-            self = .another(silence: Int(try rows.int4(row, 3)))
+            self = .another(node: owner ?? "", silence: Int(try rows.int4(row, 3)))
         }
     }
 }
@@ -46,6 +47,13 @@ extension PostgresChatStore {
                     guard let claim = try? Claim(rows, 0, node: node) else { return .failure(.rejected) }
                     return .success(claim)
                 })
+        }
+    }
+
+    /// The gateways that may write at present.
+    package func livingNodes(completion: @escaping (Result<[String], StoreError>) -> Void) {
+        run("", Statements.livingNodes, Parameters(), isWrite: false) { outcome in
+            completion(outcome.map { rows in (0..<rows.count).compactMap { try? rows.text($0, 0) } })
         }
     }
 

@@ -40,6 +40,8 @@ package struct OwnershipMachine: Sendable, Equatable {
         case takeOver
         /// Seconds after which it is worth another try.
         case refuse(retryAfter: Int)
+        /// Who waits goes on by way of the gateway that has it.
+        case pass
         /// What is in memory was overtaken by what another gateway did.
         case dropSession
         /// The same, and its sockets are sent to where the session is.
@@ -121,9 +123,14 @@ package struct OwnershipMachine: Sendable, Equatable {
 
     /// Another gateway has it.
     ///
-    /// - Parameter silence: milliseconds since its last sign of life.
-    package mutating func refused(silence: Int) -> [Action] {
+    /// - Parameters:
+    ///   - silence: milliseconds since its last sign of life.
+    ///   - isReached: what this one's clients say can be passed on to it.
+    package mutating func refused(silence: Int, isReached: Bool = false) -> [Action] {
         switch state {
+        case .asking(_, let memory) where isReached:
+            state = .absent
+            return memory == nil ? [.pass] : [.dropSession, .pass]
         case .asking(let isLast, let memory):
             if !isLast, silence < Self.silentAfter {
                 state = .waiting(memory: memory)

@@ -80,9 +80,11 @@ package struct Migration: Sendable {
             version: 5, name: "one owner, and paths",
             up: [
                 Schema5.processes, Schema5.branches, Schema5.webhooks, Schema5.ownership, Schema5.approvals,
+                Schema5.cluster,
             ].joined(separator: "\n"),
             down: [
-                Schema5.approvalsDown, Schema5.ownershipDown, Schema5.webhooksDown, Schema5.branchesDown,
+                Schema5.clusterDown, Schema5.approvalsDown, Schema5.ownershipDown, Schema5.webhooksDown,
+                Schema5.branchesDown,
                 Schema5.processesDown, Schema5.formerFunctions, Schema5.pathless,
             ].joined(separator: "\n")),
     ]

@@ -42,6 +42,7 @@ package enum SchemaFunctions {
         "is_message": isMessage,
         "keep_single": keepSingle,
         "leave": leave,
+        "living_nodes": livingNodes,
         "max_content_length": maxContentLength,
         "meet_users": meetUsers,
         "move_reminders": moveReminders,

@@ -39,7 +39,7 @@ final class ChatStream: ChatCarrier {
         peer = ChatPeer(opening, shard: shard)
     }
 
-    var userID: String { peer.session.userID }
+    var userID: String { peer.userID }
     var origin: String { peer.origin }
     var trace: TraceContext? { peer.trace }
 
@@ -66,13 +66,13 @@ final class ChatStream: ChatCarrier {
         peer.goOn(opening)
         // It has no number of its own: who is cut again right behind it has what it had before.
         var begin: [UInt8] = []
-        let ready = peer.session.ready(
+        let ready = peer.session?.ready(
             expiresAt: peer.expiresAt, stream: ServerFrame.Stream(id: id, isResumed: true),
             suspended: suspended)
-        ready.withUnsafeBytes { StreamLog.append($0, number: number, of: id, to: &begin) }
+        ready?.withUnsafeBytes { StreamLog.append($0, number: number, of: id, to: &begin) }
         socket.write(begin)
         pump()
-        peer.session.drained(self)
+        peer.drained(self)
     }
 
     // MARK: Requests
@@ -218,7 +218,7 @@ final class ChatStream: ChatCarrier {
             log.unsentCount + socket.outboundCount < ChatConnection.softLimit
         else { return }
         owesDrained = false
-        peer.session.drained(self)
+        peer.drained(self)
     }
 }
 
