@@ -47,6 +47,18 @@ export class Api {
         return { hits, next: following, isSealed: passedOver.length > 0 };
     }
 
+    /** How the assistant introduces itself: {name, greeting, picture, suggestions}; null where that can't be had. */
+    async agent() {
+        const response = await this.#request("GET", "/api/agents");
+        const agent = response?.ok ? (await response.json()).data?.[0] : null;
+        if (!agent) return null;
+        const { name, greeting, picture, suggestions } = agent;
+        return {
+            name, greeting, picture: picture && new URL(picture, this.#origin).href,
+            suggestions: suggestions?.length > 0 ? suggestions : null,
+        };
+    }
+
     /** `change`: {title} or {status}. Tells whether it was done. */
     async change(threadId, change) {
         return (await this.#request("PATCH", pathOf(threadId), change))?.ok ?? false;
@@ -54,7 +66,8 @@ export class Api {
 
     /** A conversation that was gone already is as good. */
     async remove(threadId) {
-        const response = await this.#request("DELETE", pathOf(threadId));
+        // Told also by a page that is being left.
+        const response = await this.#request("DELETE", pathOf(threadId), null, { keepalive: true });
         return response !== null && (response.ok || response.status === 404);
     }
 
@@ -76,12 +89,12 @@ export class Api {
         return (await this.#request("PATCH", `/api/tasks/${encodeURIComponent(id)}`, change))?.ok ?? false;
     }
 
-    async #request(method, path, body) {
+    async #request(method, path, body, options = {}) {
         const headers = { Authorization: `Bearer ${this.#getToken()}` };
         if (body) headers["Content-Type"] = "application/json";
         try {
             return await fetch(new URL(path, this.#origin), {
-                method, headers, body: body && JSON.stringify(body), cache: "no-store",
+                method, headers, body: body && JSON.stringify(body), cache: "no-store", ...options,
             });
         } catch {
             return null;

@@ -15,6 +15,7 @@ export class Welcome {
     #examples = h("div", { class: "examples" });
     #texts;
     #choose;
+    #state = "";
 
     /** `choose(text)`: a suggestion was pressed. */
     constructor(texts, choose) {
@@ -31,10 +32,14 @@ export class Welcome {
     /** `greeting`, `picture` (an address) and `suggestions` (texts) as a page gave them, or null. */
     update({ greeting, picture, suggestions }) {
         const texts = this.#texts;
+        const all = suggestions ?? EXAMPLES.map((name) => texts.get(name));
+        // A button that is made anew loses the focus.
+        const state = JSON.stringify([greeting, picture, all, texts.get("greeting"), texts.get("greeting.more")]);
+        if (state === this.#state) return;
+        this.#state = state;
         this.#emblem.replaceChildren(picture ? h("img", { src: picture, alt: "" }) : icon("bubble"));
         this.#greeting.textContent = greeting ?? texts.get("greeting");
         this.#more.textContent = greeting === null ? texts.get("greeting.more") : "";
-        const all = suggestions ?? EXAMPLES.map((name) => texts.get(name));
         this.#examples.replaceChildren(...suggested(all, "example", this.#choose));
     }
 }

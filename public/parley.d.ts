@@ -390,6 +390,15 @@ export interface Page<Item> {
   next: string | null;
 }
 
+/** `GET /api/agents`: how an assistant introduces itself; null or empty where the operator says nothing. */
+export interface AgentObject {
+  id: string;
+  name: string | null;
+  greeting: string | null;
+  picture: string | null;
+  suggestions: string[];
+}
+
 export interface ErrorBody {
   error: { code: ErrorCode; message: string };
 }

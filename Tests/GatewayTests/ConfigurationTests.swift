@@ -66,6 +66,17 @@ struct ConfigurationTests {
         #expect(configuration.jwtSecret == "s")
     }
 
+    @Test("how the assistant is introduced")
+    func presentation() throws {
+        #expect(try read([:]).agentPresentation == AgentPresentation())
+        let given = try read([
+            "AGENT_NAME": " Ada ", "AGENT_GREETING": "Hello, what is it?", "AGENT_PICTURE": "/ada.png",
+            "AGENT_SUGGESTIONS": " one, or two | |three",
+        ]).agentPresentation
+        #expect(given.name == "Ada" && given.greeting == "Hello, what is it?" && given.picture == "/ada.png")
+        #expect(given.suggestions == ["one, or two", "three"])
+    }
+
     @Test(
         "values that can't be used, by name",
         arguments: [
@@ -78,7 +89,9 @@ struct ConfigurationTests {
             ("LOG_LEVEL", "loud"), ("MAX_MESSAGE_BYTES", "1"), ("TOKEN_PACE_MS", "1.5"), ("DATABASE_POOL_MAX", "2"),
             ("TLS_CERTIFICATE", "/a"), ("TRUSTED_PROXIES", "10.0.0.0/33"), ("TRUSTED_PROXIES", "proxy.example"),
             ("RATE_LIMIT_BURST", "0"), ("RATE_LIMIT_MESSAGES", "-1"), ("MAX_RUNS_PER_USER", "0"), ("LOG_FORMAT", "xml"),
-            ("GATHER_US", "10001"), ("RECEIVE_BUFFER_BYTES", "-1"),
+            ("GATHER_US", "10001"), ("RECEIVE_BUFFER_BYTES", "-1"), ("AGENT_PICTURE", "javascript:alert(1)"),
+            ("AGENT_PICTURE", "data:image/png,x"), ("AGENT_NAME", String(repeating: "a", count: 101)),
+            ("AGENT_GREETING", "a\nb"), ("AGENT_SUGGESTIONS", "1|2|3|4|5|6|7|8|9"),
         ])
     func refused(_ name: String, _ value: String) throws {
         let error = #expect(throws: ConfigurationError.self) { try read([name: value]) }

@@ -61,6 +61,7 @@ def recorded(gateway):
         ("Page<P.Message>", api("GET", f"/api/conversations/{turn.thread}/messages")),
         ("Page<P.Operation>", api("GET", f"/api/conversations/{turn.thread}/operations")),
         ("Page<P.Task>", api("GET", f"/api/users/{user}/tasks")),
+        ("Page<P.AgentObject>", api("GET", "/api/agents")),
         ("ErrorBody", api("GET", "/api/tasks/0", status=404)),
         ("ImportReport", json.loads(admin.raw(
             "POST", f"/api/users/{user}/import", "nonsense", {"Content-Type": "application/jsonl"})[2])),

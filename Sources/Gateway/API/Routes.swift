@@ -16,7 +16,7 @@ package enum Routes {
     package static func endpoints(isDevelopment: Bool) -> [Endpoint] {
         let api =
             Conversations.endpoints + Messages.endpoints + JudgedMessages.endpoints + Operations.endpoints
-            + Search.endpoints + Tasks.endpoints + Users.endpoints
+            + Search.endpoints + Assistants.endpoints + Tasks.endpoints + Users.endpoints
         return api + AGUIRuns.endpoints + ServiceRoutes.endpoints + (isDevelopment ? ServiceRoutes.development : [])
     }
 

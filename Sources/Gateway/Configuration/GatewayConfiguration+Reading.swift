@@ -177,6 +177,7 @@ extension GatewayConfiguration {
         }
         agentModel = source.text("agent.model") ?? agentModel
         agentInstructions = source.text("agent.instructions") ?? agentInstructions
+        try agentPresentation.read(source)
         agentSteps = try source.integer("agent.max.steps") ?? agentSteps
         approvedTools = try source.tools("approve.tools") ?? approvedTools
         approveBulk = try source.integer("approve.bulk") ?? approveBulk

@@ -71,6 +71,8 @@ package struct GatewayConfiguration: Sendable {
     package var agentKey: String?
     package var agentModel = ""
     package var agentInstructions = ChatCompletionsAgent.Settings.standardInstructions
+    /// As the widget introduces it.
+    package var agentPresentation = AgentPresentation()
     package var agentSteps = 8
     /// Tools that ask a person first.
     package var approvedTools = ChatLimits.ApprovedTools.named([])

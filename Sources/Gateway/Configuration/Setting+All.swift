@@ -40,6 +40,10 @@ extension Setting {
         Setting(
             "agent.instructions", .text, .found("a short text about the tools"),
             "the system message of chat-completions"),
+        Setting("agent.name", .text, .none, "what the widget calls the assistant"),
+        Setting("agent.greeting", .text, .none, "what the widget says before a conversation begins"),
+        Setting("agent.picture", .text, .none, "address of the assistant's picture, in the widget"),
+        Setting("agent.suggestions", .text, .none, "what could be said first, with | between them"),
         Setting(
             "agent.compat", .text, .found("found out"), "what the server of chat-completions takes"),
         Setting(

@@ -17,7 +17,8 @@ enum APISchemas {
         ("NewTask", newTask), ("TaskChange", taskChange), ("Operation", operation),
         ("OperationPage", page("Operation")), ("ExportLine", exportLine), ("ImportReport", importReport),
         ("Feedback", feedback), ("NewFeedback", newFeedback), ("FeedbackPage", page("Feedback")),
-        ("SearchHit", searchHit), ("SearchPage", searchPage), ("Session", session), ("SessionPage", page("Session")),
+        ("SearchHit", searchHit), ("SearchPage", searchPage), ("Agent", agent), ("AgentPage", page("Agent")),
+        ("Session", session), ("SessionPage", page("Session")),
         ("RunAgentInput", runAgentInput),
         ("Interrupt", interrupt), ("Resume", resume), ("Resumed", resumed),
         ("DevelopmentToken", developmentToken), ("NewDevelopmentToken", newDevelopmentToken), ("Status", status),
@@ -320,6 +321,12 @@ enum APISchemas {
             "data": ["type": "array", "items": reference("SearchHit")], "next": nullableText,
             "not_searched": ["type": "array", "items": choice("titles", "messages")],
         ], required: ["data", "next", "not_searched"])
+
+    private static let agent = object(
+        [
+            "id": ["type": "string"], "name": nullableText, "greeting": nullableText, "picture": nullableText,
+            "suggestions": ["type": "array", "items": ["type": "string"]],
+        ], required: ["id", "name", "greeting", "picture", "suggestions"])
 
     private static let exportLine = object(
         ["type": ["type": "string"]], required: ["type"], detail: "One JSON object a line; the last one has type `end`."
