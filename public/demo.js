@@ -100,6 +100,8 @@ signInForm.addEventListener("submit", async (event) => {
         remember(NAME, name);
         remember(TOKEN, token);
         showChat({ name, token, canRenew: true });
+        // The form took the focus along. A phone's keyboard comes when it is wanted.
+        if (!matchMedia("(pointer: coarse)").matches) document.querySelector("parley-chat").focusComposer();
     } catch (error) {
         if (error instanceof NotInDevMode) {
             signInForm.hidden = true;

@@ -33,7 +33,7 @@ export class Approval {
             class: "task-field", dir: "auto", autocomplete: "off", maxlength: 500, "data-testid": "decline-reason",
             "aria-label": texts.get("approval.reason"), placeholder: texts.get("approval.reason"),
         });
-        this.element = h("section", { class: "approval", "data-testid": "approval", part: "approval" },
+        this.element = h("div", { class: "approval", role: "group", "data-testid": "approval", part: "approval" },
             h("div", { class: "approval-head" }, h("span", { class: "tool-mark" }, icon("alert")), this.#title),
             this.#why, this.#fields, this.#error,
             h("div", { class: "approval-buttons" }, this.#yes, this.#no, this.#reason), this.#state, this.#again);

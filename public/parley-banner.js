@@ -5,7 +5,8 @@ import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
 
 export class Banner {
     element;
-    /** {code, text, retryAt, action: {label, run}, isSticky} or null. */
+    /** {code, text, retryAt, action: {label, run}, isSticky, isGood, over, until} or null. `isGood`: no problem, but what was done.
+     * `over()`: called when it goes, unless its action was chosen; `until`: when it goes by itself, of `performance.now()`. */
     problem = null;
     #text = h("span", {});
     #action = button({ class: "link", hidden: true });
@@ -20,7 +21,11 @@ export class Banner {
     }
 
     show(problem) {
+        const over = this.problem?.over;
         this.problem = problem;
+        over?.();
+        // What was to be said of that stands.
+        if (this.problem !== problem) return;
         this.element.hidden = problem === null;
         if (!problem) return;
         const { action } = problem;
@@ -28,18 +33,21 @@ export class Banner {
         if (action) {
             setText(this.#action, action.label);
             this.#action.onclick = () => {
+                problem.over = null;
                 this.show(null);
                 action.run();
             };
         }
         setAttribute(this.element, "data-code", problem.code);
+        setAttribute(this.element, "data-good", problem.isGood);
         this.tick();
     }
 
     /** What changes with the seconds. */
     tick() {
         if (!this.problem) return;
-        const { retryAt, text: problem } = this.problem;
+        const { retryAt, text: problem, until } = this.problem;
+        if (until && until <= performance.now()) return this.show(null);
         if (retryAt && retryAt <= performance.now()) return this.show(null);
         setText(this.#text, retryAt ? countdown(this.#texts, "again", retryAt, { problem }) : problem);
     }

@@ -64,6 +64,7 @@ class ParleyChat extends HTMLElement {
     #menuButton;
     #picture = h("img", { class: "picture", alt: "", hidden: true });
     #suggested = h("div", { class: "suggested" });
+    #agent = null; // as the gateway introduces it, where the page does not
     #suggestions = null; // of the page, for a conversation that has not begun
     #title = h("h2", { class: "heading", dir: "auto" });
     #announcer = new Announcer();
@@ -318,6 +319,7 @@ class ParleyChat extends HTMLElement {
         });
         this.#lists = lists;
         this.#api = new Api({ url, getToken });
+        this.#agent = null;
         const { threadId, draftId } = lastView.load(owner, this.#instance);
         this.#drafts = new Drafts({ storage: ofTab, owner, instance: this.#instance });
         const typed = this.#composer.text;
@@ -326,10 +328,18 @@ class ParleyChat extends HTMLElement {
         if (typed && !this.#composer.text) this.#type(typed);
     }
 
+    async #meet(api) {
+        const agent = await api?.agent();
+        if (!agent || !api || api !== this.#api) return;
+        this.#agent = agent;
+        this.#greet();
+    }
+
     #ready(frame) {
         this.#becomeUser(frame.userId);
         this.#composer.limit = this.#client.contentLimit;
         this.#lists?.refresh();
+        if (!this.#agent) this.#meet(this.#api);
         if (!this.#banner.problem?.isSticky) this.#banner.show(null);
         this.#changed();
     }
@@ -547,18 +557,24 @@ class ParleyChat extends HTMLElement {
     }
 
     #greet() {
-        const picture = this.getAttribute("picture");
+        const picture = this.#introduced("picture");
         this.#welcome.update({
-            greeting: this.getAttribute("greeting"), picture,
-            suggestions: this.#suggestions ?? suggestionsOf(this.getAttribute("suggestions")),
+            greeting: this.#introduced("greeting"), picture,
+            suggestions: this.#suggestions ?? suggestionsOf(this.#introduced("suggestions")),
         });
         this.#picture.hidden = !picture;
         if (picture) setAttribute(this.#picture, "src", picture);
-        if (this.#transcript.name !== this.getAttribute("name")) {
-            this.#transcript.name = this.getAttribute("name");
+        const name = this.#introduced("name");
+        if (this.#transcript.name !== name) {
+            this.#transcript.name = name;
             this.#transcript.reset();
         }
         this.#changed();
+    }
+
+    // By the page, else by the gateway.
+    #introduced(what) {
+        return this.getAttribute(what) ?? this.#agent?.[what] ?? null;
     }
 
     // Another language, or texts of the page's own.
@@ -596,14 +612,14 @@ class ParleyChat extends HTMLElement {
         this.#welcome.element.hidden = isSignedOut || rows.length > 0;
         this.#transcript.render(rows);
         this.#keeping.rendered(thread);
-        const heading = this.getAttribute("heading") ?? this.getAttribute("name") ?? this.#texts.get("heading");
+        const heading = this.getAttribute("heading") ?? this.#introduced("name") ?? this.#texts.get("heading");
         setText(this.#title, this.#lists?.titleOf(threadId) || heading);
         this.#composer.render({
             isEnabled: !isSignedOut,
             run: !thread?.run ? "none" : thread.stopping === thread.run.id ? "stopping" : "running",
         });
         this.#sidebar.render({
-            items: this.#lists?.shown.items ?? [],
+            items: this.#lists?.items ?? [],
             currentId: threadId,
             running: this.#client?.running ?? new Set(),
             suspended: this.#client?.suspended ?? new Set(),

@@ -48,6 +48,8 @@ export class CodeBlock {
         if (isClosed && this.#coloured !== text) this.#colour();
     }
 
+    #waits = false; // for what is selected to be let go
+
     async #colour() {
         const { text } = this;
         this.#coloured = text;
@@ -56,6 +58,16 @@ export class CodeBlock {
         const prism = await library("prism");
         const grammar = prism && Object.hasOwn(prism.languages, name) ? prism.languages[name] : null;
         if (!grammar || typeof grammar !== "object" || this.text !== text) return;
+        if (isSelected(this.#code)) {
+            // Other nodes would take the selection along: the colours wait until it is let go.
+            if (this.#waits) return;
+            this.#waits = true;
+            document.addEventListener("selectionchange", () => {
+                this.#waits = false;
+                if (this.#coloured === this.text && this.#code.isConnected) this.#colour();
+            }, { once: true });
+            return;
+        }
         let plans;
         try {
             plans = tokenPlans(prism.tokenize(text, grammar), 0);
@@ -64,6 +76,18 @@ export class CodeBlock {
         }
         this.#shown = carryOut(this.#code, this.#shown, plans);
     }
+}
+
+/** Whether something in it is selected, in its shadow root. */
+function isSelected(element) {
+    const root = element.getRootNode();
+    const selection = root.getSelection?.() ?? document.getSelection();
+    if (!selection) return false;
+    const [range] = root.getSelection || !selection.getComposedRanges
+        ? selection.rangeCount > 0 ? [selection.getRangeAt(0)] : []
+        : selection.getComposedRanges({ shadowRoots: root instanceof ShadowRoot ? [root] : [] });
+    if (!range || range.startContainer === range.endContainer && range.startOffset === range.endOffset) return false;
+    return element.contains(range.startContainer) || element.contains(range.endContainer);
 }
 
 function tokenPlans(tokens, depth) {

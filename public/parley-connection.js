@@ -3,7 +3,6 @@
 // `lost` (detail: {code}), `expiring` (a new token is needed and nobody gave one).
 
 import { diagnosed, misconfigured, watchPolicy } from "./parley-diagnosis.js";
-import { EventStreamSocket } from "./parley-event-stream.js";
 import {
     BACKOFF_MAX_MS, HANDSHAKE_WITHIN_MS, PING_AFTER_MS, PONG_WITHIN_MS, STABLE_AFTER_MS, SUBPROTOCOL,
     backoffDelay, closePolicy, httpOrigin, isExpired, stopReason, tokenClaims,
@@ -23,6 +22,11 @@ function moment() {
 /** Milliseconds since then, by the clock that says more; never negative. */
 function since(then) {
     return Math.max(performance.now() - then.steady, Date.now() - then.wall, 0);
+}
+
+// What stands in for sockets comes where they don't get through. Null: it can't be had now.
+function streamModule() {
+    return import("./parley-event-stream.js").catch(() => null);
 }
 
 export class Connection extends EventTarget {
@@ -163,11 +167,17 @@ export class Connection extends EventTarget {
         this.#open(turn);
     }
 
-    #open(turn) {
+    async #open(turn) {
         let socket;
+        const streams = this.#streams ? await streamModule() : null;
+        if (turn !== this.#turn) return;
+        if (this.#streams && !streams) {
+            this.#failedToStart();
+            return this.#waitBackoff();
+        }
         try {
-            socket = this.#streams
-                ? new EventStreamSocket(httpOrigin(this.#url), this.#token)
+            socket = streams
+                ? new streams.EventStreamSocket(httpOrigin(this.#url), this.#token)
                 : new WebSocket(this.#url, [SUBPROTOCOL, `bearer.${this.#token}`]);
         } catch {
             // Only a token that can't be a protocol name, or an address the page may not use, ends up here.

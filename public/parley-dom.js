@@ -45,6 +45,17 @@ export function isComposing(event) {
     return event.isComposing || event.keyCode === 229;
 }
 
+/**
+ * Tells whether the form of a field is being submitted by the key that has ended a composition in it: Safari submits then,
+ * though the key was the input method's.
+ */
+export function watchComposition(field) {
+    let isTaken = false;
+    const judge = (event) => { isTaken = event.type === "keydown" && event.key === "Enter" && isComposing(event); };
+    for (const name of ["keydown", "keyup"]) field.addEventListener(name, judge);
+    return () => isTaken;
+}
+
 /** A page's one-key shortcuts see the widget where a person types into a field of it, and would take the letters. */
 export function keptFromThePage(event) {
     const isTyping = event.composedPath()[0].matches?.("textarea, input");

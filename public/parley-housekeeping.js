@@ -3,6 +3,8 @@
 
 const SOUGHT_PAGES = 20; // that are fetched at most for a message that was found
 
+const UNDO_MS = 10_000; // for which a deletion can be taken back
+
 export class Housekeeping {
     /** The conversation whose earlier messages are being fetched. */
     earlierOf = null;
@@ -90,13 +92,36 @@ export class Housekeeping {
         const isDone = await this.change(threadId, { status: "archived" }, "archive.failed");
         if (!isDone) return;
         const restore = () => this.change(threadId, { status: "active" }, "restore.failed");
-        this.#of.banner.show({ text: texts.get("archive.done"), action: { label: texts.get("undo"), run: restore } });
+        this.#of.banner.show({ isGood: true, text: texts.get("archive.done"), action: { label: texts.get("undo"), run: restore } });
         if (threadId === this.#of.view.threadId) this.#of.newConversation();
     }
 
-    async remove(threadId) {
-        if (threadId === this.#of.view.threadId) this.#of.newConversation();
-        if (await this.#of.api?.remove(threadId)) this.#of.lists?.remove(threadId);
-        else this.#of.banner.show({ text: this.#of.texts.get("delete.failed") });
+    /** Gone from the list at once; deleted when the offer to take it back is over, or the page is left. */
+    remove(threadId) {
+        const { api, lists, banner, texts, view } = this.#of;
+        if (!api || !lists) return;
+        if (threadId === view.threadId) this.#of.newConversation();
+        lists.hide(threadId, true);
+        const left = () => banner.show(null);
+        addEventListener("pagehide", left);
+        const ended = () => removeEventListener("pagehide", left);
+        banner.show({
+            isGood: true, text: texts.get("delete.done"), until: performance.now() + UNDO_MS,
+            action: { label: texts.get("undo"), run: () => {
+                ended();
+                lists.hide(threadId, false);
+            } },
+            over: () => {
+                ended();
+                this.#delete(threadId, api, lists);
+            },
+        });
+    }
+
+    async #delete(threadId, api, lists) {
+        const isDone = await api.remove(threadId);
+        if (isDone) lists.remove(threadId);
+        lists.hide(threadId, false);
+        if (!isDone && lists === this.#of.lists) this.#of.banner.show({ text: this.#of.texts.get("delete.failed") });
     }
 }

@@ -1,6 +1,6 @@
 // What a person thinks of an answer: two thumbs, and a word with them for who wants to say more.
 
-import { button, h, icon, isComposing, setAttribute } from "./parley-dom.js";
+import { button, h, icon, isComposing, setAttribute, watchComposition } from "./parley-dom.js";
 
 const COMMENT_LENGTH = 2_000; // as the server has it, in code points at least
 
@@ -35,11 +35,13 @@ export class Judgement {
                 this.#close();
             },
         });
+        const isComposed = watchComposition(this.#field);
         const send = h("button", { class: "send", type: "submit", "aria-label": texts.get("send") }, icon("send"));
         const close = button({ class: "close", "aria-label": texts.get("dismiss"), onclick: () => this.#close() }, icon("cross"));
         this.form = h("form", {
             class: "judge-form", hidden: true, onsubmit: (event) => {
                 event.preventDefault();
+                if (isComposed()) return;
                 this.#act(this.#messageId, this.#judged?.rating ?? "down", this.#field.value.trim() || null);
                 this.#close();
             },
@@ -58,9 +60,12 @@ export class Judgement {
     }
 
     #pressed(rating) {
-        if (this.#judged?.rating === rating) {
-            this.#close();
-            return this.#act(this.#messageId, null, null);
+        // Known at once: a second press may come before the next rendering.
+        const isTakenBack = this.#judged?.rating === rating;
+        this.#judged = isTakenBack ? null : { rating, comment: null };
+        if (isTakenBack) {
+            this.#act(this.#messageId, null, null);
+            return this.#close(rating);
         }
         this.#act(this.#messageId, rating, null);
         this.#field.value = "";
@@ -68,9 +73,9 @@ export class Judgement {
         this.#field.focus();
     }
 
-    #close() {
+    #close(rating = this.#judged?.rating ?? "up") {
         const hadFocus = this.form.matches(":focus-within");
         this.form.hidden = true;
-        if (hadFocus) this.#buttons[this.#judged?.rating ?? "up"].focus();
+        if (hadFocus) this.#buttons[rating].focus();
     }
 }

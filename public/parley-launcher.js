@@ -4,15 +4,15 @@
 //   <script type="module" src="/parley-launcher.js"></script>
 //   <parley-launcher token="…"></parley-launcher>
 //
-// Attributes: those of <parley-chat>, handed on, and `open`. Properties: `token`, `tokenProvider`, `texts`, handed on;
-// `chat`, the <parley-chat> in it. Methods: show(), hide().
+// Attributes: those of <parley-chat>, handed on, and `open`. Properties: `token`, `tokenProvider`, `texts`,
+// `suggestions`, `toolCards`, handed on; `chat`, the <parley-chat> in it. Methods: show(), hide().
 
 import "./parley-chat.js";
 import { adoptProperties, button, h, icon, isComposing, setAttribute } from "./parley-dom.js";
 import { launcherStyles, styles } from "./parley-styles.js";
 import { Texts } from "./parley-texts.js";
 
-const HANDED_ON = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "name", "picture", "theme", "sidebar"];
+const HANDED_ON = ["src", "token", "heading", "placeholder", "lang", "greeting", "suggestions", "name", "picture", "theme", "sidebar", "notify"];
 const PHONE = "(max-width: 30rem), (max-height: 28rem)";
 
 class ParleyLauncher extends HTMLElement {
@@ -53,7 +53,7 @@ class ParleyLauncher extends HTMLElement {
     }
 
     connectedCallback() {
-        adoptProperties(this, ["token", "tokenProvider", "texts"]);
+        adoptProperties(this, ["token", "tokenProvider", "texts", "suggestions", "toolCards"]);
         const tag = this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language;
         this.#texts.use(tag || "en");
         if (!this.#chat.lang) this.#chat.lang = tag;
@@ -83,6 +83,22 @@ class ParleyLauncher extends HTMLElement {
 
     set tokenProvider(provider) {
         this.#chat.tokenProvider = provider;
+    }
+
+    get suggestions() {
+        return this.#chat.suggestions;
+    }
+
+    set suggestions(suggestions) {
+        this.#chat.suggestions = suggestions;
+    }
+
+    get toolCards() {
+        return this.#chat.toolCards;
+    }
+
+    set toolCards(cards) {
+        this.#chat.toolCards = cards;
     }
 
     set texts(texts) {

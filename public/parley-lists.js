@@ -9,6 +9,7 @@ export class Lists extends EventTarget {
     #settings;
     #current;
     #archive = null;
+    #hidden = new Set();
 
     /** `settings`: {url, userId, owner, getToken}; `owner`: whose storage it is. */
     constructor(settings) {
@@ -21,6 +22,18 @@ export class Lists extends EventTarget {
     /** The list that is shown. */
     get shown() {
         return this.#archive ?? this.#current;
+    }
+
+    /** What of it is to be seen. */
+    get items() {
+        return this.shown.items.filter(({ id }) => !this.#hidden.has(id));
+    }
+
+    /** One that is about to be deleted, and may be taken back. */
+    hide(threadId, isHidden) {
+        if (isHidden) this.#hidden.add(threadId);
+        else this.#hidden.delete(threadId);
+        this.#emit("change");
     }
 
     get isArchive() {

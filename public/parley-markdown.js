@@ -82,7 +82,7 @@ function blockPlan(token, context, depth) {
     case "code":
         return codePlan(token, context);
     case "blockquote":
-        return element("blockquote", inside);
+        return element("blockquote", inside, directionOf(token.text), { dir: directionOf(token.text) });
     case "hr":
         return element("hr", () => []);
     case "list":
@@ -96,6 +96,16 @@ function blockPlan(token, context, depth) {
     default:
         return element("p", () => textPlans(token.raw.replace(/\n+$/, "")), "html", { dir: "auto" });
     }
+}
+
+const LETTER = /\p{L}/u;
+const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}\p{Script=Samaritan}\p{Script=Mandaic}]/u;
+
+// Of what has no letters of its own to go by (its lines have): that of the first letter in it. Null: the page's.
+function directionOf(text) {
+    const letter = LETTER.exec(text)?.[0];
+    if (!letter) return null;
+    return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
 }
 
 function codePlan(token, context) {
@@ -119,9 +129,10 @@ function listPlan(token, context, depth) {
     const { generation } = context;
     const items = () => token.items.flatMap((item, index) => {
         const { task: isTask, checked: isDone } = item;
+        const direction = directionOf(item.text);
         const plan = {
-            kind: `li ${isTask}`, key: `${generation} ${item.loose} ${isDone} ${item.raw}`,
-            make: () => h("li", { class: isTask ? "task" : null, dir: "auto" }),
+            kind: `li ${isTask} ${direction}`, key: `${generation} ${item.loose} ${isDone} ${item.raw}`,
+            make: () => h("li", { class: isTask ? "task" : null, dir: direction }),
             children: () => {
                 const inside = blockPlans(item.tokens, context, depth + 1).flat();
                 if (typeof inside.at(-1) === "string") inside.push(inside.pop().replace(/\n+$/, ""));
@@ -130,9 +141,11 @@ function listPlan(token, context, depth) {
         };
         return index === 0 ? [plan] : ["\n", plan];
     });
+    // Where the marks stand; an item that goes the other way has its own on its own side.
+    const direction = directionOf(token.items[0]?.text ?? "");
     return {
-        kind: `${tag} ${start}`, key: `${generation} ${token.loose} ${token.raw}`,
-        make: () => h(tag, { start }), children: items,
+        kind: `${tag} ${start} ${direction}`, key: `${generation} ${token.loose} ${token.raw}`,
+        make: () => h(tag, { start, dir: direction }), children: items,
     };
 }
 
@@ -155,10 +168,11 @@ function tablePlan(token, context) {
         };
     });
     const group = (tag, children, key) => ({ kind: tag, key, make: () => h(tag), children });
+    const direction = directionOf(token.header.map((cell) => cell.text).join(" "));
     const rowKey = (row) => [context.generation, token.align, row.map((cell) => cell.text)].join("|");
     return {
-        kind: "table", key: `${context.generation} ${token.raw}`,
-        make: () => h("div", { class: "table", tabindex: "0", role: "group" }),
+        kind: `table ${direction}`, key: `${context.generation} ${token.raw}`,
+        make: () => h("div", { class: "table", tabindex: "0", role: "group", dir: direction }),
         children: () => [group("table", () => [
             group("thead", () => [group("tr", () => cells("th", token.header), rowKey(token.header))], rowKey(token.header)),
             group("tbody", () => token.rows.map((row) => group("tr", () => cells("td", row), rowKey(row))), {}),

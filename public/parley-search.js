@@ -1,13 +1,11 @@
-// Looking for words in conversations: a field above the list, and what was found in the list's place.
+// Looking for words in conversations: what is written in the field above the list, and what was found in the list's place.
 
-import { button, h, icon, isComposing, setText } from "./parley-dom.js";
+import { button, h, isComposing, setText } from "./parley-dom.js";
 
 const PAUSE_MS = 250; // behind the last key, before it is asked for
-const QUERY_LENGTH = 200; // as the server has it
 
 /** `actions`: find(words, next) → {hits, next, isSealed} or null; open(threadId, messageId). */
 export class Search {
-    element;
     results = h("div", { class: "found", hidden: true });
     #field;
     #list = h("ul", { "data-testid": "found" });
@@ -20,26 +18,22 @@ export class Search {
     #turn = 0;
     #next = null;
 
-    /** `changed(isSearching)`: the list gives way, or comes back. */
-    constructor(actions, texts, changed) {
+    /** `field`: where the words are written; `changed(isSearching)`: the list gives way, or comes back. */
+    constructor(field, actions, texts, changed) {
         this.#actions = actions;
         this.#texts = texts;
         this.#changed = changed;
-        this.#field = h("input", {
-            type: "search", class: "search-field", maxlength: QUERY_LENGTH, dir: "auto", autocomplete: "off",
-            enterkeyhint: "search", "data-testid": "search",
-            // What an input method composes is looked for when it is whole.
-            oninput: (event) => { if (!event.isComposing) this.#typed(); },
-            oncompositionend: () => this.#typed(),
-            onkeydown: (event) => this.#keyPressed(event),
-        });
-        texts.bind(this.#field, "search", "aria-label");
-        texts.bind(this.#field, "search", "placeholder");
+        this.#field = field;
+        // What an input method composes is looked for when it is whole.
+        field.addEventListener("input", (event) => { if (!event.isComposing) this.#typed(); });
+        field.addEventListener("compositionend", () => this.#typed());
+        field.addEventListener("keydown", (event) => this.#keyPressed(event));
         this.#more = button({ class: "more", hidden: true, onclick: () => this.#find(this.#next) });
         texts.bind(this.#more, "more");
-        this.element = h("div", { class: "search", role: "search" }, icon("search"), this.#field);
         this.results.append(this.#note, this.#list, this.#more);
         this.results.addEventListener("keydown", (event) => this.#keyPressed(event));
+        // What was typed before all this was there.
+        if (this.#words !== "") this.#typed();
     }
 
     get #words() {
@@ -100,7 +94,7 @@ export class Search {
 
     #keyPressed(event) {
         if (isComposing(event)) return;
-        const { activeElement } = this.element.getRootNode();
+        const { activeElement } = this.#field.getRootNode();
         const stops = [this.#field, ...this.#list.querySelectorAll("button")];
         const at = stops.indexOf(activeElement);
         if (event.key === "Escape" && this.#field.value !== "") {

@@ -1,9 +1,8 @@
 // The list of conversations beside the chat; a drawer where there is no room for it.
 
-import { Menu, Question } from "./parley-menu.js";
-import { Search } from "./parley-search.js";
 import { button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
 
+const QUERY_LENGTH = 200; // of what is looked for, as the server has it
 const UNITS = [
     ["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60],
 ]; // in seconds
@@ -21,11 +20,12 @@ export class Sidebar {
     #archiveLabel = h("span", {});
     #isArchive = false;
     #isRenaming = false;
-    #search;
+    #search = null; // once somebody looks for something
+    #searchField;
+    #found = h("div", {});
     #place;
     #rows = new Map(); // by thread id → {element, button, title, time, name}
-    #menu = new Menu();
-    #question = new Question();
+    #dialogs = null; // promise of {menu, question}, once one was wanted
     #actions;
     #texts;
 
@@ -37,24 +37,41 @@ export class Sidebar {
         this.#archiveButton = button({
             class: "archive-switch", "data-testid": "archive-switch", onclick: () => actions.showArchive(!this.#isArchive),
         }, icon("archive"), this.#archiveLabel);
-        this.#search = new Search({ find: actions.find, open: actions.reveal }, texts, (isSearching) => {
-            this.#place.hidden = isSearching;
+        const looks = () => this.#looks();
+        this.#searchField = h("input", {
+            type: "search", class: "search-field", maxlength: QUERY_LENGTH, dir: "auto", autocomplete: "off",
+            enterkeyhint: "search", "data-testid": "search", onfocus: looks, oninput: looks,
         });
+        texts.bind(this.#searchField, "search", "aria-label");
+        texts.bind(this.#searchField, "search", "placeholder");
         this.#place = h("div", { class: "place" }, this.#list, this.#empty, this.#more);
         this.element = h("nav", { class: "sidebar", part: "sidebar" },
             button({ class: "new", "data-testid": "new-conversation", onclick: () => actions.create() },
                 icon("compose"), texts.bind(h("span", {}), "new-conversation")),
-            this.#search.element,
+            h("div", { class: "search", role: "search" }, icon("search"), this.#searchField),
             h("div", { class: "conversations", onkeydown: (event) => this.#keyPressed(event) },
-                this.#place, this.#search.results),
+                this.#place, this.#found),
             this.#archiveButton,
-            h("slot", { name: "account" }), this.#menu.element, this.#question.element);
+            h("slot", { name: "account" }));
         texts.bind(this.element, "conversations", "aria-label");
     }
 
     /** Nobody's words are looked for any more. */
     clear() {
-        this.#search.reset();
+        if (this.#search) this.#search.reset();
+        else this.#searchField.value = "";
+    }
+
+    // What looks comes with the first look.
+    async #looks() {
+        if (this.#search) return;
+        const module = await import("./parley-search.js").catch(() => null); // The next key tries again.
+        if (!module || this.#search) return;
+        const { find, reveal: open } = this.#actions;
+        this.#search = new module.Search(this.#searchField, { find, open }, this.#texts, (isSearching) => {
+            this.#place.hidden = isSearching;
+        });
+        this.#found.replaceWith(this.#search.results);
     }
 
     /** The texts have changed: all is built anew with the next rendering. */
@@ -67,7 +84,7 @@ export class Sidebar {
         const texts = this.#texts;
         if (isArchive !== this.#isArchive) {
             this.reset();
-            this.#search.reset();
+            this.clear();
         }
         this.#isArchive = isArchive;
         const ids = new Set(items.map((item) => item.id));
@@ -130,19 +147,36 @@ export class Sidebar {
         return row;
     }
 
-    #showMenu(id, row) {
+    // Their module comes with the first press.
+    async #opened() {
+        this.#dialogs ??= import("./parley-menu.js").then(({ Menu, Question }) => {
+            const [menu, question] = [new Menu(), new Question()];
+            this.element.append(menu.element, question.element);
+            return { menu, question };
+        });
+        try {
+            return await this.#dialogs;
+        } catch {
+            this.#dialogs = null; // The next press tries again.
+            return null;
+        }
+    }
+
+    async #showMenu(id, row) {
+        const dialogs = await this.#opened();
+        if (!dialogs || !row.element.isConnected) return;
         const texts = this.#texts;
         const [name, act] = this.#isArchive ? ["restore", "restore"] : ["archive", "archive"];
-        this.#menu.open(row.menu, row.menu.getAttribute("aria-label"), [
+        dialogs.menu.open(row.menu, row.menu.getAttribute("aria-label"), [
             { name: "edit", icon: "edit", label: texts.get("rename"), run: () => this.#rename(id, row) },
             { name, icon: name === "restore" ? "undo" : "archive", label: texts.get(name), run: () => this.#actions[act](id) },
-            { name: "trash", icon: "trash", label: texts.get("delete"), isBad: true, run: () => this.#askToRemove(id, row) },
+            { name: "trash", icon: "trash", label: texts.get("delete"), isBad: true, run: () => this.#askToRemove(id, row, dialogs.question) },
         ]);
     }
 
-    #askToRemove(id, row) {
+    #askToRemove(id, row, question) {
         const texts = this.#texts;
-        this.#question.ask({
+        question.ask({
             title: texts.get("delete.question", { title: row.title.textContent }), more: texts.get("delete.more"),
             yes: texts.get("delete"), no: texts.get("cancel"),
         }, () => this.#actions.remove(id));

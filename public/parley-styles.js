@@ -53,7 +53,7 @@ const css = `
     --mono: var(--parley-mono, ui-monospace, "SF Mono", Consolas, "Liberation Mono", monospace);
     display: block;
     height: 100%;
-    min-height: 20rem;
+    min-height: min(20rem, 100dvh);
     color: var(--text);
     background: var(--ground);
     font: 1rem/1.55 var(--parley-font, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif);
@@ -150,6 +150,8 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 [data-state=connecting] .dot { background: var(--warn); animation: pulse 1.2s ease-in-out infinite; }
 [data-state=offline] .dot { background: var(--bad); }
 .banner { display: flex; align-items: center; gap: .6rem; padding: .55rem 1.25rem; background: var(--bad-ground); color: var(--bad); font-size: .9rem; }
+.banner[data-good] { background: var(--bubble); color: var(--text); }
+.banner[data-good] > .icon-alert { display: none; }
 .banner span { flex: 1; }
 .banner .link { color: inherit; text-decoration: underline; text-underline-offset: .2em; }
 .close { display: grid; place-items: center; min-width: 1.75rem; min-height: 1.75rem; border-radius: .4rem; }
@@ -176,7 +178,9 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .markdown ol { list-style: decimal; }
 .markdown :is(ul, ol) :is(ul, ol) { margin-block: .25em; }
 .markdown li { margin-block: .2em; }
+.markdown :dir(ltr) > li:dir(rtl), .markdown :dir(rtl) > li:dir(ltr) { margin-inline: 1.6em -1.6em; }
 .markdown li.task { list-style: none; margin-inline-start: -1.35em; }
+.markdown :dir(ltr) > li.task:dir(rtl), .markdown :dir(rtl) > li.task:dir(ltr) { margin-inline-start: .25em; }
 .tick-mark { display: inline-block; width: .95em; height: .95em; margin-inline-end: .4em; vertical-align: -.1em; border: 1.5px solid var(--faint); border-radius: .2em; }
 .tick-mark { position: relative; }
 .tick-mark[data-done] { border-color: var(--accent); background: var(--accent); }
@@ -275,6 +279,7 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .approval-field .mono { font-family: var(--mono); font-size: .8125rem; }
 .approval-fields[inert] { opacity: .6; }
 .approval-buttons { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
+.approval-buttons .task-field { flex: 1 1 9rem; }
 .approval-buttons button { min-height: 2.2rem; padding: .25rem 1rem; border-radius: .6rem; font-weight: 600; }
 .approval > .faint:empty { display: none; }
 .approval > .link { align-self: flex-start; }
@@ -294,7 +299,7 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 .reasoning-dots i { width: .3rem; height: .3rem; border-radius: 50%; background: var(--faint); animation: pulse 1.2s ease-in-out infinite; }
 .reasoning-dots i:nth-of-type(2) { animation-delay: .16s; }
 .reasoning-dots i:nth-of-type(3) { animation-delay: .32s; }
-.own-card:empty { display: none; }
+.late:empty { display: none; }
 
 /* Tool cards */
 .tool { position: relative; border: 1px solid var(--line); border-radius: .8rem; background: var(--surface); font-size: .9rem; }
@@ -395,13 +400,18 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
 @keyframes blink { 50% { opacity: 0; } }
 @keyframes pulse { 50% { opacity: .35; } }
 @keyframes spin { to { rotate: 360deg; } }
+/* Phones zoom into a field whose letters are smaller, and out of it never. */
+@media (pointer: coarse) {
+    :is(input, textarea, select):not([type=checkbox]) { font-size: max(16px, 1rem) !important; }
+}
 @media (prefers-reduced-motion: reduce) {
     *, ::before, ::after { animation-duration: .01ms !important; animation-iteration-count: 1 !important; transition: none !important; }
     .spinner { border-style: dotted; }
 }
 @media (forced-colors: active) {
     .dot, .tick, .tick-mark { forced-color-adjust: none; }
-    .user .text, .new, .popup button:focus, .conversation[aria-current], .send { border: 1px solid ButtonText; }
+    .user .text, .new, .primary, .danger, .bubble, .popup button:focus, .conversation[aria-current], .send { border: 1px solid ButtonText; }
+    .judgement [aria-pressed=true] { color: HighlightText; background: Highlight; forced-color-adjust: none; }
     .send:disabled { color: GrayText; border-color: GrayText; }
 }
 @media print {
@@ -410,7 +420,8 @@ header { display: flex; align-items: center; gap: .75rem; min-height: 3.5rem; pa
     .shell { display: block; overflow: visible; }
     .stage, .transcript, .scroller { position: static; height: auto; overflow: visible; }
     .frame { height: auto; container-type: normal; }
-    .message, .tool { break-inside: avoid; content-visibility: visible; }
+    [data-far] { content-visibility: visible !important; }
+    .message, .tool { break-inside: avoid; }
 }
 `;
 
@@ -439,6 +450,7 @@ const taskCSS = `
 .task-edit { flex: 1; display: flex; flex-wrap: wrap; gap: .4rem; min-width: 0; }
 .task-edit .rename { flex: 1 1 12rem; width: auto; min-width: 0; margin: 0; }
 .task-row time[data-late] { color: var(--bad); }
+.task-problem:not(:empty) { padding: .4rem 1.25rem; color: var(--bad); background: var(--bad-ground); font-size: .9rem; }
 .task-form { display: flex; gap: .5rem; padding: .75rem; }
 `;
 

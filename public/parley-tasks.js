@@ -8,8 +8,7 @@
 
 import { Account, socketURL } from "./parley-account.js";
 import { Api } from "./parley-api.js";
-import { Announcer } from "./parley-announcer.js";
-import { adoptProperties, button, h, icon, isComposing, setAttribute, setText } from "./parley-dom.js";
+import { adoptProperties, button, h, icon, isComposing, setAttribute, setText, watchComposition } from "./parley-dom.js";
 import { styles, taskStyles } from "./parley-styles.js";
 import { Texts } from "./parley-texts.js";
 
@@ -19,7 +18,6 @@ class ParleyTasks extends HTMLElement {
     static observedAttributes = ["src", "token", "lang"];
 
     #texts = new Texts();
-    #announcer = new Announcer();
     #account = new Account();
     #userId = null;
     #api = null;
@@ -32,7 +30,8 @@ class ParleyTasks extends HTMLElement {
     #field = h("input", { class: "task-field", maxlength: TITLE_LENGTH, dir: "auto", autocomplete: "off", "data-testid": "task-field" });
     #toggle;
     #isEditing = false;
-    #isComposing = false; // the key that would add it was the input method's
+    #isComposed; // whether the key that would add it was the input method's
+    #problem = h("p", { class: "task-problem", role: "status", "data-testid": "task-problem" });
 
     constructor() {
         super();
@@ -48,8 +47,7 @@ class ParleyTasks extends HTMLElement {
             this.#add();
         } }, this.#field, add);
         const title = texts.bind(h("h2", { class: "heading" }), "tasks");
-        const judge = (event) => { this.#isComposing = event.type === "keydown" && event.key === "Enter" && isComposing(event); };
-        for (const name of ["keydown", "keyup"]) this.#field.addEventListener(name, judge);
+        this.#isComposed = watchComposition(this.#field);
         texts.bind(this.#field, "tasks.add", "aria-label");
         texts.bind(this.#field, "tasks.add", "placeholder");
         texts.bind(add, "tasks.add", "aria-label");
@@ -61,7 +59,7 @@ class ParleyTasks extends HTMLElement {
         const root = this.attachShadow({ mode: "open" });
         root.adoptedStyleSheets = [styles, taskStyles];
         root.append(h("section", { class: "task-panel frame" },
-            h("header", {}, title, this.#toggle), this.#list, this.#empty, form, this.#announcer.element));
+            h("header", {}, title, this.#toggle), this.#list, this.#empty, this.#problem, form));
     }
 
     connectedCallback() {
@@ -150,17 +148,20 @@ class ParleyTasks extends HTMLElement {
     async #add() {
         const title = this.#field.value.trim();
         const userId = this.#userId;
-        if (!title || !userId || this.#isComposing) return;
+        if (!title || !userId || this.#isComposed()) return;
         this.#field.value = "";
-        if (!await this.#api.addTask(userId, title)) {
-            this.#field.value ||= title;
-            this.#announcer.say(this.#texts.get("tasks.failed"));
-        }
-        this.#refresh();
+        const isDone = await this.#api.addTask(userId, title);
+        if (!isDone) this.#field.value ||= title;
+        this.#tell(isDone);
     }
 
     async #change(id, change) {
-        if (!await this.#api.changeTask(id, change)) this.#announcer.say(this.#texts.get("tasks.failed"));
+        this.#tell(await this.#api.changeTask(id, change));
+    }
+
+    // To see and to hear, until something is done again.
+    #tell(isDone) {
+        setText(this.#problem, isDone ? "" : this.#texts.get("tasks.failed"));
         this.#refresh();
     }
 

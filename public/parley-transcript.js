@@ -1,12 +1,9 @@
 // The conversation on the page: one element per item, kept while the item lives, changed only where the item changed.
 
-import { Approval } from "./parley-approval.js";
 import { button, h, icon, setAttribute, setText } from "./parley-dom.js";
+import { lateView } from "./parley-late.js";
 import { MessageView } from "./parley-message-view.js";
 import { runErrorText } from "./parley-texts.js";
-import { OwnCard } from "./parley-own-cards.js";
-import { Reasoning } from "./parley-reasoning.js";
-import { ToolCard } from "./parley-tool-card.js";
 
 const AT_BOTTOM_PX = 8;
 const EARLIER_PX = 300; // so near to the top what is before comes by itself
@@ -122,7 +119,9 @@ export class Transcript {
         for (const { element } of this.#rows.values()) {
             if (element.getAttribute("data-message-id") !== messageId) continue;
             this.#isPinned = false;
-            element.scrollIntoView({ block: "center" });
+            // Within the transcript alone: the page around it stays where it is.
+            const [box, place] = [element.getBoundingClientRect(), this.#scroller.getBoundingClientRect()];
+            this.#scroller.scrollTop += box.top - place.top - Math.max(0, (place.height - box.height) / 2);
             this.#lastTop = this.#scroller.scrollTop;
             this.#scrolled();
             element.setAttribute("data-revealed", "");
@@ -164,28 +163,16 @@ export class Transcript {
             const view = new MessageView(this.#actions, this.#texts, this.name);
             return { kind, element: view.element, update: (each) => view.update(each) };
         }
-        case "tool": {
-            const card = new ToolCard(this.#texts);
-            return { kind, element: card.element, update: (item) => card.update(item) };
-        }
-        case "own-card": {
-            const card = new OwnCard(this.#host, this.toolCards[row.name], row);
-            const plain = new ToolCard(this.#texts);
-            const update = (item) => {
-                const isDrawn = card.update(item);
-                plain.element.hidden = isDrawn;
-                if (!isDrawn) plain.update(item);
-            };
-            return { kind, element: h("div", { class: "tool-place" }, card.element, plain.element), update, remove: () => card.remove() };
-        }
-        case "approval": {
-            const view = new Approval((...decision) => this.#actions.decide(...decision), this.#texts);
-            return { kind, element: view.element, update: (each) => view.update(each) };
-        }
-        case "reasoning": {
-            const view = new Reasoning(this.#texts);
-            return { kind, element: view.element, update: (item) => view.update(item) };
-        }
+        case "tool":
+            return this.#late(kind, () => import("./parley-tool-card.js"), ({ ToolCard }) => new ToolCard(this.#texts));
+        case "own-card":
+            return this.#late(kind, () => import("./parley-own-cards.js"), ({ OwnCard }) => (
+                new OwnCard(this.#host, this.toolCards[row.name], row.id, this.#texts)));
+        case "approval":
+            return this.#late(kind, () => import("./parley-approval.js"), ({ Approval }) => (
+                new Approval((...decision) => this.#actions.decide(...decision), this.#texts)));
+        case "reasoning":
+            return this.#late(kind, () => import("./parley-reasoning.js"), ({ Reasoning }) => new Reasoning(this.#texts));
         case "notice":
             return { kind, ...this.#notice(row) };
         case "day":
@@ -205,6 +192,10 @@ export class Transcript {
             return { kind, element: h("p", { class: "earlier" }, earlier), update };
         }
         }
+    }
+
+    #late(kind, load, make) {
+        return { kind, ...lateView(load, make, () => this.#follow()) };
     }
 
     #viewKind(row) {

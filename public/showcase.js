@@ -10,7 +10,10 @@ const look = document.getElementById("look");
 const signIn = document.getElementById("sign-in");
 const problem = document.getElementById("problem");
 const code = document.getElementById("code");
+const pinned = document.getElementById("pinned");
 const widgets = [];
+const LATE = ["texts/ar", "texts/de", "texts/es", "texts/fr", "texts/ja", "texts/zh", "lib/marked", "lib/prism", "lib/katex"];
+let hashes = null; // by address, once they were asked for
 
 async function tokenOf(name) {
     const response = await fetch("/dev/token", {
@@ -37,6 +40,29 @@ function show(name, token) {
     dress();
 }
 
+// Every module that the chat may ever load, with the hash of what this gateway serves (https://www.w3.org/TR/sri/).
+async function hashesOf(entries) {
+    const found = new Map();
+    const visit = async (url) => {
+        if (found.has(url)) return;
+        found.set(url, null);
+        const response = await fetch(url);
+        if (!response.ok) return;
+        const content = await response.arrayBuffer();
+        const digest = new Uint8Array(await crypto.subtle.digest("SHA-384", content));
+        found.set(url, `sha384-${btoa(String.fromCharCode(...digest))}`);
+        const names = new TextDecoder().decode(content).matchAll(/\b(?:from|import)\s*\(?\s*"(\.\/[^"]+\.js)"/g);
+        await Promise.all([...names].map(([, name]) => visit(new URL(name, url).href)));
+    };
+    await Promise.all(entries.map((name) => visit(new URL(`${name}.js`, location.href).href)));
+    return Object.fromEntries([...found].filter(([, hash]) => hash).sort());
+}
+
+function importMap() {
+    const lines = JSON.stringify({ integrity: hashes }, null, 4).split("\n").map((line) => `    ${line}`);
+    return ["<script type=\"importmap\">", ...lines, "</script>"].join("\n");
+}
+
 function dress() {
     const { theme, accent, lang } = Object.fromEntries(new FormData(look));
     const isPlain = accent === look.elements.accent.defaultValue;
@@ -50,6 +76,7 @@ function dress() {
     const attributes = [theme === "auto" ? "" : ` theme="${theme}"`, lang === "en" ? "" : ` lang="${lang}"`].join("");
     code.textContent = [
         `<style>parley-chat { display: block; height: 40rem;${isPlain ? "" : ` --parley-accent: ${accent};`} }</style>`,
+        ...pinned.checked && hashes ? [importMap()] : [],
         `<script type="module" src="${new URL("parley-chat.js", location.href)}"></script>`,
         `<parley-chat${attributes}></parley-chat>`,
         "<script>",
@@ -59,6 +86,10 @@ function dress() {
 }
 
 look.addEventListener("input", dress);
+pinned.addEventListener("input", async () => {
+    if (pinned.checked) hashes ??= await hashesOf(["parley-chat", ...LATE]);
+    dress();
+});
 document.getElementById("copy").addEventListener("click", async ({ target }) => {
     await navigator.clipboard.writeText(code.textContent);
     target.textContent = "Copied";

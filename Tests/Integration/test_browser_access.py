@@ -1,8 +1,10 @@
 """The widget for everybody and in anybody's page: what axe finds, languages and directions, themes, and events."""
 
+import re
+
 import pytest
 
-from kit.carried import axe
+from kit import PAGES
 from kit.gateway import Gateway
 from kit.page import browser
 from kit.site import Site
@@ -36,21 +38,6 @@ def gateway(site, database, llm):
     gateway.remove()
 
 
-_AXE = """
-const [done] = arguments;
-axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    // The levels of an answer's headings are the answer's own.
-    rules: {"heading-order": {enabled: false}}}).then((result) =>
-    done(result.violations.map((each) => [each.id, each.nodes.map((node) => [node.html.slice(0, 160), node.failureSummary])])));
-"""
-
-
-def findings(page, state):
-    page.screenshot(f"access-{state}")
-    page.driver.execute_script(axe())
-    return [f"{state}: {name}: {node}" for name, nodes in page.driver.execute_async_script(_AXE) for node in nodes]
-
-
 @pytest.mark.parametrize(("theme", "size"), [("light", (1200, 900)), ("dark", (1200, 900)), ("light", (390, 844)),
                                              ("dark", (390, 844))])
 def test_axe_finds_nothing(gateway, llm, user, theme, size):
@@ -58,17 +45,15 @@ def test_axe_finds_nothing(gateway, llm, user, theme, size):
     llm.script(says(MARKDOWN), calls(("add_task", {"title": "milk"})), says("Added."))
     isPhone = size[0] < 500
     with browser(*size) as page:
-        page.driver.set_script_timeout(60)
-        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
+        page.looks(theme)
         place = f"{theme}-{'phone' if isPhone else 'desktop'}"
         found = []
         page.driver.get(gateway.url)
         page.one("[data-testid=name-input]")
-        found += findings(page, f"{place}-signed-out")
+        found += page.findings(f"{place}-signed-out")
         page.sign_in(user)
         page.one("[data-testid=empty-state]")
-        found += findings(page, f"{place}-empty")
+        found += page.findings(f"{place}-empty")
         page.say("a plan, please")
         page.one(ANSWER)
         page.until(lambda: page.all(".token-keyword"), "no colours")
@@ -77,15 +62,15 @@ def test_axe_finds_nothing(gateway, llm, user, theme, size):
         llm.script(Fail(status=500))
         page.say("fail")
         page.one("[data-testid=run-notice]")
-        found += findings(page, f"{place}-conversation")
+        found += page.findings(f"{place}-conversation")
         if isPhone:
-            page.one("button.menu").click()
-        page.one("[data-testid=conversation-menu]").click()
+            page.click("button.menu")
+        page.click("[data-testid=conversation-menu]")
         page.one("[data-testid=menu]")
-        found += findings(page, f"{place}-menu")
-        page.one("[data-testid=conversation-trash]").click()
+        found += page.findings(f"{place}-menu")
+        page.click("[data-testid=conversation-trash]")
         page.one("[data-testid=question]")
-        found += findings(page, f"{place}-question")
+        found += page.findings(f"{place}-question")
         assert not found, "\n".join(found)
 
 
@@ -112,7 +97,7 @@ def test_at_home_in_a_page(chromium, site, gateway, llm, user):
     chromium.driver.get(f"{site.origin}/de")
     chromium.online()
     chromium.until(lambda: chromium.one("[data-testid=composer]").get_attribute("aria-label") == "Nachricht", "not in German")
-    assert [each.text for each in chromium.all("[data-testid=example]")] == ["eins", "zwei"]
+    assert chromium.contents("[data-testid=example]") == ["eins", "zwei"]
     assert computed(chromium, "[data-testid=composer]", "font-size") == "16px"
     assert computed(chromium, "[data-testid=composer]", "text-transform") == "none"
     assert computed(chromium, "parley-chat", "background-color") == "rgba(21, 23, 24, 1)"
@@ -134,6 +119,31 @@ def test_at_home_in_a_page(chromium, site, gateway, llm, user):
     assert told == [["parley-message", "user", "Hallo"], ["parley-run", "running", ""], ["parley-message", "assistant", "Ja."],
                     ["parley-run", "completed", ""]]
     chromium.screenshot("embedded-german-dark")
+
+
+@pytest.fixture(scope="module")
+def introduced(site, database, llm):
+    gateway = Gateway(database, name="test_browser_access_introduced", dev=True, AGENT="chat-completions", AGENT_BASE_URL=llm.url,
+                      AGENT_API_KEY=KEY, AGENT_MODEL="gpt-test", ALLOWED_ORIGINS=site.origin, AGENT_NAME="Ada",
+                      AGENT_GREETING="What can Ada do?", AGENT_PICTURE="/favicon.svg", AGENT_SUGGESTIONS="a, b|c")
+    yield gateway
+    gateway.remove()
+
+
+@pytest.mark.parametrize(("attributes", "greeting", "name", "suggestions", "picture"), [
+    ("", "What can Ada do?", "Ada", ["a, b", "c"], "{gateway}/favicon.svg"),
+    # What the page says goes before, each for itself.
+    ("greeting='Na?'", "Na?", "Ada", ["a, b", "c"], "{gateway}/favicon.svg"),
+    ("name=Bob suggestions='x' picture='{gateway}/favicon.svg?x'", "What can Ada do?", "Bob", ["x"], "{gateway}/favicon.svg?x"),
+])
+def test_the_gateway_introduces_the_assistant(chromium, site, introduced, user, attributes, greeting, name, suggestions, picture):
+    site.pages["/introduced"] = embedded(introduced, introduced.token(user), attributes.format(gateway=introduced.url))
+    chromium.driver.get(f"{site.origin}/introduced")
+    chromium.online()
+    chromium.until(lambda: chromium.contents("[data-testid=empty-state] h3") == [greeting], "not greeted")
+    assert chromium.contents("[data-testid=example]") == suggestions
+    assert chromium.contents("h2.heading") == [name]
+    assert chromium.attributes("img.picture, .emblem img", "src") == [picture.format(gateway=introduced.url)] * 2
 
 
 @pytest.mark.parametrize(("lang", "send"), [("ar", "إرسال"), ("es", "Enviar"), ("fr", "Envoyer"), ("ja", "送信"), ("zh-CN", "发送"),
@@ -164,6 +174,43 @@ def test_texts_of_the_page(chromium, site, gateway, user):
     chromium.driver.get(f"{site.origin}/texts")
     chromium.online()
     chromium.until(lambda: chromium.one("[data-testid=send]").get_attribute("aria-label") == "Go", "not the page's own text")
+
+
+def quoted(beginning):
+    """The piece of the chapter's code that begins so."""
+    chapter = (PAGES / "Embedding.md").read_text()
+    [block] = [block for block in re.findall(r"^```\w*\n(.*?)^```", chapter, re.S | re.M) if block.startswith(beginning)]
+    return block
+
+
+def test_what_the_chapter_says_is_enough(chromium, site, gateway, llm, user):
+    """Its whole page at another origin, under a policy that lets nothing through but what the chapter names: in German, dark,
+    in the brand's colour, with a card of its own."""
+    def here(text):
+        return text.replace("wss://chat.example.com", gateway.url.replace("http", "ws")).replace("https://chat.example.com", gateway.url)
+    policy = {name: sources for name, *sources in (each.split() for each in here(quoted("script-src")).split(";") if each.strip())}
+    policy["script-src"].append("'nonce-x'")
+    policy["connect-src"].append("'self'")
+    policy |= {"default-src": ["'none'"], "style-src": ["'nonce-x'"]}
+    told = "; ".join(" ".join([name, *sources]) for name, sources in policy.items())
+    page = here(quoted("<!doctype html>")).replace("<style>", "<style nonce=x>").replace("<script>", "<script nonce=x>")
+    site.pages["/chapter"] = page.replace("<title>", f'<meta http-equiv=Content-Security-Policy content="{told}"><title>')
+    site.pages["/api/auth/token"] = '{"token": "%s"}' % gateway.token(user)
+    llm.reset()
+    llm.script(calls(("get_weather", {"place": "Oslo"})), says("Kalt."))
+    chromium.driver.get(f"{site.origin}/chapter")
+    chromium.online()
+    chromium.until(lambda: chromium.attributes("[data-testid=composer]", "aria-label") == ["Nachricht"], "not in German")
+    assert chromium.contents("[data-testid=example]") == ["Wie wird das Wetter?", "Was kannst du?"]
+    chromium.say("Wetter?")
+    chromium.one(ANSWER)
+    cards = "return [...document.querySelectorAll('parley-chat > p')].map((each) => each.textContent)"
+    chromium.until(lambda: chromium.driver.execute_script(cards) == ["Oslo: failed"], "no card of the page's own")
+    assert computed(chromium, "parley-chat", "color-scheme") == "dark"
+    accent = "return getComputedStyle(document.querySelector('parley-chat')).getPropertyValue('--accent')"
+    assert chromium.driver.execute_script(accent) == "#e2725b"
+    chromium.screenshot("chapter")
+    assert chromium.errors() == []
 
 
 def test_under_trusted_types(chromium, site, gateway, llm, user):

@@ -30,16 +30,12 @@ def write(page, text):
     page.driver.execute_script(
         "const field = arguments[0]; field.value = arguments[1]; field.dispatchEvent(new Event('input', {bubbles: true}))",
         page.one("[data-testid=composer]"), text)
-    page.one("[data-testid=send]").click()
+    page.click("[data-testid=send]")
 
 
 def ask(page, text):
     write(page, text)
     page.one(CARD)
-
-
-def press(page, selector, number=0):
-    page.driver.execute_script("arguments[0].click()", page.all(selector)[number])
 
 
 def open_titles(database, user):
@@ -55,8 +51,8 @@ def test_many_at_once_are_decided_together(page, database, user):
     page.driver.refresh()
     page.until(lambda: len(page.all(CARD)) == 4, "a reload has lost what asks")
     for number in range(3):
-        press(page, "[data-testid=approve]", number)
-    press(page, "[data-testid=decline]", 3)
+        page.press("[data-testid=approve]", number)
+    page.press("[data-testid=decline]", 3)
     page.until(lambda: not page.all(CARD), "what is decided still asks")
     page.until(lambda: "did not agree" in page.texts("assistant")[-1], "the assistant does not say what was left")
     assert open_titles(database, user) == ["soap"]
@@ -70,6 +66,6 @@ def test_a_message_declines(page, database, user):
     page.until(lambda: not page.all(CARD), "what was declined still asks")
     assert open_titles(database, user) == ["milk"]
     ask(page, "delete 1")
-    press(page, "[data-testid=approve]")
+    page.press("[data-testid=approve]")
     page.until(lambda: not page.all(CARD), "what is decided still asks")
     page.until(lambda: open_titles(database, user) == [], "not carried out")

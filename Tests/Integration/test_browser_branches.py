@@ -79,7 +79,8 @@ def conversation(chromium, site, gateway, user, connect):
             "<!doctype html><html lang=en><meta name=viewport content='width=device-width'><title>told</title>"
             f"<style>body {{ margin: 0 }} parley-chat {{ display: block; height: 100vh }}</style><script>{SOCKET}"
             f"window.user = {user!r}; window.snapshot = {told};</script><script type=module src='{gateway.url}/parley-chat.js'>"
-            f"</script><parley-chat token='{gateway.token(user)}'></parley-chat><script>{more}</script>")
+            f"</script><main><h1 style='position: absolute; clip-path: inset(50%)'>A page</h1><parley-chat token='{gateway.token(user)}'>"
+            f"</parley-chat></main><script>{more}</script>")
         chromium.driver.get(f"{site.origin}/told")
         chromium.online()
         chromium.driver.execute_script("document.querySelector('parley-chat').openConversation(arguments[0])", thread)
@@ -102,11 +103,6 @@ def give(page, thread, *frames):
         if "type" in frame else {"threadId": thread, **frame} for frame in frames])
 
 
-def press(page, selector, at=0):
-    page.until(lambda: len(page.all(selector)) > at, f"no {selector}")
-    page.driver.execute_script("arguments[0].click()", page.all(selector)[at])
-
-
 def branches(page):
     return page.contents("[data-testid=sibling]")
 
@@ -119,8 +115,8 @@ def test_siblings_are_chosen(conversation):
     thread = conversation(messages=TREE)
     page = conversation.page
     page.until(lambda: branches(page) == ["2 of 2", "2 of 3"], "no siblings")
-    page.screenshot(f"branches-{page.size}")
-    press(page, "[data-testid=sibling-before]")
+    assert page.findings_in_all_looks(f"branches-{page.size}") == []
+    page.press("[data-testid=sibling-before]")
     [select] = sent(page, "select")
     assert (select["threadId"], select["messageId"]) == (thread, "q0")
     give(page, thread, {"op": "ack", "id": select["id"], "status": "selected"},
@@ -128,7 +124,7 @@ def test_siblings_are_chosen(conversation):
              message("q0", "user", "the first question", parentId=None, siblings=["q0", "q1"], runId="r0")]})
     page.until(lambda: page.texts("user") == ["the first question"] and branches(page) == ["1 of 2"], "not the other branch")
     assert page.all("[data-testid=sibling-before]")[0].get_property("disabled")
-    press(page, "[data-testid=sibling-next]")
+    page.press("[data-testid=sibling-next]")
     assert sent(page, "select")[1]["messageId"] == "q1"
     # What can't be done now says so.
     give(page, thread, {"op": "error", "id": sent(page, "select")[1]["id"], "code": "busy", "message": "busy"})
@@ -165,8 +161,8 @@ def test_a_failed_turn_is_asked_again_as_what_it_is(conversation):
     failed = message("q1", "user", "a question", parentId=None, runId="r1", run={"status": "failed", "code": "upstream_error"})
     conversation(messages=[failed])
     page = conversation.page
-    press(page, "[data-testid=ask-again]")
-    press(page, "[data-testid=ask-again]")
+    page.press("[data-testid=ask-again]")
+    page.press("[data-testid=ask-again]")
     [asked] = sent(page, "regenerate")
     assert (asked["id"], asked["messageId"]) == ("again-r1", "q1") and sent(page, "send") == []
 
@@ -174,16 +170,17 @@ def test_a_failed_turn_is_asked_again_as_what_it_is(conversation):
 def test_a_question_is_edited(conversation):
     conversation(messages=TREE)
     page = conversation.page
-    press(page, "[data-testid=rewrite]")
+    page.press("[data-testid=rewrite]")
     field = page.one("[data-testid=rewrite-field]")
     assert field.get_property("value") == "a question"
+    assert page.findings_in_all_looks(f"rewrite-{page.size}") == []
     # A key of an input method is not taken.
     assert page.driver.execute_script(
         "return arguments[0].dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true, "
         "composed: true, cancelable: true}))", field)
     ActionChains(page.driver).send_keys(Keys.ESCAPE).perform()
     page.until(lambda: not page.all("[data-testid=rewrite-field]"), "Escape does not leave it")
-    press(page, "[data-testid=rewrite]")
+    page.press("[data-testid=rewrite]")
     ActionChains(page.driver).send_keys(" of mine", Keys.ENTER).perform()
     page.until(lambda: sent(page, "send"), "not sent")
     [edited] = sent(page, "send")
@@ -209,10 +206,10 @@ def test_an_approval_with_a_correction(conversation):
     assert "Add" in card.text and "undone" in card.text
     fields = {each.get_attribute("data-name"): each for each in page.all("[data-testid=approval-field]")}
     assert set(fields) == {"title", "urgent", "count"}
-    page.screenshot(f"approval-{page.size}")
+    assert page.findings_in_all_looks(f"approval-{page.size}") == []
     fields["title"].clear()
     fields["title"].send_keys("buy brown milk")
-    page.one("[data-testid=approve]").click()
+    page.click("[data-testid=approve]")
     [resumed] = sent(page, "resume")
     assert resumed["threadId"] == thread and resumed["resume"] == [{
         "interruptId": "i-c1", "status": "resolved",
@@ -220,7 +217,7 @@ def test_an_approval_with_a_correction(conversation):
     # What can't be used is to be decided anew.
     give(page, thread, {"op": "error", "id": resumed["id"], "code": "invalid_field", "message": "title is too long"})
     page.until(lambda: "too long" in page.one(APPROVAL).text, "it does not say why")
-    page.one("[data-testid=approve]").click()
+    page.click("[data-testid=approve]")
     page.until(lambda: len(sent(page, "resume")) == 2, "not answered anew")
     give(page, thread, {"op": "ack", "id": sent(page, "resume")[1]["id"], "status": "running", "runId": "r2"},
          {"type": "RUN_STARTED", "runId": "r2", "protocolVersion": "1.0", "input": {
@@ -237,11 +234,12 @@ def test_all_that_asks_is_answered_together(conversation):
     conversation(**asking(call("c1", "delete_task", {"task_id": 1}), call("c2", "delete_task", {"task_id": 2})))
     page = conversation.page
     page.until(lambda: len(page.all(APPROVAL)) == 2, "not both ask")
-    press(page, "[data-testid=approve]", 0)
+    page.press("[data-testid=approve]", 0)
     page.until(lambda: page.all(f"{APPROVAL}[data-decision=approved]"), "not decided")
+    assert page.findings_in_all_looks(f"decided-{page.size}") == []
     assert sent(page, "resume") == []
     page.all("[data-testid=decline-reason]")[1].send_keys("not that one")
-    press(page, "[data-testid=decline]", 1)
+    page.press("[data-testid=decline]", 1)
     [resumed] = sent(page, "resume")
     assert [each["payload"] for each in resumed["resume"]] == [{"approved": True}, {"approved": False, "reason": "not that one"}]
 
@@ -284,9 +282,9 @@ def test_thoughts_are_folded(conversation):
          {"type": "TEXT_MESSAGE_CONTENT", "messageId": "a1", "delta": "Because."}, {"type": "TEXT_MESSAGE_END", "messageId": "a1"},
          {"type": "RUN_FINISHED", "runId": "r1", "outcome": {"type": "success"}})
     page.until(lambda: page.texts("assistant") == ["Because."], "the thoughts are in the answer, or it is not there")
-    press(page, "[data-testid=reasoning] summary")
+    page.press("[data-testid=reasoning] summary")
     page.until(lambda: "First, I look." in page.one("[data-testid=reasoning]").text, "not to be unfolded")
-    page.screenshot(f"reasoning-{page.size}")
+    assert page.findings_in_all_looks(f"reasoning-{page.size}") == []
 
 
 OWN = """
@@ -312,13 +310,14 @@ def test_cards_of_the_page(conversation):
                                 {**message("a1", "assistant", "", runId="r1"), "toolCalls": tools}, *results])
     page = conversation.page
     page.until(lambda: page.all("#weather") and page.all("#weather")[0].text == "Oslo: 3", "the page's card is not shown")
+    assert page.findings_in_all_looks(f"own-cards-{page.size}") == []
     # In the page's own document, where its styles reach it.
     assert page.driver.execute_script("return document.getElementById('weather').getRootNode() === document")
     shown = [each for each in page.all("[data-testid=tool-card]") if each.is_displayed()]
     assert {each.get_attribute("data-tool") for each in shown} == {"add_task", "broken"}
     page.driver.execute_script("document.querySelector('parley-chat').newConversation()")
     page.until(lambda: not page.all("#weather"), "it is left behind")
-    assert [each.text for each in page.all("[data-testid=example]")] == ["One", "Two"]
+    assert page.contents("[data-testid=example]") == ["One", "Two"]
 
 
 def test_a_long_conversation(conversation):
@@ -343,3 +342,68 @@ def test_a_long_conversation(conversation):
     # Upwards what was far is laid out.
     page.driver.execute_script("arguments[0].scrollIntoView()", first)
     page.until(lambda: page.driver.execute_script(shown, page.all("[data-message-id=m0]")[0]), "not laid out where it is seen")
+    # Who reads further up is left there.
+    top = "return document.querySelector('parley-chat').shadowRoot.querySelector('.scroller').scrollTop"
+    page.until(lambda: page.driver.execute_script(on_screen, first), "not at the beginning")
+    place = page.driver.execute_script(top)
+    give(page, thread, *({"type": "TEXT_MESSAGE_CONTENT", "messageId": "a", "delta": f"more {at}\n\n"} for at in range(20)))
+    page.until(lambda: "more 19" in page.texts("assistant")[-1], "it does not go on")
+    assert page.driver.execute_script(top) == place
+
+
+def streaming(page, thread, text):
+    give(page, thread, {"type": "RUN_STARTED", "runId": "r1", "protocolVersion": "1.0", "input": {
+        "threadId": thread, "runId": "r1", "messages": [{"id": "q1", "role": "user", "content": "on"}], "tools": [], "context": []}},
+        {"type": "TEXT_MESSAGE_START", "messageId": "a1", "role": "assistant"},
+        {"type": "TEXT_MESSAGE_CONTENT", "messageId": "a1", "delta": text})
+
+
+_SELECT = """
+const root = document.querySelector("parley-chat").shadowRoot;
+const walker = document.createTreeWalker(root.querySelector("[data-message-id=a1] [data-testid=message-text]"), NodeFilter.SHOW_TEXT);
+for (let node; (node = walker.nextNode());) {
+    const at = node.data.indexOf(arguments[0]);
+    if (at >= 0) return getSelection().setBaseAndExtent(node, at, node, at + arguments[0].length);
+}
+"""
+_SELECTED = "return String(document.querySelector('parley-chat').shadowRoot.getSelection())"
+
+
+@pytest.mark.parametrize("words", ["paragraph", "return x"], ids=["text", "code"])
+def test_what_is_selected_stays_so(conversation, words):
+    """While the answer goes on behind it, and when it is whole: code has its colours once the selection is let go."""
+    thread = conversation()
+    page = conversation.page
+    page.until(lambda: sent(page, "subscribe"), "not opened")
+    streaming(page, thread, "A paragraph that goes on\n\n```python\ndef f(x):\n    return x\n")
+    page.until(lambda: "return x" in "".join(page.texts("assistant")) and page.all("[data-testid=code-block]"), "not shown")
+    page.driver.execute_script(_SELECT, words)
+    give(page, thread, {"type": "TEXT_MESSAGE_CONTENT", "messageId": "a1", "delta": "```\n\nand more.\n\nAnd more."},
+         {"type": "TEXT_MESSAGE_END", "messageId": "a1"}, {"type": "RUN_FINISHED", "runId": "r1", "outcome": {"type": "success"}})
+    page.one("[data-message-id=a1][data-status=complete]")
+    page.until(lambda: any("prism" in name for name in page.requested()), "the colours are not asked for")
+    if words == "paragraph":
+        page.until(lambda: page.all(".token-keyword"), "no colours")
+    assert page.driver.execute_script(_SELECTED) == words
+    page.driver.execute_script("getSelection().removeAllRanges()")
+    page.until(lambda: page.all(".token-keyword"), "no colours")
+
+
+def test_the_page_stays_where_it_is(conversation):
+    """A chat that streams below what is read, or shows a message that was sought, moves nothing but itself."""
+    thread = conversation("document.body.prepend(Object.assign(document.createElement('div'), {style: 'height: 3000px'}))",
+                          messages=[message(f"m{at}", "assistant" if at % 2 else "user", f"number {at}") for at in range(40)])
+    page = conversation.page
+    page.until(lambda: len(page.all("[data-testid=message]")) == 40, "no history")
+    streaming(page, thread, "\n\n".join(f"line {at}" for at in range(60)))
+    page.until(lambda: "line 59" in page.texts("assistant")[-1], "it does not stream")
+    assert page.driver.execute_script("return scrollY") == 0
+    page.driver.execute_script("document.querySelector('parley-chat').openConversation(arguments[0], 'm3')", thread)
+    page.until(lambda: page.all("[data-message-id=m3][data-revealed]"), "not shown")
+    where = page.driver.execute_script("""
+        const scroller = document.querySelector("parley-chat").shadowRoot.querySelector(".scroller").getBoundingClientRect();
+        const box = arguments[0].getBoundingClientRect();
+        return [scrollY, box.top >= scroller.top, box.bottom <= scroller.bottom];""", page.all("[data-message-id=m3]")[0])
+    assert where[1:] == [True, True]
+    # Where the keyboard is goes to the composer, which the page shows for that; on a phone it stays.
+    assert where[0] == 0 or page.size == "desk"

@@ -103,7 +103,7 @@ def test_hostile_content_is_text(page, gateway, database, user):
     page.driver.execute_script("localStorage.clear(); sessionStorage.clear()")
     page.driver.get(gateway.url)
     page.sign_in(user)
-    page.one("[data-testid=conversation-item]").click()
+    page.click("[data-testid=conversation-item]")
     page.until(lambda: page.texts("user") == [HOSTILE], "the message is not shown as it is stored")
     assert page.driver.execute_script("return document.title") == "Parley"
     assert not page.all("[data-testid=message] img, [data-testid=message] script, [data-testid=message] a")

@@ -113,7 +113,7 @@ def test_ask_again_from_two_tabs(page, gateway, llm, database, user):
         page.online()
         page.until(lambda: page.texts("user") == ["fail now"], "no history in the second tab")
         page.driver.switch_to.window(first)
-        page.one(AGAIN).click()
+        page.click(AGAIN)
         page.until(lambda: page.texts("assistant") == ["Once."], "no answer")
         page.driver.switch_to.window(second)
         page.until(lambda: page.texts("assistant") == ["Once."], "the second tab does not follow")
@@ -138,13 +138,13 @@ def test_a_reload_shows_what_was_shown(page, llm, database, user):
     noticed(page, 1)
     page.say("break off")
     noticed(page, 2)
-    before = [notice.text for notice in page.all(NOTICE)]
+    before = page.contents(NOTICE)
     assert before[0].startswith(FAILED) and "broke off" in before[1]
     order = "return arguments[0].map((e) => e.dataset.testid + (e.dataset.role ?? ''))"
     rows = page.driver.execute_script(order, page.all(f"{MESSAGE}, {NOTICE}"))
     reloaded(page)
     noticed(page, 2)
-    assert [notice.text for notice in page.all(NOTICE)] == before
+    assert page.contents(NOTICE) == before
     assert page.driver.execute_script(order, page.all(f"{MESSAGE}, {NOTICE}")) == rows
     assert len(shown(page, AGAIN)) == 2
     page.screenshot("failed-after-a-reload")
@@ -160,7 +160,7 @@ def test_a_reload_shows_what_was_stopped(page, llm):
     llm.script(SlowFirstToken(30))
     page.say("think")
     llm.asked()
-    page.one("[data-testid=stop]").click()
+    page.click("[data-testid=stop]")
     noticed(page, 1)
     text = page.one(NOTICE).text
     reloaded(page)
@@ -189,7 +189,7 @@ def test_a_stop_is_heard(page, llm):
     llm.script(says("one two three four five six seven eight nine ten " * 5))
     page.say("count")
     page.until(lambda: "two" in "".join(page.texts("assistant")), "it does not stream")
-    page.one("[data-testid=stop]").click()
+    page.click("[data-testid=stop]")
     page.one(f"{ANSWER}[data-status=cancelled]")
     page.until(lambda: heard(page) == ["Stopped."], f"heard {heard(page)}")
 
@@ -198,6 +198,6 @@ def test_a_stop_before_the_first_token_is_heard(page, llm):
     llm.script(SlowFirstToken(30))
     page.say("think")
     llm.asked()
-    page.one("[data-testid=stop]").click()
+    page.click("[data-testid=stop]")
     noticed(page, 1)
     page.until(lambda: heard(page) == ["Stopped before there was an answer."], f"heard {heard(page)}")

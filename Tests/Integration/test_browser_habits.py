@@ -45,14 +45,8 @@ def page(chromium, gateway, user):
     return chromium
 
 
-def press(page, selector):
-    """Whether or not it can be seen (a drawer, on a phone)."""
-    page.until(lambda: page.all(selector), f"no {selector}")
-    page.driver.execute_script("arguments[0].click()", page.all(selector)[0])
-
-
 def opened(page, thread):
-    press(page, f"{ITEM}[data-thread-id='{thread}']")
+    page.press(f"{ITEM}[data-thread-id='{thread}']")
     page.until(lambda: page.all(f"{ITEM}[data-thread-id='{thread}'][aria-current=true]"), "not opened")
 
 
@@ -78,13 +72,13 @@ def test_a_new_conversation_keeps_what_was_typed_for_it(page, connect):
     page.one(COMPOSER).send_keys("for later")
     opened(page, thread)
     assert typed(page) == ""
-    press(page, "[data-testid=new-conversation]")
+    page.press("[data-testid=new-conversation]")
     assert typed(page) == "for later"
-    press(page, "[data-testid=new-conversation]")
+    page.press("[data-testid=new-conversation]")
     assert typed(page) == "for later"
-    page.one("[data-testid=send]").click()
+    page.click("[data-testid=send]")
     page.one(ANSWER)
-    press(page, "[data-testid=new-conversation]")
+    page.press("[data-testid=new-conversation]")
     page.until(lambda: page.texts("user") == [], "not a new one")
     assert typed(page) == ""
 
@@ -141,7 +135,7 @@ def test_a_title_that_is_being_written_is_left_alone(page, connect, database):
     first, second = (socket.turn(f"!text {text}").thread for text in ("one", "two"))
     page.until(lambda: len(page.all(ITEM)) == 2, "not two conversations")
     if page.is_phone:
-        page.one("button.menu").click()
+        page.click("button.menu")
         page.until(lambda: page.driver.execute_script("return arguments[0].getRootNode().getAnimations().length === 0",
                                                       page.all(ITEM)[0]), "the drawer moves on")
     page.choose(first, "edit")
@@ -170,12 +164,12 @@ def test_without_storage(chromium, gateway, user):
         page.say("!text hello")
         page.one(ANSWER)
         page.one(COMPOSER).send_keys("for this one")
-        press(page, "[data-testid=new-conversation]")
+        page.press("[data-testid=new-conversation]")
         assert typed(page) == ""
         page.one(COMPOSER).send_keys("for a new one")
-        press(page, ITEM)
+        page.press(ITEM)
         page.until(lambda: typed(page) == "for this one", "the draft is lost")
-        press(page, "[data-testid=new-conversation]")
+        page.press("[data-testid=new-conversation]")
         assert typed(page) == "for a new one"
         assert page.errors() == []
     finally:

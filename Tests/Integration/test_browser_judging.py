@@ -40,21 +40,15 @@ def page(chromium, gateway, user):
     return opened(chromium, gateway, user)
 
 
-def press(page, selector):
-    """Whether or not it can be seen (a drawer, on a phone)."""
-    page.until(lambda: page.all(selector), f"no {selector}")
-    page.driver.execute_script("arguments[0].click()", page.all(selector)[0])
-
-
 def list_shown(page):
     if page.size == "phone":
-        page.one("button.menu").click()
+        page.click("button.menu")
         page.until(lambda: page.driver.execute_script("return arguments[0].getRootNode().getAnimations().length === 0",
                                                       page.all("[data-testid=search]")[0]), "the drawer moves on")
 
 
 def judged(page):
-    return [each.get_attribute("data-testid") for each in page.all("[data-testid^=judge-][aria-pressed=true]")]
+    return page.attributes("[data-testid^=judge-][aria-pressed=true]", "data-testid")
 
 
 def stored(database, user):
@@ -65,22 +59,43 @@ def test_an_answer_is_judged(page, database, user):
     page.say("!text an answer")
     page.until(lambda: page.all(ANSWER), "no answer")
     ActionChains(page.driver).move_to_element(page.one(ANSWER)).perform()
-    page.one("[data-testid=judge-down]").click()
+    page.click("[data-testid=judge-down]")
     page.until(lambda: stored(database, user) == "down", "not stored")
     # The word with it may be left out, or said at once.
     ActionChains(page.driver).send_keys("too short", Keys.ENTER).perform()
     page.until(lambda: stored(database, user) == "down too short", "the word is not stored")
     page.until(lambda: judged(page) == ["judge-down"], "not shown as judged")
-    page.screenshot(f"judged-{page.size}")
+    assert page.findings(f"judged-{page.size}") == []
     page.driver.refresh()
     page.online()
     page.until(lambda: judged(page) == ["judge-down"], "forgotten after a reload")
-    press(page, "[data-testid=judge-up]")
+    page.press("[data-testid=judge-up]")
     page.until(lambda: stored(database, user) == "up", "not changed")
-    press(page, "[data-testid=judge-up]")
+    page.press("[data-testid=judge-up]")
     page.until(lambda: stored(database, user) is None, "not taken back")
     page.until(lambda: judged(page) == [], "still shown as judged")
     assert page.errors() == []
+
+
+def test_the_key_that_ends_a_composition_sends_no_word(page, database, user):
+    """Safari submits a form by it, behind `compositionend`, with the input method's key code."""
+    page.say("!text an answer")
+    page.until(lambda: page.all(ANSWER), "no answer")
+    page.press("[data-testid=judge-down]")
+    page.until(lambda: stored(database, user) == "down", "not stored")
+    field = page.one("[data-testid=judge-comment]")
+    field.send_keys("かな")
+    submitted = """
+        const [field, keyCode] = arguments;
+        const key = (name) => field.dispatchEvent(new KeyboardEvent(name, {key: "Enter", keyCode, bubbles: true, composed: true, cancelable: true}));
+        const isTaken = !key("keydown");
+        field.form.requestSubmit();
+        key("keyup");
+        return isTaken;"""
+    assert page.driver.execute_script(submitted, field, 229) is False
+    assert field.is_displayed() and field.get_property("value") == "かな"
+    page.driver.execute_script(submitted, field, 13)
+    page.until(lambda: stored(database, user) == "down かな", "not sent by the next one")
 
 
 def test_words_are_found(page, connect):
@@ -94,9 +109,9 @@ def test_words_are_found(page, connect):
     page.one("[data-testid=search]").send_keys("zebr")
     page.until(lambda: len(page.all(FOUND)) >= 2, "not found")
     assert not any(each.is_displayed() for each in page.all(ITEM))
-    assert {each.get_attribute("data-thread-id") for each in page.all(FOUND)} == {first} != {second}
+    assert set(page.attributes(FOUND, "data-thread-id")) == {first} != {second}
     assert all(mark.text.lower() == "zebr" for mark in page.all("[data-testid=found] mark"))
-    page.screenshot(f"found-{page.size}")
+    assert page.findings(f"found-{page.size}") == []
     # The keyboard goes through what was found; what lies before what is loaded is fetched and shown.
     ActionChains(page.driver).send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN).perform()
     wanted = page.driver.execute_script("return document.querySelector('parley-chat').shadowRoot.activeElement.dataset.messageId")

@@ -204,6 +204,22 @@ def test_characters_that_reorder_are_seen(stage):
     assert shown.get_property("textContent") == "a \u202egpj.exe\u202c b x\u2066y", "the text is not what was sent"
 
 
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("- one\n- שלום\n  - مرحبا\n- 3", "ul ltr, li ltr, li rtl, ul rtl, li rtl, li ltr"),
+    ("1. أولا\n\n   more\n2. two", "ol rtl, li rtl, li ltr"),
+    ("- [x] مهمة\n- [ ] open", "ul rtl, li rtl, li ltr"),
+    ("> **שלום** there", "blockquote rtl, p rtl"), ("> there שלום", "blockquote ltr, p ltr"),
+    ("| الاسم | b |\n| - | - |\n| 1 | x |", "div rtl, th rtl, th ltr, td ltr, td ltr"),
+])
+def test_the_direction_of_what_holds_lines(stage, text, wanted):
+    """Marks of lists, the bar of a quote and the columns of a table stand where the reading begins."""
+    found = stage.driver.execute_script("""
+        const element = show(arguments[0]);
+        return [...element.querySelectorAll("ul, ol, li, p, blockquote, .table, th, td")]
+            .map((each) => `${each.localName} ${getComputedStyle(each).direction}`).join(", ");""", text)
+    assert found == wanted
+
+
 LONG = "\n\n".join(
     f"## Part {n}\n\nSome *text* with `code` and a [link](https://example.org/{n}).\n\n- one\n- two\n  - three\n\n"
     f"| a | b |\n| - | -: |\n| {n} | **x** |\n\n```js\nconst x = {n};\n```\n\n> said\n> twice" for n in range(8))
@@ -281,7 +297,7 @@ def test_in_the_conversation(chromium, gateway, llm, user):
     assert len(chromium.all(f"{ANSWER} td")) == 2
     # What a person wrote stays text, with links.
     assert chromium.texts("user") == ["plan **not bold** https://example.org/x."]
-    assert [a.get_attribute("href") for a in chromium.all(f"{MESSAGE}[data-role=user] a")] == ["https://example.org/x"]
+    assert chromium.attributes(f"{MESSAGE}[data-role=user] a", "href") == ["https://example.org/x"]
     chromium.screenshot("markdown")
     # What is copied is the source.
     read = "const [done] = arguments; navigator.clipboard.readText().then(done, (error) => done(String(error)))"

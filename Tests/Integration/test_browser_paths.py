@@ -31,17 +31,6 @@ def page(chromium, gateway, user):
     return chromium
 
 
-def press(page, selector, at=0):
-    """Pressed where it stands by then: the page is drawn anew when a history comes."""
-    def pressed():
-        found = page.all(selector)
-        if len(found) <= at:
-            return False
-        page.driver.execute_script("arguments[0].click()", found[at])
-        return True
-    page.until(pressed, f"no {selector}")
-
-
 def siblings(page):
     return page.contents("[data-testid=sibling]")
 
@@ -57,12 +46,12 @@ def test_another_answer_and_back(page, database, user):
     answers(page, 1)
     page.say("!text two")
     answers(page, 2)
-    press(page, "[data-testid=regenerate]", at=1)
+    page.press("[data-testid=regenerate]", at=1)
     page.until(lambda: siblings(page) == ["2 of 2"], "no second answer")
     assert answers(page, 2) == ["one", "two"] and page.texts("user") == ["!text one", "!text two"]
     counted = "select count(*) from messages where user_id = %s and role = %s"
     assert (database.value(counted, user, "user"), database.value(counted, user, "assistant")) == (2, 3)
-    press(page, "[data-testid=sibling-before]")
+    page.press("[data-testid=sibling-before]")
     page.until(lambda: siblings(page) == ["1 of 2"], "not the first answer")
     page.driver.refresh()
     page.until(lambda: siblings(page) == ["1 of 2"], "the choice is not kept")
@@ -75,14 +64,14 @@ def test_a_question_is_edited(page):
     answers(page, 1)
     page.say("!text two")
     answers(page, 2)
-    press(page, "[data-testid=rewrite]")
+    page.press("[data-testid=rewrite]")
     field = page.one("[data-testid=rewrite-field]")
     assert field.get_property("value") == "!text one"
     ActionChains(page.driver).send_keys(" again", Keys.ENTER).perform()
     page.until(lambda: page.texts("user") == ["!text one again"], "not the edited question alone")
     assert answers(page, 1) == ["one again"]
     page.until(lambda: siblings(page) == ["2 of 2"], "no way back")
-    press(page, "[data-testid=sibling-before]")
+    page.press("[data-testid=sibling-before]")
     page.until(lambda: page.texts("user") == ["!text one", "!text two"], "the other path is not shown")
     assert answers(page, 2) == ["one", "two"]
     assert page.errors() == []

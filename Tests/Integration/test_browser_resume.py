@@ -257,7 +257,7 @@ def test_a_second_tab_in_the_middle(chromium, line, database, user):
         page.online()
         page.until(lambda: page.all(ANSWER) or page.all("[data-testid=conversation-item]"), "an empty page")
         if not page.all(ANSWER):
-            page.one("[data-testid=conversation-item]").click()
+            page.click("[data-testid=conversation-item]")
         page.until(lambda: page.texts("assistant"), "the second tab does not show the answer")
         in_the_middle = page.texts("assistant")[0]
         page.screenshot("second-tab")

@@ -1,17 +1,33 @@
 """The page that shows all widgets: they are live together, take on looks, and the picture of the documentation is theirs."""
 
+import re
 import struct
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from kit import TOP
-from kit.gateway import RESULTS
+from kit.gateway import RESULTS, Gateway
 from kit.page import browser
+from kit.site import Site
 
 DEV = True
 SETTINGS = {"TOKEN_PACE_MS": 0}
 ANSWER = "[data-testid=message][data-role=assistant][data-status=complete]"
+
+
+@pytest.fixture(scope="module")
+def site():
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def allowing(site, database):
+    gateway = Gateway(database, name="test_browser_showcase_allowing", dev=True, TOKEN_PACE_MS=0, ALLOWED_ORIGINS=site.origin)
+    yield gateway
+    gateway.remove()
 
 
 def tasks(page):
@@ -57,4 +73,31 @@ def test_all_widgets_in_one_page(gateway, user, theme, size):
         page.driver.refresh()
         page.online()
         page.until(lambda: len(tasks(page)) == 2, "not signed in again")
+        assert page.errors() == []
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_the_lines_with_integrity(site, allowing, user, is_changed):
+    """They hold the widget to what the gateway serves: as they are it runs, and what is another than they say does not."""
+    gateway = allowing
+    with browser() as page:
+        page.driver.get(f"{gateway.url}/showcase.html")
+        page.click("[data-testid=pinned]")
+        page.until(lambda: "importmap" in page.one("#code").text, "no hashes")
+        lines = page.one("#code").text
+        loaded = re.findall(r'"(http[^"]+)": "sha384-[\w+/]{64}"', lines)
+        assert len(loaded) > 50 and {f"{gateway.url}/{name}.js" for name in ("parley-menu", "texts/de", "lib/katex")} <= set(loaded)
+        if is_changed:
+            lines = re.sub(r'(parley-dom.js": "sha384-)....', r"\1AAAA", lines)
+        site.pages["/pinned"] = lines.replace('fetch("/my/token")', 'fetch("/token")')
+        site.pages["/token"] = gateway.token(user)
+        page.driver.get(f"{site.origin}/pinned")
+        if is_changed:
+            page.until(lambda: any("integrity" in error for error in page.errors()), "it is not refused")
+            assert not page.driver.execute_script("return Boolean(customElements.get('parley-chat'))")
+            return
+        page.online()
+        page.say("add milk")
+        page.one(ANSWER)
+        page.until(lambda: page.all("[data-testid=tool-card]"), "what comes late is not there")
         assert page.errors() == []

@@ -51,7 +51,7 @@ def say(page, text):
     page.driver.execute_script(
         "const field = arguments[0]; field.value = arguments[1]; field.dispatchEvent(new Event('input', {bubbles: true}))",
         page.one("[data-testid=composer]"), text)
-    page.one("[data-testid=send]").click()
+    page.click("[data-testid=send]")
     page.until(lambda: len(page.texts("user")) == before + 1, f"{text} is not shown")
     answers = "[data-testid=message][data-role=assistant][data-status=complete]"
     page.until(lambda: len([each for each in page.all(answers) if each.text]) >= before + 1, f"no answer to {text}")

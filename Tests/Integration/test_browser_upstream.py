@@ -64,7 +64,7 @@ def test_ten_turns(gateway, llm, database, user):
         page.driver.refresh()
         page.online()
         if not page.all(ANSWER):
-            page.one("[data-testid=conversation-item]").click()
+            page.click("[data-testid=conversation-item]")
         page.until(lambda: page.texts("assistant") == answers, "another history after a reload")
         page.until(lambda: len(page.all(CARD)) == cards, "not all calls are in the history")
         page.screenshot("upstream-history")

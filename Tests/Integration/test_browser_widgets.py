@@ -43,7 +43,7 @@ def opened(page):
 
 def test_the_launcher(chromium, site, gateway, user):
     page_with(site, gateway, chromium, f"<parley-launcher token='{gateway.token(user)}'></parley-launcher>", "parley-launcher")
-    chromium.one("[data-testid=launcher]").click()
+    chromium.click("[data-testid=launcher]")
     chromium.online()
     chromium.say("add buy milk")
     chromium.one(ANSWER)
@@ -58,8 +58,26 @@ def test_the_launcher(chromium, site, gateway, user):
         socket.turn("add eggs", thread=thread)
     chromium.until(lambda: [each.text for each in chromium.all(".badge") if each.is_displayed()] == ["1"], "no badge")
     assert "unread" in chromium.one("[data-testid=launcher]").get_attribute("aria-label")
-    chromium.one("[data-testid=launcher]").click()
+    chromium.click("[data-testid=launcher]")
     chromium.until(lambda: not any(each.is_displayed() for each in chromium.all(".badge")), "what is seen is counted")
+    assert chromium.errors() == []
+
+
+def test_a_card_of_the_page_in_the_launcher(chromium, site, gateway, user):
+    """It stands in the page's own document, so that the page's styles reach it."""
+    page_with(site, gateway, chromium, f"<style>.own {{ color: rgb(1, 2, 3) }}</style><parley-launcher token='{gateway.token(user)}'>"
+              "</parley-launcher><script>document.querySelector('parley-launcher').toolCards = {add_task: ({status}) => "
+              "Object.assign(document.createElement('p'), {className: 'own', textContent: status})}</script>", "parley-launcher")
+    chromium.click("[data-testid=launcher]")
+    chromium.online()
+    chromium.say("add buy milk")
+    chromium.one(ANSWER)
+    card = chromium.one("parley-launcher > .own")
+    assert (card.text, card.value_of_css_property("color")) == ("done", "rgba(1, 2, 3, 1)")
+    panel = chromium.one("[data-testid=launcher-panel]").rect
+    assert panel["y"] < card.rect["y"] < panel["y"] + panel["height"], "not in the conversation"
+    chromium.driver.execute_script("document.querySelector('parley-launcher').chat.newConversation()")
+    chromium.until(lambda: not chromium.all(".own"), "it is left behind")
     assert chromium.errors() == []
 
 
@@ -67,12 +85,12 @@ def test_the_launcher_on_a_phone(site, gateway, user):
     with browser(390, 844) as page:
         page_with(site, gateway, page, f"<meta name=viewport content='width=device-width'><parley-launcher token='{gateway.token(user)}'></parley-launcher>",
                   "parley-launcher")
-        page.one("[data-testid=launcher]").click()
+        page.click("[data-testid=launcher]")
         page.online()
         panel = page.one("[data-testid=launcher-panel]").rect
         assert (panel["width"], panel["height"]) == (390, 844), "not the whole screen"
         page.screenshot("launcher-phone")
-        page.one("[data-testid=launcher-close]").click()
+        page.click("[data-testid=launcher-close]")
         page.until(lambda: not opened(page), "not closed")
 
 
@@ -102,6 +120,15 @@ def test_the_tasks(chromium, site, gateway, database, user):
     assert chromium.errors() == []
 
 
+def test_a_task_that_is_not_taken(chromium, site, gateway, user):
+    """Is seen, and not only heard; what was typed comes back."""
+    page_with(site, gateway, chromium, f"<parley-tasks token='{gateway.token(user)}' style='display: block; height: 20rem'></parley-tasks>", "parley-tasks")
+    field = chromium.one("[data-testid=task-field]")
+    chromium.driver.execute_script("window.fetch = () => Promise.reject(new TypeError('offline'))")
+    chromium.until(lambda: field.send_keys("eggs", Keys.ENTER) is None and chromium.contents("[data-testid=task-problem]") != [""], "nothing is said")
+    assert chromium.one("[data-testid=task-problem]").is_displayed() and field.get_property("value").endswith("eggs")
+
+
 def test_when_a_task_is_due(chromium, site, gateway, database, user):
     token = gateway.token(user)
     page_with(site, gateway, chromium, f"<parley-tasks token='{token}' style='display: block; height: 30rem'></parley-tasks>", "parley-tasks")
@@ -115,7 +142,7 @@ def test_when_a_task_is_due(chromium, site, gateway, database, user):
             row.querySelector('[data-testid=task-edit]').click();
             root.querySelector('[data-testid=task-due]').value = arguments[1];""", title, due)
         # Leaving both fields keeps what is in them.
-        chromium.one("h1").click()
+        chromium.click("h1")
         chromium.until(lambda: database.value(
             "select count(*) from tasks where user_id = %s and title = %s and due_at is not null", user, title), "not kept")
     chromium.until(lambda: titles(chromium) == ["sooner", "later"], "not in the order of what is due")

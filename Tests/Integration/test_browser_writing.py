@@ -48,7 +48,7 @@ def typed(page, within=None):
 
 
 def opened(page, thread):
-    page.one(f"{ITEM}[data-thread-id='{thread}']").click()
+    page.click(f"{ITEM}[data-thread-id='{thread}']")
     page.until(lambda: page.all(f"{ITEM}[data-thread-id='{thread}'][aria-current=true]"), "not opened")
 
 
@@ -61,7 +61,7 @@ def test_a_draft_stays_with_its_conversation(page, database, connect):
     opened(page, second)
     assert typed(page) == ""
     page.one(COMPOSER).send_keys("for the second")
-    page.one("[data-testid=new-conversation]").click()
+    page.click("[data-testid=new-conversation]")
     page.until(lambda: typed(page) == "", "a draft came along into a new conversation")
     page.one(COMPOSER).send_keys("for a new one")
     opened(page, first)
@@ -101,10 +101,10 @@ def test_a_draft_of_a_new_conversation_outlives_a_reload(page):
 
 def test_another_user_finds_no_draft(page, user):
     page.one(COMPOSER).send_keys("mine alone")
-    page.one("[data-testid=sign-out]").click()
+    page.click("[data-testid=sign-out]")
     page.sign_in(f"{user}-other")
     assert typed(page) == ""
-    page.one("[data-testid=sign-out]").click()
+    page.click("[data-testid=sign-out]")
     page.sign_in(user)
     assert typed(page) == "mine alone"
 

@@ -33,7 +33,7 @@ export const texts = {
     conversations: "المحادثات", "new-conversation": "محادثة جديدة", "no-conversations": "ستظهر محادثاتك هنا.", more: "عرض المزيد", answering: "يجيب…", "just-now": "الآن", unread: "غير مقروءة",
     menu: "المزيد عن {title}", rename: "إعادة التسمية", title: "العنوان", archive: "أرشفة", archived: "الأرشيف", "archived.none": "الأرشيف فارغ.", "archived.back": "العودة إلى المحادثات", restore: "استعادة",
     delete: "حذف", "delete.question": "حذف «{title}»؟", "delete.more": "تختفي المحادثة فورًا.", cancel: "إلغاء", "rename.failed": "تعذّرت إعادة تسمية المحادثة.", "archive.failed": "تعذّرت أرشفة المحادثة.",
-    "archive.done": "المحادثة في الأرشيف.", "restore.failed": "تعذّرت استعادة المحادثة.", "delete.failed": "تعذّر حذف المحادثة.", gone: "تلك المحادثة لم تعد موجودة. هذه محادثة جديدة.",
+    "archive.done": "المحادثة في الأرشيف.", "restore.failed": "تعذّرت استعادة المحادثة.", "delete.done": "حُذفت المحادثة.", "delete.failed": "تعذّر حذف المحادثة.", gone: "تلك المحادثة لم تعد موجودة. هذه محادثة جديدة.",
     tool: "أداة", "tool.failed": "{tool}: فشل", "tool.arguments": "المُدخلات", "tool.result": "النتيجة", "tool.running": "قيد التنفيذ", "tool.done": "تم", "tool.wrong": "فشل", "tool.cancelled": "أُوقف",
     "add_task.running": "تُضاف مهمة", "add_task.done": "أُضيفت مهمة", "add_task.failed": "تعذّرت إضافة المهمة", "list_tasks.running": "تُراجع مهامك", "list_tasks.done": "رُوجعت مهامك", "list_tasks.failed": "تعذّرت قراءة المهام",
     "get_task.running": "يُبحث عن مهمة", "get_task.done": "عُثر على المهمة", "get_task.failed": "لم يُعثر على المهمة", "update_task.running": "تُعدّل مهمة", "update_task.done": "عُدّلت مهمة", "update_task.failed": "تعذّر تعديل المهمة",

@@ -51,7 +51,7 @@ export const texts = {
     "delete.question": "„{title}“ löschen?", "delete.more": "Die Unterhaltung ist für Sie sofort weg.", cancel: "Abbrechen",
     "rename.failed": "Die Unterhaltung konnte nicht umbenannt werden.", "archive.failed": "Die Unterhaltung konnte nicht archiviert werden.",
     "archive.done": "Die Unterhaltung ist im Archiv.", "restore.failed": "Die Unterhaltung konnte nicht wiederhergestellt werden.",
-    "delete.failed": "Die Unterhaltung konnte nicht gelöscht werden.", gone: "Diese Unterhaltung gibt es nicht mehr. Das hier ist eine neue.",
+    "delete.done": "Die Unterhaltung ist gelöscht.", "delete.failed": "Die Unterhaltung konnte nicht gelöscht werden.", gone: "Diese Unterhaltung gibt es nicht mehr. Das hier ist eine neue.",
     tool: "Werkzeug", "tool.failed": "{tool}: misslungen", "tool.arguments": "Angaben", "tool.result": "Ergebnis",
     "tool.running": "läuft", "tool.done": "erledigt", "tool.wrong": "misslungen", "tool.cancelled": "angehalten",
     "add_task.running": "Fügt eine Aufgabe hinzu", "add_task.done": "Aufgabe hinzugefügt", "add_task.failed": "Die Aufgabe konnte nicht hinzugefügt werden",

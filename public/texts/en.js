@@ -123,6 +123,7 @@ export const english = {
     "archive.failed": "The conversation could not be archived.",
     "archive.done": "The conversation is in the archive.",
     "restore.failed": "The conversation could not be restored.",
+    "delete.done": "The conversation is deleted.",
     "delete.failed": "The conversation could not be deleted.",
     gone: "That conversation does not exist any more. This is a new one.",
 

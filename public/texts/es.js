@@ -48,7 +48,7 @@ export const texts = {
     "delete.more": "La conversación desaparecerá de inmediato.", cancel: "Cancelar",
     "rename.failed": "No se pudo cambiar el nombre.", "archive.failed": "No se pudo archivar la conversación.",
     "archive.done": "La conversación está en el archivo.", "restore.failed": "No se pudo restaurar la conversación.",
-    "delete.failed": "No se pudo eliminar la conversación.", gone: "Esa conversación ya no existe. Esta es una nueva.",
+    "delete.done": "Conversación eliminada.", "delete.failed": "No se pudo eliminar la conversación.", gone: "Esa conversación ya no existe. Esta es una nueva.",
     tool: "Herramienta", "tool.failed": "{tool}: ha fallado", "tool.arguments": "Datos", "tool.result": "Resultado",
     "tool.running": "en curso", "tool.done": "hecho", "tool.wrong": "fallido", "tool.cancelled": "detenido",
     "add_task.running": "Añadiendo una tarea", "add_task.done": "Tarea añadida", "add_task.failed": "No se pudo añadir la tarea",

@@ -47,7 +47,7 @@ export const texts = {
     "delete.more": "La conversation disparaît aussitôt pour vous.", cancel: "Annuler",
     "rename.failed": "La conversation n’a pas pu être renommée.", "archive.failed": "La conversation n’a pas pu être archivée.",
     "archive.done": "La conversation est dans les archives.", "restore.failed": "La conversation n’a pas pu être restaurée.",
-    "delete.failed": "La conversation n’a pas pu être supprimée.", gone: "Cette conversation n’existe plus. En voici une nouvelle.",
+    "delete.done": "La conversation est supprimée.", "delete.failed": "La conversation n’a pas pu être supprimée.", gone: "Cette conversation n’existe plus. En voici une nouvelle.",
     tool: "Outil", "tool.failed": "{tool} : échec", "tool.arguments": "Données", "tool.result": "Résultat", "tool.running": "en cours",
     "tool.done": "fait", "tool.wrong": "échec", "tool.cancelled": "arrêté",
     "add_task.running": "Ajout d’une tâche", "add_task.done": "Tâche ajoutée", "add_task.failed": "La tâche n’a pas pu être ajoutée",

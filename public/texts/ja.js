@@ -40,7 +40,7 @@ export const texts = {
     "archived.none": "アーカイブは空です。", "archived.back": "会話に戻る", restore: "復元", delete: "削除", "delete.question": "「{title}」を削除しますか？",
     "delete.more": "会話はすぐに表示されなくなります。", cancel: "キャンセル", "rename.failed": "会話の名前を変更できませんでした。",
     "archive.failed": "会話をアーカイブできませんでした。", "archive.done": "会話をアーカイブしました。", "restore.failed": "会話を復元できませんでした。",
-    "delete.failed": "会話を削除できませんでした。", gone: "その会話はもうありません。これは新しい会話です。",
+    "delete.done": "会話を削除しました。", "delete.failed": "会話を削除できませんでした。", gone: "その会話はもうありません。これは新しい会話です。",
     tool: "ツール", "tool.failed": "{tool}: 失敗", "tool.arguments": "入力", "tool.result": "結果", "tool.running": "実行中", "tool.done": "完了",
     "tool.wrong": "失敗", "tool.cancelled": "停止", "add_task.running": "タスクを追加しています", "add_task.done": "タスクを追加しました", "add_task.failed": "タスクを追加できませんでした",
     "list_tasks.running": "タスクを見ています", "list_tasks.done": "タスクを見ました", "list_tasks.failed": "タスクを読めませんでした",

@@ -31,7 +31,7 @@ export const texts = {
     conversations: "对话", "new-conversation": "新对话", "no-conversations": "您的对话会显示在这里。", more: "显示更多", answering: "正在回答…", "just-now": "刚刚", unread: "未读",
     menu: "“{title}”的更多操作", rename: "重命名", title: "标题", archive: "归档", archived: "归档", "archived.none": "归档为空。", "archived.back": "返回对话", restore: "恢复",
     delete: "删除", "delete.question": "删除“{title}”？", "delete.more": "对话会立即消失。", cancel: "取消", "rename.failed": "无法重命名对话。", "archive.failed": "无法归档对话。",
-    "archive.done": "对话已归档。", "restore.failed": "无法恢复对话。", "delete.failed": "无法删除对话。", gone: "该对话已不存在。这是一个新对话。",
+    "archive.done": "对话已归档。", "restore.failed": "无法恢复对话。", "delete.done": "对话已删除。", "delete.failed": "无法删除对话。", gone: "该对话已不存在。这是一个新对话。",
     tool: "工具", "tool.failed": "{tool}：失败", "tool.arguments": "参数", "tool.result": "结果", "tool.running": "进行中", "tool.done": "完成", "tool.wrong": "失败", "tool.cancelled": "已停止",
     "add_task.running": "正在添加任务", "add_task.done": "已添加任务", "add_task.failed": "无法添加任务", "list_tasks.running": "正在查看任务", "list_tasks.done": "已查看任务", "list_tasks.failed": "无法读取任务",
     "get_task.running": "正在查找任务", "get_task.done": "已找到任务", "get_task.failed": "找不到任务", "update_task.running": "正在修改任务", "update_task.done": "已修改任务", "update_task.failed": "无法修改任务",

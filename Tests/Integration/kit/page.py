@@ -5,11 +5,17 @@ import os
 import shutil
 
 from selenium import webdriver
+from selenium.common.exceptions import (
+    DetachedShadowRootException, ElementClickInterceptedException, ElementNotInteractableException, StaleElementReferenceException)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
+from .carried import axe
 from .gateway import RESULTS
+
+DRAWN_ANEW = [StaleElementReferenceException, DetachedShadowRootException]
+"""What a look at an element ends with that was drawn anew since it was found: the next look finds what is there by then."""
 
 _FIND = """
 const selector = arguments[0], found = [];
@@ -24,6 +30,15 @@ return found;
 """
 
 
+_AXE = """
+const [done] = arguments;
+axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    // The levels of an answer's headings are the answer's own.
+    rules: {"heading-order": {enabled: false}}}).then((result) =>
+    done(result.violations.map((each) => [each.id, each.nodes.map((node) => [node.html.slice(0, 160), node.failureSummary])])));
+"""
+
+
 class Page:
     def __init__(self, driver):
         self.driver = driver
@@ -35,10 +50,26 @@ class Page:
         """The first that matches and is shown, once there is one."""
         def look(_):
             return next((element for element in self.all(selector) if element.is_displayed()), None)
-        return WebDriverWait(self.driver, timeout, 0.05).until(look, f"{selector} is not there")
+        return WebDriverWait(self.driver, timeout, 0.05, DRAWN_ANEW).until(look, f"{selector} is not there")
 
     def until(self, condition, what, timeout=15):
-        return WebDriverWait(self.driver, timeout, 0.05).until(lambda _: condition(), what)
+        return WebDriverWait(self.driver, timeout, 0.05, DRAWN_ANEW).until(lambda _: condition(), what)
+
+    def click(self, selector, timeout=15):
+        """Presses the first that matches and is shown, once it can be pressed: where it stands by then."""
+        def pressed(_):
+            element = next((element for element in self.all(selector) if element.is_displayed()), None)
+            if element is None:
+                return False
+            element.click()
+            return True
+        moving = [*DRAWN_ANEW, ElementClickInterceptedException, ElementNotInteractableException]
+        WebDriverWait(self.driver, timeout, 0.05, moving).until(pressed, f"{selector} can't be pressed")
+
+    def press(self, selector, at=0):
+        """Presses what matches whether or not it can be seen (a drawer, on a phone)."""
+        pressed = _FIND.replace("return found;", "found[arguments[1]]?.click(); return found.length > arguments[1];")
+        self.until(lambda: self.driver.execute_script(pressed, selector, at), f"no {selector}")
 
     def texts(self, role):
         """The texts of the messages of a role, in their order."""
@@ -50,6 +81,33 @@ class Page:
         """The texts of what matches, in one look: elements may be drawn anew in between."""
         return self.driver.execute_script(_FIND.replace("return found;", "return found.map((e) => e.textContent);"), selector)
 
+    def attributes(self, selector, name):
+        """An attribute of all that match, in one look."""
+        return self.driver.execute_script(
+            _FIND.replace("return found;", "return found.map((e) => e.getAttribute(arguments[1]));"), selector, name)
+
+    def findings(self, state):
+        """What axe has to say against what is shown, as texts that begin with the state's name; with a screenshot."""
+        self.screenshot(f"access-{state}")
+        self.driver.set_script_timeout(60)
+        self.driver.execute_script(axe())
+        return [f"{state}: {name}: {node}" for name, nodes in self.driver.execute_async_script(_AXE) for node in nodes]
+
+    def looks(self, scheme="light", forced=False):
+        """The person's colour scheme, and whether the system forces its own colours."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+            {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"},
+            {"name": "forced-colors", "value": "active" if forced else "none"}]})
+
+    def findings_in_all_looks(self, state):
+        """The same in the light, in the dark, and in forced colours."""
+        found = []
+        for name, look in (("light", {}), ("dark", {"scheme": "dark"}), ("forced", {"forced": True})):
+            self.looks(**look)
+            found += self.findings(f"{state}-{name}")
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        return found
+
     def online(self):
         self.one("[data-testid=connection-state][data-state=online]")
 
@@ -57,20 +115,19 @@ class Page:
         field = self.one("[data-testid=name-input]")
         field.clear()
         field.send_keys(name)
-        self.one("[data-testid=sign-in]").click()
+        self.click("[data-testid=sign-in]")
         self.online()
 
     def say(self, text):
         self.one("[data-testid=composer]").send_keys(text)
-        self.one("[data-testid=send]").click()
+        self.click("[data-testid=send]")
 
     def choose(self, thread, name):
         """Presses an entry of a conversation's menu: edit, archive, restore or trash."""
-        place = self.one(f"[data-testid=conversation-item][data-thread-id='{thread}']")
-        row = self.driver.execute_script("return arguments[0].parentElement", place)
-        ActionChains(self.driver).move_to_element(place).perform()
-        row.find_element("css selector", "[data-testid=conversation-menu]").click()
-        self.one(f"[data-testid=conversation-{name}]").click()
+        place = f"[data-testid=conversation-item][data-thread-id='{thread}']"
+        self.until(lambda: ActionChains(self.driver).move_to_element(self.one(place)).perform() is None, "not to be pointed at")
+        self.click(f"li:has({place}) [data-testid=conversation-menu]")
+        self.click(f"[data-testid=conversation-{name}]")
 
     def screenshot(self, name):
         folder = RESULTS / "screenshots"
