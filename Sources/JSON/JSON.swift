@@ -54,7 +54,15 @@ package struct JSONObject: Sendable, ExpressibleByDictionaryLiteral {
     }
 
     package subscript(_ key: String) -> JSON? {
-        get { members.last { $0.key.isExactly(key) }?.value }
+        get {
+            // Only the value that is found is copied.
+            var index = members.count
+            while index > 0 {
+                index -= 1
+                if members[index].key.isExactly(key) { return members[index].value }
+            }
+            return nil
+        }
         set {
             members.removeAll { $0.key.isExactly(key) }
             if let newValue { members.append(Member(key: key, value: newValue)) }

@@ -5,11 +5,11 @@ extension String {
     package func isExactly(_ other: String) -> Bool {
         // Most that differ do so in length, which is known without a look at the bytes.
         guard utf8.count == other.utf8.count else { return false }
-        return withExactBytes { mine in
-            other.withExactBytes { others in
-                guard mine.count == others.count else { return false }
+        let (mine, others) = (utf8Span, other.utf8Span)
+        return mine.span.withUnsafeBufferPointer { mine in
+            others.span.withUnsafeBufferPointer { others in
                 guard let first = mine.baseAddress, let second = others.baseAddress else { return true }
-                return memcmp(first, second, mine.count) == 0
+                return memcmp(first, second, min(mine.count, others.count)) == 0
             }
         }
     }
@@ -24,10 +24,9 @@ extension String {
         String(decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
-    /// The UTF-8 where it lies; only a String that comes from another runtime is copied.
+    /// The UTF-8 where it lies.
     func withExactBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        utf8.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
-            ?? Array(utf8).withUnsafeBytes { body($0) }
+        utf8Span.span.withUnsafeBytes(body)
     }
 }
 

@@ -85,7 +85,10 @@ final class ConversationDriver: FeedOwner {
         guard !isUnderWay else { return }
         var index = 0
         while index < effects.count {
-            carryOut(effects[index])
+            // Taken out, not copied.
+            var effect = ConversationMachine.Effect.showAnew
+            swap(&effect, &effects[index])
+            carryOut(effect)
             index += 1
         }
         effects.removeAll(keepingCapacity: effects.capacity <= Self.keptEffects)

@@ -123,12 +123,13 @@ package struct ConversationMachine {
 
     // MARK: What it is asked
 
-    @inline(__always)
-    package var hasWork: Bool {
+    /// Something runs, waits or is being written; since the newest event. Kept, so that who asks copies nothing else.
+    package private(set) var hasWork = false
+    /// The same, or the database is asked.
+    package private(set) var isUsed = false
+    private var isAtWork: Bool {
         active != nil || !turns.isEmpty || writing != nil || !writes.isEmpty || !unasked.isEmpty
     }
-    @inline(__always)
-    package var isUsed: Bool { hasWork || !claims.isEmpty || !sought.isEmpty }
     /// Nothing is on its way to the database or asked of it that decides what comes next.
     var isSettled: Bool { writing == nil && claims.isEmpty }
     /// The database does not answer: what is under way is offered or asked again, and nothing is taken behind it.
@@ -195,6 +196,8 @@ package struct ConversationMachine {
         case .claimed(let runID, let result, let isHeld): claimed(runID, result, isHeld)
         case .due(let timer): due(timer)
         }
+        hasWork = isAtWork
+        isUsed = hasWork || !claims.isEmpty || !sought.isEmpty
         swap(&effects, &decided)
     }
 
@@ -387,7 +390,7 @@ package struct ConversationMachine {
 
     /// Cancels what runs and withdraws what waits; `stopped` follows when that is stored, at once where there is nothing.
     private mutating func stop() {
-        guard hasWork || !withdrawing.isEmpty else { return effect(.stopped) }
+        guard isAtWork || !withdrawing.isEmpty else { return effect(.stopped) }
         isStopping = true
         unasked.removeAll()
         suspended = nil
@@ -442,7 +445,7 @@ package struct ConversationMachine {
             case .waiting, .unstored, .inDoubt: break
             }
         }
-        if isStopping, !hasWork, withdrawing.isEmpty { allow() }
+        if isStopping, !isAtWork, withdrawing.isEmpty { allow() }
     }
 
 }
