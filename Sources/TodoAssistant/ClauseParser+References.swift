@@ -8,6 +8,8 @@ extension ClauseParser {
         if let whole = quoted(clause) { return [.title(whole)] }
         if let pronoun = pronoun(clause) { return [pronoun] }
         if let ids = ids(clause) { return ids }
+        // "done, actually"
+        if clause.allSatisfy({ tokens[$0].kind == .comma || tokens[$0].isWord(Self.asides) }) { return [.it] }
         let listless = withoutListPhrase(clause)
         if listless != clause, !listless.isEmpty,
             listless.contains(where: { !tokens[$0].isWord(Vocabulary.determiners) })
@@ -55,7 +57,16 @@ extension ClauseParser {
                 if tokens[first].isWord(["last", "bottom"]) { return .lastOnes(Int(count)) }
             }
         }
+        // "all the call ones except the vet"
+        if isAll, let (end, but) = exception(in: rest), end > rest.lowerBound + 1,
+            tokens[end - 1].isWord(Self.memberWords), let kept = references(but..<rest.upperBound),
+            !kept.contains(where: { $0 == .missing || $0 == .all })
+        {
+            let words = Self.unquoted(line.text(rest.lowerBound..<end - 1))
+            return words.isEmpty ? nil : .havingBut(words, kept)
+        }
         let hasMembers = take(Self.memberWords)
+        if isAll || hasMembers, let filter = due(rest) { return .due(filter) }
         if isAll || hasMembers, let count = prefix(rest, Self.exceptPhrases), count < rest.count {
             guard isAll, let kept = references(rest.lowerBound + count..<rest.upperBound),
                 !kept.contains(where: { $0 == .missing || $0 == .all })
@@ -82,8 +93,32 @@ extension ClauseParser {
         return words.isEmpty ? nil : .having(words)
     }
 
+    /// Where "except" and the like begin and end.
+    private func exception(in range: Range<Int>) -> (start: Int, end: Int)? {
+        for start in range.dropFirst() {
+            if let count = prefix(start..<range.upperBound, Self.exceptPhrases), start + count < range.upperBound {
+                return (start, start + count)
+            }
+        }
+        return nil
+    }
+
+    /// "that's due today", "overdue".
+    private func due(_ range: Range<Int>) -> Request.Filter? {
+        var rest = range
+        while let first = rest.first, tokens[first].isWord(["that", "thats", "which", "is", "are"]) {
+            rest = rest.dropFirstIndex()
+        }
+        guard let first = rest.first else { return nil }
+        if rest.count == 1, tokens[first].isWord(["overdue", "late"]) { return .overdue }
+        guard tokens[first].isWord("due"), rest.count > 1, let span = WhenReader(tokens).span(rest.dropFirstIndex())
+        else { return nil }
+        return .due(span)
+    }
+
     private static let memberWords = Vocabulary.words(
         "ones one tasks task items item todos things thing them stuff entries")
+    private static let asides = Vocabulary.words("actually yet sorry now already finally indeed then")
     private static let exceptPhrases = Vocabulary.phrases(
         "but,except,except for,but for,but not,besides,apart from,other than,excluding,without,aside from")
     private static let havingPhrases = Vocabulary.phrases(
@@ -91,7 +126,7 @@ extension ClauseParser {
         with,with the word,that have,which have,that has,having,containing,that contain,that contains,about,that are about,mentioning,\
         that mention,that mentions,including,that include,related to,that say,saying,that start with,starting with,that begin with
         """)
-    private static let inThem = Vocabulary.phrases(
+    static let inThem = Vocabulary.phrases(
         "in them,in it,in the title,in their title,in the name,in their name,on them,in the titles,in there,inside")
 
     /// Whether the words point at a task and can hardly be part of a thing to do.

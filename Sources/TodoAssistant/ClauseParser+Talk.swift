@@ -114,6 +114,8 @@ extension ClauseParser {
             return nil
         }
         let all = Set(words)
+        // "what did you do"
+        if all.contains("you"), all.contains("did") { return nil }
         let isAsking = [
             "gimme", "hows", "what", "whats", "which", "how", "show", "list", "display", "see", "view", "give", "tell",
             "print", "anything", "any", "is", "are", "ls", "read", "know", "remind", "look",
@@ -169,7 +171,11 @@ extension ClauseParser {
             let asksDone = !all.isDisjoint(with: Vocabulary.doneWords.union(Vocabulary.openWords))
             let asksAny = first == "anything" || all.contains("anything")
             let isBare = words == ["list"] || words == ["show"] || words == ["ls"] || words == ["show", "me"]
-            guard hasAnchor || asksWhatToDo || asksNext || showsAll || asksDone || asksAny || isBare else { return nil }
+            let asksHad =
+                first == "what" && !all.isDisjoint(with: ["have", "got"]) && !all.isDisjoint(with: ["i", "ive", "we"])
+            guard asksHad || hasAnchor || asksWhatToDo || asksNext || showsAll || asksDone || asksAny || isBare else {
+                return nil
+            }
             if words == ["list", "item"] || words == ["what", "else"] && words.count > 2 { return nil }
         } else {
             guard hasAnchor else { return nil }

@@ -143,6 +143,65 @@ extension ClauseParser {
         return rest
     }
 
+    /// "the paint is bought", "the lawn's mowed": the thing, where what was done to it is said at the end.
+    func passive(_ range: Range<Int>) -> Reference? {
+        var clause = withoutClosers(withoutStops(range), Vocabulary.closers)
+        if clause.count > 2, let last = clause.last, tokens[last].isWord(["up", "off", "out", "away", "back"]) {
+            clause = clause.lowerBound..<last
+        }
+        guard clause.count >= 2, clause.count <= 10, let verb = clause.last, let first = clause.first,
+            clause.allSatisfy({ tokens[$0].kind == .word && !tokens[$0].isQuoted }),
+            TaskMatcher.isPast(tokens[verb].folded) || tokens[verb].isWord(Self.settled)
+        else { return nil }
+        var end = verb
+        while end > first, tokens[end - 1].isWord(["been", "now", "already", "all", "finally", "just"]) { end -= 1 }
+        guard end > first else { return nil }
+        var subject = line.text(first..<end)
+        if tokens[end - 1].isWord(["is", "are", "was", "were", "has", "have", "got"]) {
+            guard end - 1 > first else { return nil }
+            end -= 1
+            subject = line.text(first..<end)
+        } else if subject.hasSuffix("'s") || subject.hasSuffix("’s") {
+            subject = String(subject.dropLast(2))
+        } else {
+            return nil
+        }
+        guard !tokens[first].isWord(Self.noSubjects), !tokens[first].isWord(Self.verbsOfOurs),
+            !(first..<end).contains(where: { tokens[$0].isWord(Self.notSettled) })
+        else { return nil }
+        let words = Line(subject)
+        if let references = ClauseParser(line: words).references(0..<words.tokens.count), references.count == 1 {
+            return references[0]
+        }
+        return .title(subject)
+    }
+
+    /// What a bare errand would let go of: "scrap the oat flakes".
+    static func scrapped(_ title: String) -> String? {
+        let line = Line(title)
+        let parser = ClauseParser(line: line)
+        let whole = parser.withoutStops(0..<line.tokens.count)
+        guard let first = whole.first, line.tokens[first].isWord(scraps), whole.count > 1, whole.count <= 10,
+            let references = parser.references(whole.dropFirstIndex()), references.count == 1,
+            case .title(let words) = references[0]
+        else { return nil }
+        return words
+    }
+
+    private static let scraps = Vocabulary.words("drop cancel scrap ditch skip forget bin kill lose axe abandon bury")
+
+    /// "got the milk": what was got.
+    static func withoutPast(_ words: String) -> String? {
+        let line = Line(words)
+        guard line.tokens.count > 1, TaskMatcher.isPast(line.tokens[0].folded) else { return nil }
+        return line.text(1..<line.tokens.count)
+    }
+
+    private static let settled = Vocabulary.words("sorted handled settled resolved arranged bought paid")
+    private static let noSubjects = Vocabulary.words(
+        "i we you he she they who what which when where why how there is are was were has have if not no")
+    private static let notSettled = Vocabulary.words("not i you if when never isnt arent hasnt havent")
+
     private func isSentence(_ range: Range<Int>) -> Bool {
         range.contains {
             tokens[$0].isWord([
@@ -187,6 +246,7 @@ extension ClauseParser {
 
     private static let wishes = Vocabulary.phrases(
         """
+        i should really,i really should,i should probably,i probably should,i guess i should,i really need to,\
         i need,we need,need,i should,we should,should,i want,we are out of,were out of,out of,i could use,\
         i will,ill,id better,i better,i am going to,im going to,get me,i may need,we still need,i still need,\
         i also need,todo,to do

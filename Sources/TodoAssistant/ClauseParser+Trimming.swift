@@ -36,6 +36,15 @@ extension ClauseParser {
         return clause
     }
 
+    /// Nothing but words that mean nothing for a request.
+    func isOpener(_ range: Range<Int>) -> Bool {
+        var clause = trimmed(range)
+        while !clause.isEmpty, let count = prefix(clause, Vocabulary.openers) {
+            clause = trimmed(clause.lowerBound + count..<clause.upperBound)
+        }
+        return clause.isEmpty
+    }
+
     func withoutClosers(_ range: Range<Int>, _ phrases: [[String]]) -> Range<Int> {
         var clause = trimmed(range)
         var changed = true

@@ -49,7 +49,9 @@ struct ClauseParser {
 
     /// What is left of a message when no request was found in it.
     func leftover(_ range: Range<Int>, isQuestion: Bool) -> Request {
-        let clause = withoutClosers(withoutOpeners(trimmed(range)), Vocabulary.politeClosers)
+        let clause = withoutClosers(
+            withoutClosers(withoutOpeners(trimmed(range)), Vocabulary.politeClosers),
+            [["too"], ["as", "well"], ["also"]])
         let text = line.text(trimmed(range))
         guard !isQuestion, !clause.isEmpty, !isOpaque(clause), let subject = phrase(clause) else {
             return .unknown(text)
@@ -273,7 +275,7 @@ struct ClauseParser {
                 return parsed
             }
         }
-        return nil
+        return passive(clause).map { Parsed(requests: [.did($0)], strength: .weak) }
     }
 
     /// "I finished", "did it": what, has to be asked.
@@ -298,6 +300,16 @@ struct ClauseParser {
         case .remindOf:
             return match.date.flatMap { date in pointing(match.reference) { .remindOf($0, date) } }
         case .fixed(let request): return Parsed(requests: [request], strength: .strong)
+        case .did: return pointing(match.reference) { .did($0) }
+        case .undate: return pointing(match.reference) { .undate($0) }
+        case .unrepeat: return pointing(match.reference) { .unrepeat($0) }
+        case .repeats:
+            guard let date = match.date, date.repetition != nil else { return nil }
+            return pointing(match.reference) { .reschedule($0, date) }
+        case .having:
+            guard let range = match.reference else { return nil }
+            let words = Self.unquoted(line.text(withoutClosers(trimmed(withoutStops(range)), Self.inThem)))
+            return words.isEmpty ? nil : Parsed(requests: [.get(.having(words))], strength: .strong)
         case .due: return match.span.map { Parsed(requests: [.list(.due($0))], strength: .strong) }
         case .added: return match.span.map { Parsed(requests: [.list(.added($0))], strength: .strong) }
         case .finished: return match.span.map { Parsed(requests: [.list(.finished($0))], strength: .strong) }
@@ -308,7 +320,9 @@ struct ClauseParser {
             return words.isEmpty ? nil : Parsed(requests: [.correct(.words(words))], strength: .strong)
         case .reschedule:
             let isSnooze = clause.first.map { tokens[$0].isWord("snooze") } ?? false
-            let date = match.date ?? When(delay: .init(amount: isSnooze ? 10 : 1, unit: isSnooze ? .minute : .day))
+            var date = match.date ?? When(delay: .init(amount: isSnooze ? 10 : 1, unit: isSnooze ? .minute : .day))
+            // Snoozed is from now on.
+            if isSnooze { date.delay?.isFurther = false }
             guard match.date != nil || match.reference.map(isPointed) ?? true else { return nil }
             return pointing(match.reference) { .reschedule($0, date) }
         case .dropped:
@@ -325,6 +339,13 @@ struct ClauseParser {
             if let first = text.first, tokens[first - 1].isWord("be"), tokens[first].isWord(Self.states) { return nil }
             if let flag = completion(text) {
                 return pointing(match.reference) { .complete($0, flag) }
+            }
+            // "make it 3 in the …": what begins like a time is no title.
+            if match.reference == nil, let first = text.first,
+                number(tokens[first]) != nil || tokens[first].isWord(Vocabulary.times)
+                    || WhenReader(tokens).read(first, in: text) != nil
+            {
+                return nil
             }
             let title = Self.unquoted(line.text(withoutStops(text)))
             guard !title.isEmpty, !endsInTask(text) else { return nil }
@@ -432,6 +453,15 @@ struct ClauseParser {
         guard let text = match.text ?? match.reference else { return nil }
         var subject = withoutClosers(
             withoutStops(withoutListPhrase(trimmed(text))), [["too"], ["as", "well"], ["also"]])
+        while subject.count > 1, let first = subject.first, tokens[first].isWord(["uh", "um", "er", "erm"]) {
+            subject = trimmed(subject.dropFirstIndex())
+        }
+        // "note down that I must phone her"
+        if let first = subject.first, first > 0, tokens[first - 1].isWord("that"),
+            let count = prefix(subject, Self.duties), count < subject.count
+        {
+            subject = trimmed(subject.lowerBound + count..<subject.upperBound)
+        }
         guard !subject.isEmpty else { return [.add([])] }
         let bare = withoutClosers(subject, Vocabulary.closers)
         if let only = bare.first, bare.count == 1,
@@ -461,6 +491,9 @@ struct ClauseParser {
         if titles.isEmpty { return [.add([])] }
         return [reminds ? .remind(titles, description: description) : .add(titles, description: description)]
     }
+
+    private static let duties = Vocabulary.phrases(
+        "i must,i need to,i have to,i should,i ought to,we must,we need to,we have to,we should,ive got to,i am to")
 
     /// "…, description: …", "… with note …".
     private func noteStart(in range: Range<Int>) -> (start: Int, text: Range<Int>)? {

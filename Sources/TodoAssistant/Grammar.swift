@@ -11,6 +11,10 @@ enum Grammar {
         ("remind me i|we need|have|ought to {text}", .remind),
         ("remind me {when} to {text}", .remind),
         ("remind me {when} that|about {text}", .remind),
+        ("<nudge> me {when} to|about|that|for|of {text}", .remind),
+        ("<nudge> me to|about|for|of {text}", .remind),
+        ("be reminded {when} to|about|that|of {text}", .remind),
+        ("be reminded to|about|of|for {text}", .remind),
         ("remind me about|of|that|for {text}", .remind),
         ("remind me [:] {text}", .remind),
         ("reminder to|for|about [:] {text}", .remind),
@@ -34,6 +38,7 @@ enum Grammar {
         ("remind to|about {text}", .remind),
         ("remember to|that|about [:] {text}", .add),
         ("remember [:] {text}", .add),
+        ("i|we also need|want [:] {text}", .add),
         ("i|we [really|still|also|just] need|have|ought|has|needs to|too [:] {text}", .add),
         ("ive|weve [also|still] got to [:] {text}", .add),
         ("ive|weve to {text}", .add),
@@ -66,6 +71,8 @@ enum Grammar {
         ("[oh] [no] i didnt mean|want to do|delete|remove|complete|add|change|mark <they>", .fixed(.undo)),
         ("<they> was|were [a|an] mistake|accident|wrong", .fixed(.undo)),
         ("ctrl+z|ctrlz", .fixed(.undo)),
+        ("redo [it|that|this|everything] [again]", .fixed(.without(.redo))),
+        ("[its|it|thats|that] [is] not <done> [yet] [sorry]", .fixed(.complete(.it, false))),
 
         // Not needed: done or deleted is not said.
         ("i|we dont [really] need|want {ref} anymore|now", .dropped),
@@ -83,6 +90,19 @@ enum Grammar {
         ("{ref} isnt|arent needed|necessary|relevant|required any more|longer", .dropped),
         ("no need to|for {ref} [anymore|now]", .dropped),
         ("no need to|for {ref} any more|longer", .dropped),
+        ("i|we wont [be] [going] [to] {ref} after all", .dropped),
+        ("im|were not [going] [to] {ref} after all", .dropped),
+        ("{ref} is|are|was|were|has|have [been] [now] called off", .dropped),
+        ("{ref} has|have been [now] cancelled|canceled|scrapped|dropped", .dropped),
+        ("{ref} is|are|was|were [now] cancelled|canceled|off|scrapped", .dropped),
+        ("stop reminding me [any] [about|of|to|that] {ref}", .dropped),
+        ("dont|do [not] remind me [about|of|to|that] {ref} anymore", .dropped),
+        ("dont|do [not] remind me [about|of|to|that] {ref} any more|longer", .dropped),
+        ("no more reminders about|for|of|to {ref}", .dropped),
+        ("dont repeat {ref} any more|longer", .unrepeat),
+        ("dont|never [ever] repeat {ref} [anymore|again]", .unrepeat),
+        ("do not repeat {ref} [anymore|again]", .unrepeat),
+        ("stop repeating {ref}", .unrepeat),
 
         // Corrections.
         (
@@ -96,7 +116,38 @@ enum Grammar {
         ("[no] [:] not {date} [but] {date}", .correctWhen),
         ("[no|sorry|oops] [:] [actually] i meant|mean {text}", .correctWords),
 
+        // When it is due.
+        ("what time is it [now|please]", .fixed(.unknown("what time is it"))),
+        ("when do|must|should|did|have i|we [have|need|want] [to] [do] {ref} [due|again|next|by]", .get),
+        ("when is|are|was|must|should|does {ref} [due|again|next|happening|end|start]", .get),
+        ("when is|are|was {ref} due again|next", .get),
+        ("whens {ref} [due|again|next]", .get),
+        ("what|which day|time|date is|are|was {ref} [due] [again|at|on]", .get),
+        ("how many minutes|hours|days|weeks|months [is|are] [it|there] [left] until|till|to|before {ref}", .get),
+        ("how long [is|do] [it|i] [have|left] until|till|to|before|for {ref}", .get),
+        ("is|are {ref} due [on|at|by] {date}", .get),
+
+        // What has these words.
+        (
+            "which|what <task>|ones|one [do|are] [i] [that] [have|has] have|has|contain|contains|mention|mentions|include {ref}",
+            .having
+        ),
+        ("which|what <task>|ones|one [are|is] about|containing|mentioning {ref}", .having),
+        ("<asking> [me] [all] [my|the] <task>|ones with|about|containing|mentioning {ref}", .having),
+
         // Due, added and finished in some days.
+        (
+            "<asking> [are] [me] [my|the|all] reminders [do|are] [i] [have|set|got|there] [set|up]",
+            .fixed(.list(.due(.ever)))
+        ),
+        ("do|have i|we [have|got] [any] reminders [set]", .fixed(.list(.due(.ever)))),
+        ("[any|my|list|are] [my|there|any] reminders [set]", .fixed(.list(.due(.ever)))),
+        ("what|how about [for|on] {span}", .due),
+        (
+            "<asking> [is|are] [my|the|coming] next appointment|appointments|deadline|deadlines|reminder|due",
+            .fixed(.list(.due(.ever)))
+        ),
+        ("how many [<task>|things] did|have i|we add|added|create|created {span}", .added),
         ("<asking> [is|are|me|all] [my|the] [<task>|everything] [that|which] [is|are] [coming] due {span}", .due),
         ("<asking> [is|are|me|all] [my|the] [<task>|everything] [that|which] [is|are] due", .fixed(.list(.due(.ever)))),
         ("anything|is|are|any|do [anything|there|i] [have] [anything|any] [<task>] due {span}", .due),
@@ -132,17 +183,32 @@ enum Grammar {
         // The task spoken of, at another time.
         ("remind me [again] {date}", .remindOf),
         ("remind me [again] of|about {id} [again] {date}", .remindOf),
+        ("remind me again of|about|to {ref} {date}", .remindOf),
+        ("remind me of|about|to {ref} again {date}", .remindOf),
         ("remind me {date} [again] of|about {id}", .remindOf),
         ("snooze|postpone [for|by|to|until|till] {date}", .reschedule),
         ("snooze|postpone", .reschedule),
 
         // What there is none of.
         (
+            "can|could|do|will you add|put|sync|save|write|export|connect [a|my|the] [things|something|events|event|it|them|stuff|tasks|dates] to|with|into|in [a|my|the] [google|outlook|apple] calendar|calendars",
+            .fixed(.without(.calendars))
+        ),
+        (
+            "can|do|will you speak|understand|know [any|other|another] [languages|language|german|french|spanish|italian|portuguese|chinese|japanese|polish|dutch|russian|turkish] [too]",
+            .fixed(.without(.languages))
+        ),
+        ("{ref} is|are [very|really|super|so] urgent|important", .fixed(.without(.priorities))),
+        (
             "sort|order|arrange|reorder|rearrange [my|the|it|them|this|these|all] [<list>|<task>|<they>]",
             .fixed(.without(.sorting))
         ),
         (
             "sort|order|arrange|group|show|list [my|the|it|them|me] [<list>|<task>|<they>] [sorted] by {note}",
+            .fixed(.without(.sorting))
+        ),
+        (
+            "sort|order|arrange [my|the|it|them|this|these|all] [<list>|<task>|<they>] alphabetically",
             .fixed(.without(.sorting))
         ),
         ("move {id} to|up|down [the] [top|bottom|up|down|first|last|front|end]", .fixed(.without(.sorting))),
@@ -176,7 +242,33 @@ enum Grammar {
     ]
 
     private static let hardForms: [Form] = [
+        // No time any more.
+        ("remove|delete|clear|drop|cancel|take [away|off|out] [the] [due] <time> of|from|for|on {ref}", .undate),
+        ("remove|delete|clear|drop|cancel|forget [the|its] due|deadline [date|time]", .undate),
+        ("no|without due|deadline [date] for|on {ref}", .undate),
+        ("{ref} has|needs no [due] <time>", .undate),
+        ("{ref} doesnt have|need a [due] <time>", .undate),
+        ("{ref} should|does not repeat|recur [anymore]", .unrepeat),
+        ("make {ref} a one time|off [thing|task]", .unrepeat),
+        ("make {ref} not repeat|repeating|recurring|recur", .unrepeat),
+        ("make|set|change|have {ref} [to] [repeat|recur|be] {date}", .repeats),
+        ("{ref} should repeat|recur|be {date}", .repeats),
+        ("{ref} repeats|recurs {date}", .repeats),
+
         // Moving to another time, before names and notes.
+        ("put {ref} off [to|till|until|for|by] {date}", .reschedule),
+        ("put off {ref} to|till|until|for|by {date}", .reschedule),
+        ("{ref} can|could|should|must|will|has [to] wait [till|until|to|for] {date}", .reschedule),
+        (
+            "{ref} must|has|have|needs|need [to] be done|finished|completed|ready|due|submitted|sorted|sent|paid|handed [in] [by|before|on|until|at] {date}",
+            .reschedule
+        ),
+        (
+            "{ref} was|were|is|are|has|have|got [been] moved|postponed|rescheduled|pushed|delayed|shifted [back|out] [to|until|till|by] {date}",
+            .reschedule
+        ),
+        ("{ref} isnt|arent [due] until|till|before {date}", .reschedule),
+        ("{id} on|by|at|for|until|till|before {date}", .reschedule),
         ("<move>|make {id} [back|forward|forwards|out|over|due] [for|on|at|by] {date}", .reschedule),
         ("<move> [the] [due] date|time|deadline|day|reminder of|for|on {ref} to|as|: [:] {date}", .reschedule),
         ("<move> {ref} [due] date|time|deadline|day to|as|: [:] {date}", .reschedule),
@@ -222,7 +314,17 @@ enum Grammar {
         ("replace {ref} with|by [:] {text}", .rename),
         ("{id} should [really|actually] be|say|read [called] [:] {text}", .rename),
         ("{id} should be called [:] {text}", .retitle),
+        ("the|its <title> should|must [really|actually] be|read|say [:] {text}", .retitle),
         ("call {id} [:] {text}", .retitle),
+
+        // Told in passing.
+        (
+            "{ref} i|ive|we|weve [have] [already|just] did|done|handled|finished|sorted that|it|this|them [already|yesterday|today]",
+            .did
+        ),
+        ("{ref} [is|are] all taken care of", .did),
+        ("{ref} is|are [now|already|all] taken care of", .did),
+        ("{ref} is|are [now|already|all] out|in|away|over|gone|ready|sorted|handled", .did),
 
         // Not done after all; before "done".
         ("!<mark> {ref} [back] as|to|- [be] not|un [yet] <done>", .reopen),
@@ -235,6 +337,8 @@ enum Grammar {
         ("un|re complete|check|tick|mark|finish|open|do {ref}", .reopen),
         ("not <done> [:|with] {ref}", .reopen),
         ("put {ref} back [on|to|in|into|onto] [my|the] [todo] [list]", .reopen),
+        ("bring|get {ref} back", .reopen),
+        ("bring back {ref}", .reopen),
         ("open {id} again", .reopen),
         ("i|we [actually|still] didnt|havent|hadnt [actually|really] <done> [with] {ref}", .reopen),
         ("i|we [actually|still] didnt|havent|hadnt [actually|really] do {ref}", .reopen),
@@ -279,6 +383,11 @@ enum Grammar {
         ("forget about {id}", .delete),
 
         // Adding.
+        (
+            "add|append|write [down] [the|these|those|a|my] [following|few|couple] two|three|four|five|six|several|some|few|more|of|new|following [new] <task> : {text}",
+            .add
+        ),
+        ("pencil|slot|squeeze in [:] {text}", .add),
         ("<create> [me] <one> [new] <task> <called> [says] [:] {text}", .add),
         ("<make> [<one>] new <task> [<called>] [:] {text}", .add),
         ("add|create|insert|append [<one>] <task> [<called>] [:] {text}", .add),
@@ -309,6 +418,8 @@ enum Grammar {
         ("whats|what [is] [the] status|description|note|deadline|details|state of|for|on|with {ref}", .get),
         ("whats|what is [the] [deal] with {id}", .get),
         ("what [does|did] {id} say", .get),
+        ("what [does|did|do] {ref} <note> say", .get),
+        ("what [does|did] [the] <note> of|on|for {ref} say", .get),
         ("is|are|was {ref} [already|still] [not] done|completed|complete|finished|open|there", .get),
         ("is|are {ref} [already|still] on|in my|the|our [todo] <list>", .get),
         ("do i have {ref} on|in my|the [todo] <list>", .get),

@@ -28,7 +28,7 @@ struct Pattern {
     enum Meaning {
         case add, remind, remindOf, complete, reopen, rename, retitle, renameToWhat, reschedule, note, describe, delete,
             get
-        case dropped, due, added, finished, correctWhen, correctWords
+        case dropped, due, added, finished, correctWhen, correctWords, did, having, undate, unrepeat, repeats
         case fixed(Request)
     }
 
@@ -97,6 +97,8 @@ struct Pattern {
         "<delay>": Vocabulary.words("postpone delay defer snooze push reschedule"),
         "<asking>": Vocabulary.words("what whats which show list see view display give tell"),
         "<they>": Vocabulary.words("it that this them those these both everything"),
+        "<nudge>": Vocabulary.words("ping nudge alert notify poke buzz"),
+        "<time>": Vocabulary.words("time times date dates day deadline deadlines"),
     ]
 
     /// The words it can begin with; `nil` when it begins with something cut out.

@@ -13,6 +13,10 @@ package enum Request: Sendable, Equatable {
     case rename(Reference, to: String)
     /// A time is never taken for a title: "change the meeting to Wednesday".
     case reschedule(Reference, When)
+    /// It is due at no time any more; a task that came back comes back no more either.
+    case undate(Reference)
+    /// It is due once and comes back no more.
+    case unrepeat(Reference)
     /// "remind me about 3 at five".
     case remindOf(Reference, When)
     /// A note goes behind the description that is there; a changed description replaces it.
@@ -53,7 +57,7 @@ package enum Request: Sendable, Equatable {
     package enum Span: Sendable, Equatable {
         case day(When.Day)
         case yesterday
-        case thisWeek, lastWeek, nextWeek
+        case thisWeek, lastWeek, nextWeek, thisMonth, nextMonth
         /// Any day.
         case ever
     }
@@ -65,7 +69,7 @@ package enum Request: Sendable, Equatable {
     }
 
     package enum Feature: String, Sendable {
-        case priorities, tags, sorting
+        case priorities, tags, sorting, redo, languages, calendars
     }
 }
 
@@ -94,6 +98,10 @@ package enum Reference: Sendable, Equatable {
     case having(String)
     /// "all but the milk".
     indirect case allBut([Reference])
+    /// "all the call ones but the vet".
+    indirect case havingBut(String, [Reference])
+    /// "everything that is due today".
+    case due(Request.Filter)
     /// "delete" and nothing more: the person is asked.
     case missing
 }

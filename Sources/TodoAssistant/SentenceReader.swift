@@ -102,6 +102,12 @@ struct SentenceReader {
                 continue
             }
             attempts += 1
+            // "oh and I have to …": what means nothing is no clause.
+            if parser.isOpener(start..<index), parser.smallTalk(start..<index) == nil {
+                start = next
+                index = next + 1
+                continue
+            }
             if isBoundary(
                 clause: start..<index, rest: next..<range.upperBound,
                 comma: line.tokens[index].kind == .comma || line.tokens[next - 1].isWord("then"))

@@ -137,7 +137,7 @@ struct TaskMatcher {
         "made": "make", "took": "take", "read": "read", "ran": "run", "met": "meet", "did": "do", "fed": "feed",
         "told": "tell",
         "spoke": "speak", "brought": "bring", "sold": "sell", "built": "build", "drove": "drive", "ate": "eat",
-        "swam": "swim",
+        "swam": "swim", "done": "do", "taken": "take", "sung": "sing",
         "children": "child", "women": "woman", "men": "man", "mom": "mum", "mommy": "mum", "mummy": "mum", "mam": "mum",
     ]
 
@@ -147,6 +147,7 @@ struct TaskMatcher {
         guard word.utf8.count > 4, word.hasSuffix("ed") else { return false }
         let base = String(word.dropLast(2))
         if Vocabulary.actions.contains(base) || Vocabulary.actions.contains(base + "e") { return true }
+        if base == "remov" { return true }
         return base.last == base.dropLast().last && Vocabulary.actions.contains(String(base.dropLast()))
     }
 

@@ -6,6 +6,8 @@ struct TodoAnswer {
         /// Done, and open again at its next time.
         case comesBack(TodoTask)
         case moved(TodoTask, reminds: Bool)
+        /// It comes back no more.
+        case onceOnly(TodoTask)
         case undone([Undone])
         case reopened(TodoTask)
         case deleted(TodoTask)
@@ -63,6 +65,11 @@ struct TodoAnswer {
             "I have no priorities. You can put such a word into a title, and what is due comes with its time."
         case .without(.tags): "I have no tags. You can put such a word into a title and ask for “the ones with it”."
         case .without(.sorting): "I can't sort: lists show the newest first."
+        case .without(.redo): "I can't do again what was taken back: please tell me once more what to do."
+        case .without(.calendars):
+            "I know no calendars. A task can have a time (“add dentist on friday at 3pm”), and I can remind you of it."
+        case .without(.languages):
+            "I understand English only. With a language model this assistant understands all languages (documentation: Assistants)."
         case .foreign(let language): language.answer
         default: unknown
         }
@@ -136,6 +143,8 @@ struct TodoAnswer {
             let time = time(of: task) ?? "no time"
             return reminds
                 ? "I'll remind you of \(task.named) \(time)." : "Moved \(task.named): it is due \(time)."
+        case .onceOnly(let task):
+            return "\(task.named) comes back no more" + (time(of: task).map { "; it is due \($0)" } ?? "") + "."
         case .undone(let changes): return undone(changes)
         case .completed(let task): return "Done: \(task.named). Well done!"
         case .reopened(let task): return "\(task.named) is open again."

@@ -86,7 +86,10 @@ package struct TodoClock: Sendable {
     package func due(_ when: When, reminds: Bool = false, known: Int64? = nil) -> Due? {
         let here = local(now)
         let before = known.map(local)
-        if let delay = when.delay { return after(delay, when, here, reminds, before).map { Due(time: $0) } }
+        if let delay = when.delay {
+            let from = delay.isFurther ? max(known ?? now, now) : now
+            return after(delay, when, here, reminds, before, from: from).map { Due(time: $0) }
+        }
         if let rule = when.repetition { return first(rule.rule, when, here, reminds) }
         var day: Int?
         if let said = when.day {
@@ -124,10 +127,12 @@ package struct TodoClock: Sendable {
         return min((here.minute / 60 + 2) * 60, Self.wholeDay)
     }
 
-    private func after(_ delay: When.Delay, _ when: When, _ here: Local, _ reminds: Bool, _ before: Local?) -> Int64? {
+    private func after(
+        _ delay: When.Delay, _ when: When, _ here: Local, _ reminds: Bool, _ before: Local?, from start: Int64
+    ) -> Int64? {
         switch delay.unit {
-        case .minute: return now + Int64(delay.amount) * Self.minute
-        case .hour: return now + Int64(delay.amount) * 60 * Self.minute
+        case .minute: return start + Int64(delay.amount) * Self.minute
+        case .hour: return start + Int64(delay.amount) * 60 * Self.minute
         case .day, .week, .month, .year: break
         }
         // What is put off by days goes on from its own time.
@@ -198,9 +203,11 @@ package struct TodoClock: Sendable {
         if let said = when.day, let found = resolved(said, here, nil) { day = found }
         for candidate in day..<(day + 800) {
             let date = Timestamp.civil(days: Int64(candidate))
+            let length = Timestamp.length(of: Int(date.month), in: Int(date.year))
             let isOne =
                 rule.weekdays.isEmpty && rule.monthDays.isEmpty
                 || rule.weekdays.contains(Self.weekday(candidate)) || rule.monthDays.contains(Int(date.day))
+                || rule.monthDays.contains(Int(date.day) - length - 1)
             guard isOne else { continue }
             let minute =
                 when.time.map { when.isTimeVague ? vague($0, on: candidate + 1, here) : $0 }
@@ -222,6 +229,8 @@ package struct TodoClock: Sendable {
         case .day(.nextWeek): return days(monday + 7, 7)
         case .day(.weekend):
             return days(Self.weekday(here.day) == 7 ? here.day - 1 : resolved(.weekend, here, nil) ?? here.day, 2)
+        case .thisMonth: return month(0, here)
+        case .nextMonth, .day(.nextMonth): return month(1, here)
         case .day(let day): return resolved(day, here, nil).map { days($0, 1) }
         case .yesterday: return days(here.day - 1, 1)
         case .thisWeek: return days(monday, 7)
@@ -229,6 +238,12 @@ package struct TodoClock: Sendable {
         case .nextWeek: return days(monday + 7, 7)
         case .ever: return (nil, nil)
         }
+    }
+
+    private func month(_ offset: Int, _ here: Local) -> (from: Int64?, before: Int64?) {
+        let date = Timestamp.civil(days: Int64(here.day))
+        let first = Self.adding(months: offset, to: here.day - Int(date.day) + 1)
+        return (time(Local(day: first, minute: 0)), time(Local(day: Self.adding(months: 1, to: first), minute: 0)))
     }
 
     // MARK: - What people are told
@@ -307,6 +322,8 @@ package struct TodoClock: Sendable {
         switch span {
         case .day(.nextWeek), .nextWeek: return "next week"
         case .day(.weekend): return "at the weekend"
+        case .thisMonth: return "this month"
+        case .nextMonth, .day(.nextMonth): return "next month"
         case .day(let day):
             let here = local(now)
             guard let found = resolved(day, here, nil) else { return "then" }

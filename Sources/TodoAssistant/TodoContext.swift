@@ -19,6 +19,10 @@ struct TodoContext {
     let keys: [Int64: Int64]
     /// The user's last message was an errand without a verb of ours, and was taken or is about to be.
     let typesErrands: Bool
+    /// The last turn has changed something.
+    let hasChangedLast: Bool
+    /// The assistant's last message.
+    private let last: String
     private let userMessages: [String]
 
     struct Interpretation {
@@ -31,6 +35,8 @@ struct TodoContext {
         let answers = history.filter { $0.role == .assistant && !$0.content.isEmpty }
         let isAnsweredLast = history.last { $0.role != .tool }?.role == .assistant
         let last = isAnsweredLast ? answers.last?.content : nil
+        self.last = last ?? ""
+        hasChangedLast = Self.hasChanged(history)
         question = last.flatMap { TodoQuestion(asked: $0) }
         shown = last.map { Self.numbers(in: $0) } ?? []
         let named = answers.dropLast(isAnsweredLast ? 1 : 0).reversed().lazy.map { Self.numbers(in: $0.content) }
@@ -47,6 +53,95 @@ struct TodoContext {
             userMessages.last.map { text in
                 RequestParser.parse(text).requests.allSatisfy { if case .phrase = $0 { true } else { false } }
             } ?? false && (last.map { $0.hasPrefix("Added ") } ?? false)
+    }
+
+    private static func hasChanged(_ history: [Message]) -> Bool {
+        let turn = history.suffix(from: history.lastIndex { $0.role == .user } ?? history.endIndex)
+        return turn.contains { message in
+            guard message.role == .tool, message.content.utf8.count <= 200_000,
+                let json = try? JSON(parsing: message.content)
+            else { return false }
+            return json["deleted"] != nil || json["task"] != nil || json["undone"]?.array?.isEmpty == false
+        }
+    }
+
+    /// The last message told that tasks with these words, and no others, were deleted.
+    func deletedLast(_ words: String) -> Bool {
+        guard last.hasPrefix("Deleted ") else { return false }
+        var tasks = TodoQuestion.candidates(last).map { TodoTask(number: $0.number, title: $0.title) }
+        for line in last.split(whereSeparator: \.isNewline).dropFirst() {
+            guard let number = Self.head(line), let space = line.firstIndex(of: " ") else { continue }
+            tasks.append(TodoTask(number: number, title: String(line[line.index(after: space)...])))
+        }
+        guard tasks.count == 1, case .one = TaskMatcher(tasks).find(words) else { return false }
+        return true
+    }
+
+    /// What only the last answer gives a sense: "butter too" behind an "Added", "at noon" behind a time, "again".
+    private func continued(_ requests: [Request], _ message: String) -> [Request] {
+        guard requests.count == 1, let only = requests.first else { return requests }
+        let isOffered =
+            switch question {
+            case .offer: true
+            default: false
+            }
+        if question == nil || isOffered, last.hasPrefix("Added ") || isOffered, case .phrase(let titles) = only,
+            Self.goesOn(message)
+        {
+            return isOffered ? requests : [.add(titles)]
+        }
+        guard question == nil else { return requests }
+        if last.hasPrefix("I took "), Self.again.contains(Self.plain(message)) { return [.undo] }
+        if last.hasPrefix("Deleted "), Self.kept.contains(Self.plain(message)) { return [.undo] }
+        // What an undo has brought back is not brought back by the one before it.
+        if last.hasPrefix("I took "), last.contains(": back on your list"), only == .undo,
+            !Self.plain(message).contains("undo"), !Self.plain(message).contains("revert")
+        {
+            return [.list(.open)]
+        }
+        guard shown.count == 1, ["Added ", "Moved ", "Renamed ", "I'll remind"].contains(where: { last.hasPrefix($0) })
+        else { return requests }
+        switch only {
+        case .phrase, .unknown:
+            let line = Line(message)
+            let parser = ClauseParser(line: line)
+            let clause = parser.withoutClosers(
+                parser.withoutOpeners(parser.withoutStops(0..<line.tokens.count)), Vocabulary.politeClosers)
+            if let when = WhenReader(line.tokens).whole(clause) { return [.correct(.when(when))] }
+            // "make it 11", where a time was said.
+            let words = clause.filter { line.tokens[$0].kind == .word }.map { line.tokens[$0].folded }
+            guard last.contains(":"), words.starts(with: ["make", "it"]) || words.starts(with: ["make", "that"]),
+                words.count == 3, let hour = Int(words[2]), (1...12).contains(hour)
+            else { return requests }
+            return [.correct(.when(When(time: hour * 60, isTimeVague: true)))]
+        case .choice(.picks(let picks)):
+            guard picks.count == 1, case .number(let hour) = picks[0], (1...12).contains(hour),
+                let first = Self.plain(message).split(separator: " ").first,
+                ["no", "nope", "sorry", "oops", "rather", "better"].contains(first)
+            else { return requests }
+            return [.correct(.when(When(time: Int(hour) * 60, isTimeVague: true)))]
+        default: return requests
+        }
+    }
+
+    private static let again: Set<String> = [
+        "again", "and again", "once more", "one more", "one more time", "and another", "another one", "more",
+    ]
+    private static let kept: Set<String> = [
+        "keep it", "no keep it", "no wait keep it", "wait keep it", "actually keep it", "no leave it", "leave it",
+        "dont delete it", "no dont delete it", "no dont", "keep them", "no keep them",
+    ]
+
+    private static func plain(_ message: String) -> String {
+        Line(String(message.prefix(200))).tokens.filter { $0.kind == .word }.map(\.folded).joined(separator: " ")
+    }
+
+    /// "also …", "and …", "… too".
+    private static func goesOn(_ message: String) -> Bool {
+        let words = plain(message).split(separator: " ")
+        guard words.count > 1 else { return false }
+        let isAlso = words.prefix(3).contains("also") || words.last == "too" || words.suffix(2) == ["as", "well"]
+        return isAlso || ["and", "plus", "oh"].contains(words[0])
     }
 
     /// The numbers a message names: at the head of a line of a list, or before a title in quotes.
@@ -99,6 +194,7 @@ struct TodoContext {
         let courtesies: [Request] = [.thanks, .greeting, .goodbye]
         var real = Self.withoutTakenBack(requests.filter { !courtesies.contains($0) })
         if real.isEmpty { return Interpretation(steps: requests.prefix(1).map { .request($0) }) }
+        real = continued(real, message)
         var result = Interpretation()
         if let question, let answered = answer(question, &real, message: message) { result = answered }
         if real.count > 1, real[0] == .yes || real[0] == .no { real.removeFirst() }
@@ -127,6 +223,11 @@ struct TodoContext {
             return Interpretation(
                 notes: [.sentence("I'm not sure what you mean, so I changed nothing.")], question: question)
         }
+        // A change that was asked about and is not made yet is not made.
+        if first == .undo, !hasChangedLast, question.isAboutChange {
+            requests.removeFirst()
+            return Interpretation(notes: [.sentence("OK, I changed nothing.")])
+        }
         if requests.count == 1, case .unknown = first {
             switch question {
             case .confirm, .confirmEach, .deleteAll, .completeAll, .doneOrDeleted:
@@ -138,10 +239,10 @@ struct TodoContext {
         }
         switch question {
         case .offer(let titles):
-            return offered(asTyped(titles), first, &requests)
+            return offered(asTyped(titles), first, &requests, message)
         case .offerLines(let count):
             let lines = lines(count)
-            return lines.isEmpty ? nil : offered(lines, first, &requests)
+            return lines.isEmpty ? nil : offered(lines, first, &requests, message)
         case .confirm(let act, let candidate):
             guard first == .yes else { return declined(first, &requests) }
             requests.removeFirst()
@@ -185,12 +286,14 @@ struct TodoContext {
     }
 
     /// A yes adds. So does the next errand, with the one before it: whoever goes on typing wants them on the list.
-    private func offered(_ titles: [String], _ first: Request, _ requests: inout [Request]) -> Interpretation? {
+    private func offered(
+        _ titles: [String], _ first: Request, _ requests: inout [Request], _ message: String
+    ) -> Interpretation? {
         switch first {
         case .yes, .add([], _), .choice(.all):
             requests.removeFirst()
             return Interpretation(steps: [.request(.add(titles))])
-        case .phrase(let more) where more.allSatisfy(ClauseParser.isErrand):
+        case .phrase(let more) where more.allSatisfy(ClauseParser.isErrand) || Self.goesOn(message):
             requests.removeFirst()
             return Interpretation(steps: [.request(.add(titles + more))])
         case .phrase(let more) where titles.count + more.count <= 5:
@@ -208,7 +311,8 @@ struct TodoContext {
     }
 
     private func declined(_ first: Request, _ requests: inout [Request]) -> Interpretation? {
-        guard first == .no else { return nil }
+        // "not done yet" to "Shall I mark it as done?"
+        guard first == .no || first == .complete(.it, false) else { return nil }
         requests.removeFirst()
         return requests.isEmpty
             ? Interpretation(notes: [.sentence("OK, I changed nothing.")]) : Interpretation(notes: [.sentence("OK.")])
@@ -314,6 +418,8 @@ struct TodoContext {
         case .reschedule:
             when(for: act).map { text(for: act).isEmpty ? .reschedule(reference, $0) : .remindOf(reference, $0) }
                 ?? .get(reference)
+        case .undate: .undate(reference)
+        case .unrepeat: .unrepeat(reference)
         case .get: .get(reference)
         }
     }
@@ -381,6 +487,14 @@ extension TodoQuestion {
         default: []
         }
     }
+
+    /// Asks before it changes a task that is there.
+    fileprivate var isAboutChange: Bool {
+        switch self {
+        case .which(.get, _), .offer, .offerLines, .whatToAdd: false
+        default: true
+        }
+    }
 }
 
 extension TodoQuestion.Act {
@@ -396,8 +510,8 @@ extension TodoQuestion.Act {
 extension Request {
     var isChange: Bool {
         switch self {
-        case .add, .remind, .addDone, .complete, .did, .rename, .reschedule, .remindOf, .describe, .delete,
-            .clearCompleted, .dropped:
+        case .add, .remind, .addDone, .complete, .did, .rename, .reschedule, .undate, .unrepeat,
+            .remindOf, .describe, .delete, .clearCompleted, .dropped:
             true
         default: false
         }

@@ -46,7 +46,7 @@ extension TodoMachine {
             return confirm(other.number, act, request)
         case .first(let count): return several(.first(count), act, text, request)
         case .lastOnes(let count): return several(.lastOnes(count), act, text, request)
-        case .having, .allBut: return members(reference, act, request)
+        case .having, .havingBut, .allBut, .due: return members(reference, act, request)
         case .all:
             if act == .complete {
                 if asksFirst { ask(.completeAll) } else { return completeEach() }
@@ -125,19 +125,34 @@ extension TodoMachine {
         switch reference {
         case .having(let words):
             askEach(TaskMatcher(all).having(words), act, words: words)
-        case .allBut(let kept):
-            var numbers: Set<Int64> = []
-            for reference in kept {
-                guard let found = keep(reference, all) else {
-                    answer.add(.sentence("I'm not sure which ones shall stay, so I changed nothing."))
-                    return nil
+        case .havingBut(let words, let kept): but(kept, of: TaskMatcher(all).having(words), act)
+        case .allBut(let kept): but(kept, of: all, act)
+        case .due(let filter):
+            let bounds =
+                switch filter {
+                case .due(let span): clock.bounds(span) ?? (nil, nil)
+                default: (from: Int64?.none, before: Int64?.some(clock.now))
                 }
-                numbers.formUnion(found)
-            }
-            askEach(all.filter { !numbers.contains($0.number) }, act)
+            askEach(
+                all.filter { task in
+                    guard let due = task.due else { return false }
+                    return bounds.from.map { due >= $0 } ?? true && bounds.before.map { due < $0 } ?? true
+                }, act)
         default: break
         }
         return nil
+    }
+
+    private mutating func but(_ kept: [Reference], of tasks: [TodoTask], _ act: TodoQuestion.Act) {
+        var numbers: Set<Int64> = []
+        for reference in kept {
+            guard let found = keep(reference, tasks) else {
+                answer.add(.sentence("I'm not sure which ones shall stay, so I changed nothing."))
+                return
+            }
+            numbers.formUnion(found)
+        }
+        askEach(tasks.filter { !numbers.contains($0.number) }, act)
     }
 
     /// What is kept of "all but …"; `nil` where it can't be found.
@@ -251,7 +266,7 @@ extension TodoMachine {
         return nil
     }
 
-    private mutating func confirm(_ task: TodoTask, _ act: TodoQuestion.Act, _ request: Request? = nil) {
+    mutating func confirm(_ task: TodoTask, _ act: TodoQuestion.Act, _ request: Request? = nil) {
         if act == .complete, task.isCompleted {
             answer.add(.sentence("\(task.named) is done already."))
             return
@@ -302,6 +317,10 @@ extension TodoMachine {
         }
         switch found {
         case .none, .suggestion:
+            // "got the milk" is the milk.
+            if asksFirst, let rest = ClauseParser.withoutPast(words) {
+                return resolve(title: rest, act, text: text, request, asksFirst: asksFirst)
+            }
             if let call = resolveEach(words, act, text, in: everything.tasks, asksFirst: asksFirst) {
                 return call.first
             }
@@ -336,12 +355,20 @@ extension TodoMachine {
                 answer.add(.sentence("Good! I found no task like that on your list."))
                 return nil
             }
-            if let errand, act != .get, act != .reopen, act != .note, act != .describe {
+            if act == .reopen, context.deletedLast(words) { return undo() }
+            if let errand, act != .get, act != .reopen || Self.mayBringBack(errand), act != .note, act != .describe {
                 answer.add(
                     .sentence(
                         "I found no task “\(TodoTask.line(String(words.prefix(100))))” on your list, so I changed nothing."
                     ))
                 ask(.offer([errand]))
+                return nil
+            }
+            if act == .reopen {
+                answer.add(
+                    .sentence(
+                        "I found no task “\(TodoTask.line(String(words.prefix(100))))” on your list. If it was deleted, “undo” brings it back."
+                    ))
                 return nil
             }
             let whole = (everything ?? open).map(\.isComplete) ?? true
@@ -359,13 +386,18 @@ extension TodoMachine {
         return nil
     }
 
+    /// "bring the car back" is a thing to do where no task is meant.
+    private static func mayBringBack(_ errand: String) -> Bool {
+        Line(errand).tokens.first?.isWord(["bring", "get"]) ?? false
+    }
+
     /// "milk and eggs" that is no title by itself: each part, if every part points at one task.
     private mutating func resolveEach(
         _ words: String, _ act: TodoQuestion.Act, _ text: String, in tasks: [TodoTask], asksFirst: Bool
     ) -> [Call]? {
         guard act == .complete || act == .reopen || act == .delete || act == .get else { return nil }
         let parts = Line(words).splitAtConjunctions()
-        guard parts.count > 1, parts.count <= RequestParser.limit, !asksFirst else { return nil }
+        guard parts.count > 1, parts.count <= RequestParser.limit else { return nil }
         let matcher = TaskMatcher(tasks)
         var found: [TodoTask] = []
         for part in parts {
@@ -373,8 +405,9 @@ extension TodoMachine {
             found.append(task)
         }
         // "bread and butter" is one thing as well as two, and "milk" may be a part of an errand.
-        if act != .get,
-            TaskMatcher.isPair(words) || zip(found, parts).contains(where: { TaskMatcher.isMore($0, than: $1, act) })
+        if asksFirst || act != .get,
+            asksFirst || TaskMatcher.isPair(words)
+                || zip(found, parts).contains(where: { TaskMatcher.isMore($0, than: $1, act) })
         {
             askEach(found, act)
             return []
@@ -401,7 +434,7 @@ extension TodoMachine {
         return best
     }
 
-    private mutating func askWhich(_ act: TodoQuestion.Act, _ tasks: [TodoTask]) {
+    mutating func askWhich(_ act: TodoQuestion.Act, _ tasks: [TodoTask]) {
         let shown = tasks.prefix(TodoQuestion.mostCandidates)
         if tasks.count > shown.count {
             answer.add(.sentence("\(tasks.count) tasks fit; these are the newest \(shown.count)."))

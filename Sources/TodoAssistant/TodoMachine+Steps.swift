@@ -41,6 +41,10 @@ extension TodoMachine {
         case .reschedule(let reference, let when):
             guard when.repetition != nil || when.delay != nil || when.day != nil || when.time != nil else { return nil }
             return resolve(reference, .reschedule, text: "", request)
+        case .undate(let reference):
+            return resolve(reference, .undate, text: "", request)
+        case .unrepeat(let reference):
+            return resolve(reference, .unrepeat, text: "", request)
         case .remindOf(let reference, _):
             return resolve(reference, .reschedule, text: Self.reminds, request)
         case .describe(let reference, let text, let isReplacing):
@@ -63,6 +67,8 @@ extension TodoMachine {
             return resolve(reference, .delete, text: "", request, asksFirst: true)
         case .undo:
             return undo()
+        case .no where context.question == nil && context.hasChangedLast:
+            answer.add(.sentence("If you want that taken back, say “undo”."))
         case .correct(let correction):
             return correct(correction)
         case .choice(.picks(let picks)):
@@ -87,6 +93,19 @@ extension TodoMachine {
     }
 
     private mutating func offer(_ titles: [String]) -> Call? {
+        // "scrap the oat flakes" is an errand only where nothing on the list is meant.
+        if titles.count == 1, let words = ClauseParser.scrapped(titles[0]) {
+            guard let everything else { return list(includingCompleted: true, then: .request(.phrase(titles))) }
+            switch TaskMatcher(everything.tasks.filter { !$0.isCompleted }).find(words) {
+            case .one(let task):
+                confirm(task, .delete)
+                return nil
+            case .many(let tasks):
+                askWhich(.delete, tasks)
+                return nil
+            default: break
+            }
+        }
         if context.typesErrands { return add(titles, nil) }
         let fitting = titles.filter { $0.unicodeScalars.count <= Self.longestTitle }
         if !hasWondered { answer.add(.sentence(TodoAnswer.unknown)) }
@@ -177,6 +196,10 @@ extension TodoMachine {
         guard let key = known?.id ?? keys[number] else {
             guard let everything else { return list(includingCompleted: true, then: step) }
             if !everything.isComplete, !sought.contains(number) { return seek(number, then: step) }
+            // "complete 1984", which is a book.
+            if number > 99, case .one(let task) = TaskMatcher(everything.tasks).find(String(number)) {
+                return apply(act, task.number, text, when)
+            }
             answer.add(.sentence("There is no task #\(number) on your list."))
             return nil
         }

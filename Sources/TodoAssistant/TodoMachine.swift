@@ -131,7 +131,11 @@ package struct TodoMachine {
         if case .results(let outcomes) = input { absorb(outcomes) }
         guard !hasSaid else { return .done }
         while let step = steps.popLast() {
-            if let action = performTogether(step) { return action }
+            switch performTogether(step) {
+            case .action(let action): return action
+            case .settled: continue
+            case .single: break
+            }
             if let call = perform(step) {
                 guard calls < Self.mostCalls else {
                     waiting = nil
@@ -152,15 +156,23 @@ package struct TodoMachine {
 
     var asksInBulk: Bool { bulk < Self.mostCalls }
 
+    private enum Gathering {
+        /// Not for many: by itself.
+        case single
+        /// Came to no call: it was answered.
+        case settled
+        case action(Action)
+    }
+
     /// What may delete or change more tasks than is done without asking is gathered, and put to the person together.
-    private mutating func performTogether(_ step: Step) -> Action? {
-        guard asksInBulk, step.changes > 0 else { return nil }
+    private mutating func performTogether(_ step: Step) -> Gathering {
+        guard asksInBulk, step.changes > 0 else { return .single }
         let ahead = steps.reversed().prefix { $0.changes > 0 }.reduce(step.changes) { $0 + $1.changes }
-        guard ahead > bulk else { return nil }
+        guard ahead > bulk else { return .single }
         guard everything != nil else {
             // The question names them.
             calls += 1
-            return .call([list(includingCompleted: true, then: step)])
+            return .action(.call([list(includingCompleted: true, then: step)]))
         }
         steps.append(step)
         var gathered: [(call: Call, waiting: Waiting)] = []
@@ -171,16 +183,16 @@ package struct TodoMachine {
                 // It has to be looked up first; then it goes on with what is gathered.
                 steps.append(contentsOf: gathered.reversed().map { .prepared($0.call, $0.waiting) })
                 calls += 1
-                return .call([call])
+                return .action(.call([call]))
             }
             self.waiting = nil
             gathered.append((call, waiting))
         }
-        guard !gathered.isEmpty else { return nil }
+        guard !gathered.isEmpty else { return .settled }
         together = gathered.map(\.waiting)
         calls += gathered.count
-        guard gathered.count > bulk else { return .call(gathered.map(\.call)) }
-        return .ask(gathered.map(\.call), message: question(about: gathered.map(\.waiting)))
+        guard gathered.count > bulk else { return .action(.call(gathered.map(\.call))) }
+        return .action(.ask(gathered.map(\.call), message: question(about: gathered.map(\.waiting))))
     }
 
     mutating func prepared(_ call: Call, _ waiting: Waiting) -> Call {
@@ -275,7 +287,13 @@ package struct TodoMachine {
 
     /// - Parameter title: as said; what is a time in it leaves it.
     mutating func add(_ title: String, description: String?, isDone: Bool, reminds: Bool) -> Call {
-        let (rest, when) = isDone ? (title, nil) : TitleTime.split(title)
+        var (rest, when) = isDone ? (title, nil) : TitleTime.split(title)
+        if let said = when, said.isTimeVague, let hour = said.time.map({ $0 / 60 }), (5...11).contains(hour),
+            Line(rest).tokens.contains(where: { $0.isWord(Vocabulary.evenings) })
+        {
+            when?.time = said.time.map { $0 + 720 }
+            when?.isTimeVague = false
+        }
         let due = when.flatMap { clock.due($0, reminds: reminds) }
         let title = due == nil ? title : rest
         waiting = .add(title, isDone: isDone, reminds: reminds)
@@ -322,6 +340,8 @@ package struct TodoMachine {
         case .rename: return Call(.updateTask, ["task_id": task, "title": .string(text)])
         case .describe, .note: return Call(.updateTask, ["task_id": task, "description": .string(text)])
         case .delete: return Call(.deleteTask, ["task_id": task])
+        case .undate: return Call(.updateTask, ["task_id": task, "due_at": .null])
+        case .unrepeat: return Call(.updateTask, ["task_id": task, "recurrence": .null])
         case .get, .reschedule: return Call(.getTask, ["task_id": task])
         }
     }
@@ -426,6 +446,14 @@ package struct TodoMachine {
             open?.replace(task)
             everything?.replace(task)
             answer.add(.moved(task, reminds: movesToRemind))
+        case .undate:
+            open?.replace(task)
+            everything?.replace(task)
+            answer.add(.sentence("\(task.named) is due at no time now."))
+        case .unrepeat:
+            open?.replace(task)
+            everything?.replace(task)
+            answer.add(.onceOnly(task))
         case .get:
             answer.add(.shown(task))
         }
@@ -511,7 +539,7 @@ extension Request {
         let reference: Reference
         switch self {
         case .complete(let given, _), .rename(let given, _), .reschedule(let given, _), .remindOf(let given, _),
-            .describe(let given, _, _), .delete(let given):
+            .describe(let given, _, _), .delete(let given), .undate(let given), .unrepeat(let given):
             reference = given
         case .clearCompleted: return TodoMachine.mostCalls
         default: return 0
@@ -519,7 +547,7 @@ extension Request {
         switch reference {
         case .id, .title: return 1
         case .first(let count), .lastOnes(let count): return count
-        case .having, .allBut, .all: return TodoMachine.mostCalls
+        case .having, .havingBut, .due, .allBut, .all: return TodoMachine.mostCalls
         default: return 0
         }
     }

@@ -11,6 +11,8 @@ package enum TodoQuestion: Equatable, Sendable {
         case describe = "change the note of"
         case note = "add the note to"
         case reschedule = "move"
+        case undate = "take the time from"
+        case unrepeat = "no longer repeat"
         case delete = "delete"
         case get = "show"
     }

@@ -20,7 +20,8 @@ enum Vocabulary {
         lets,let me,parley,bot,assistant,dude,man,bro,quickly,first,first of all,after that,be so kind to,do me a favor and,\
         do me a favour and,actually,wait,maybe,finally,lastly,again,yo,plus,but,dear,sir,great,perfect,cool,good,nice,\
         you can,you could,i think you can,i said,i told you to,i asked you to,good morning,good evening,as well,and also,\
-        oh and,and then,and please,ok so,ok now,if you could,if possible,would you please,can you please,could you please,\
+        oh and,oh and also,and then,okay and then,ok and then,yeah and,and please,hm,er,erm,uhm,um so,let us,i guess,i suppose,i think,on second thought,on second thoughts,hang on,\
+        thats wrong,thats not right,no wait,might i ask,may i ask,could you tell me,im afraid,i am afraid,can you tell me,do you know,by the way,btw,ok so,ok now,if you could,if possible,would you please,can you please,could you please,\
         would you kindly,i would like you please to,for me,damn it,dammit,ffs,omg,lol,haha
         """)
 
@@ -33,7 +34,7 @@ enum Vocabulary {
     )
     static let closers = phrases(
         """
-        for me,now,right now,ok,okay,too,also,as well,again,already,bro,man,mate,dude,lol,haha,immediately,yet,\
+        for me,now,right now,ok,okay,instead,yesterday,earlier,earlier today,this morning,last night,already yesterday,after all,too,also,as well,again,already,bro,man,mate,dude,lol,haha,immediately,yet,\
         tho,though,actually,then,finally,sir,dear,today,at once,this time,alright,yay,woohoo,when you can,\
         if you can,if possible,if you dont mind,once and for all,damn it,dammit
         """
@@ -41,7 +42,7 @@ enum Vocabulary {
 
     static let done = words(
         """
-        done complete completed finished finish checked ticked closed did doen dnoe compleated completd \
+        done complete completed finished finish checked ticked closed did doen dnoe dne donee compleated completd \
         compelte complted finsihed finised ✓ ✔ ✅ ☑
         """
     )
@@ -95,7 +96,7 @@ enum Vocabulary {
         """
         today tonight tomorrow monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun at on by before \
         after with from for in but because cause since she he i we it its which that who not then maybe asap urgent important so if \
-        when until till around every each next this noon midnight latest priority high low to of or as without including especially \
+        when until till around every each next this noon midnight latest priority high low to of or as without including especially due deadline \
         preferably ideally about during via using into near there they you your no only january february march april may june july \
         august september october november december etc
         """)
@@ -104,6 +105,8 @@ enum Vocabulary {
         today tonight tomorrow tmrw monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun at on by \
         before after in this next every each noon midnight later
         """)
+    /// Of things that begin in the evening where only an hour was said.
+    static let evenings = words("dinner supper drinks party concert theatre theater cinema movie movies pub opera gig")
     static let pronouns = words("him her it them there his their its")
     /// One thing by two names.
     static let pairs = Set([
@@ -136,11 +139,12 @@ enum Vocabulary {
         including include included with and plus even both one ones that thats there many much need should must next up current full \
         whole entire our we go again be a an at get can you your agenda plate due outstanding active already so far did finish \
         remain remains thats werent arent isnt havent undone did done else other look supposed gotta right day tonight am just us \
-        please total altogether status progress looking like has been closed ticked checked hidden or work first through here latest
+        please total altogether status progress looking like has been closed ticked checked hidden or work first through here latest \
+        got those these only comes coming rest buy
         """)
     static let listAnchors = words(
         """
-        list lists tasks todos todo dos items left remaining remain remains outstanding pending agenda plate due \
+        list lists tasks todos todo dos items left remaining remain remains outstanding pending agenda plate due rest \
         unfinished incomplete open ls task overview things stuff
         """
     )
@@ -191,7 +195,7 @@ enum Vocabulary {
         ok thanks,okay thanks,perfect thanks,nice one,good job,well done,great job,thanks parley,thank u,thnx,\
         tnx,tks,thanx,ok thank you,ok great,ok cool,amazing,super,very good,that was fast,you are great,\
         youre great,youre the best,you rock,love it,much appreciated,appreciate it,❤️,🙏,thanks bro,thanks mate,\
-        thanks again,got it,got it thanks,good bot,thanks man,i love you,🎉,thank yo,thansk,thakns,\
+        thanks again,much obliged,great stuff,nice work,that will do,thatll do,thats perfect,thats great,got it,got it thanks,good bot,thanks man,i love you,🎉,thank yo,thansk,thakns,\
         thank you parley
         """
     )
@@ -289,6 +293,6 @@ enum Vocabulary {
         "chane": "change",
         "changing": "change", "showing": "show", "sohw": "show", "hsow": "show", "unmark": "uncheck",
         "remeber": "remember",
-        "rember": "remember", "rememeber": "remember",
+        "udno": "undo", "unod": "undo", "undoo": "undo", "rember": "remember", "rememeber": "remember",
     ]
 }

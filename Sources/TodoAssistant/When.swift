@@ -24,10 +24,13 @@ package struct When: Sendable, Equatable {
     package struct Delay: Sendable, Equatable {
         package var amount: Int
         package var unit: Unit
+        /// Counts from the task's own time ("by an hour", "an hour later"), not from now ("in an hour").
+        package var isFurther: Bool
 
-        package init(amount: Int, unit: Unit) {
+        package init(amount: Int, unit: Unit, isFurther: Bool = false) {
             self.amount = amount
             self.unit = unit
+            self.isFurther = isFurther
         }
     }
 
@@ -98,6 +101,8 @@ struct WhenReader {
         case "this week", "the week", "in the week", "within the week": return .thisWeek
         case "last week", "the last week", "past week", "the past week": return .lastWeek
         case "next week": return .nextWeek
+        case "this month", "the month", "in the month", "within the month": return .thisMonth
+        case "next month": return .nextMonth
         default: break
         }
         guard let when = whole(range), when.time == nil, when.delay == nil, when.repetition == nil, let day = when.day
@@ -207,7 +212,8 @@ struct WhenForm: Sendable {
         "{unit}": { units[$0] },
         "{clock}": { clock($0, isBare: true) },
         "{exact}": { clock($0, isBare: false) },
-        "{hour}": { Int($0).flatMap { (1...12).contains($0) ? $0 : nil } },
+        "{hour}": { (Int($0) ?? Vocabulary.numbers[$0].map(Int.init)).flatMap { (1...12).contains($0) ? $0 : nil } },
+        "{word}": { Vocabulary.numbers[$0].map(Int.init) },
         "{year}": { Int($0).flatMap { (2000...2199).contains($0) ? $0 : nil } },
         "{iso}": { iso($0) },
     ]
@@ -231,14 +237,15 @@ struct WhenForm: Sendable {
         WhenForm("{wd}", loose: true) { When(day: .weekday($0[0], isNext: false)) },
         WhenForm("{wd} [at] {exact}") { When(day: .weekday($0[0], isNext: false), time: $0[1]) },
         WhenForm("{wd} next week") { When(day: .weekday($0[0], isNext: true)) },
-        WhenForm("on|by|until|till [the] {nth}") { When(day: .dayOfMonth($0[0])) },
+        WhenForm("on|by|until|till|before [the] {nth}") { When(day: .dayOfMonth($0[0])) },
         WhenForm("[the] {nth}", loose: true) { When(day: .dayOfMonth($0[0])) },
-        WhenForm("[on|by|until|till] {mon} {d}") { date(nil, $0[0], $0[1]) },
-        WhenForm("[on|by|until|till] {mon} {d} {year}") { date($0[2], $0[0], $0[1]) },
-        WhenForm("[on|by|until|till] [the] {d} [of] {mon}") { date(nil, $0[1], $0[0]) },
-        WhenForm("[on|by|until|till] [the] {d} [of] {mon} {year}") { date($0[2], $0[1], $0[0]) },
-        WhenForm("[on|by|until|till] {iso}") { date($0[0] / 10_000, $0[0] / 100 % 100, $0[0] % 100) },
+        WhenForm("[on|by|until|till|before] {mon} {d}") { date(nil, $0[0], $0[1]) },
+        WhenForm("[on|by|until|till|before] {mon} {d} {year}") { date($0[2], $0[0], $0[1]) },
+        WhenForm("[on|by|until|till|before] [the] {d} [of] {mon}") { date(nil, $0[1], $0[0]) },
+        WhenForm("[on|by|until|till|before] [the] {d} [of] {mon} {year}") { date($0[2], $0[1], $0[0]) },
+        WhenForm("[on|by|until|till|before] {iso}") { date($0[0] / 10_000, $0[0] / 100 % 100, $0[0] % 100) },
         WhenForm("[on|by|for] this|the [coming] weekend") { _ in When(day: .weekend) },
+        WhenForm("[on|by|for|until] [the] next|following weekend") { _ in When(day: .weekday(6, isNext: true)) },
         WhenForm("[by|at|until] [the] end of [the|this] week") { _ in When(day: .endOfWeek) },
         WhenForm("[by|at|until] [the] end of [the|this] month") { _ in When(day: .endOfMonth) },
         WhenForm("[by|until] next week") { _ in When(day: .nextWeek) },
@@ -255,6 +262,23 @@ struct WhenForm: Sendable {
         WhenForm("[at|by|around] {clock} pm|p.m") { When(time: $0[0] % vague % 720 + 720) },
         WhenForm("[at|by|around] {hour} oclock") { time($0[0] * 60 + vague) },
         WhenForm("at half past {hour}") { time($0[0] * 60 + 30 + vague) },
+        WhenForm("half past {hour}", loose: true) { time($0[0] * 60 + 30 + vague) },
+        WhenForm("at|around quarter past {hour}") { time($0[0] * 60 + 15 + vague) },
+        WhenForm("at|around quarter to {hour}") { time(($0[0] + 11) % 12 * 60 + 45 + vague) },
+        WhenForm("at|around|by {hour} thirty") { time($0[0] * 60 + 30 + vague) },
+        WhenForm("at|around {word}") { time($0[0] * 60 + vague) },
+        WhenForm("[at|by|around] {hour} in the morning") { When(time: $0[0] % 12 * 60) },
+        WhenForm("[at|by|around] {hour} thirty in the morning") { When(time: $0[0] % 12 * 60 + 30) },
+        WhenForm("[at|by|around] {clock} in the morning") { When(time: $0[0] % vague % 720) },
+        WhenForm("[at|by|around] {hour} in the afternoon|evening") { When(time: ($0[0] % 12 + 12) * 60) },
+        WhenForm("[at|by|around] {clock} in the afternoon|evening") { When(time: $0[0] % vague % 720 + 720) },
+        WhenForm("[at|by|around] {clock} at night") { When(time: $0[0] % vague % 720 + 720) },
+        WhenForm("[at|by|around] {hour} tonight") { When(day: .offset(0), time: ($0[0] % 12 + 12) * 60) },
+        WhenForm("[at|by|around] {clock} tonight") { When(day: .offset(0), time: $0[0] % vague % 720 + 720) },
+        WhenForm("[at|by|around] {exact} tonight") { When(day: .offset(0), time: $0[0]) },
+        WhenForm("tonight at|around|by|@ {clock}") { When(day: .offset(0), time: $0[0] % vague % 720 + 720) },
+        WhenForm("tonight [at|around|by|@] {exact}") { When(day: .offset(0), time: $0[0]) },
+        WhenForm("tonight at {hour}") { When(day: .offset(0), time: ($0[0] % 12 + 12) * 60) },
         WhenForm("{exact}") { When(time: $0[0]) },
         WhenForm("at|by|around noon|midday|lunchtime") { _ in When(time: 12 * 60) },
         WhenForm("noon|midday|lunchtime", loose: true) { _ in When(time: 12 * 60) },
@@ -274,12 +298,33 @@ struct WhenForm: Sendable {
         WhenForm("in half an hour") { _ in When(delay: .init(amount: 30, unit: .minute)) },
         WhenForm("in [a|the] couple|few [of] {unit}", loose: true) { delay(3, $0[0]) },
         WhenForm("{n} {unit} from now") { delay($0[0], $0[1]) },
-        WhenForm("[for|by] [another] {n} [more] {unit}", loose: true) { delay($0[0], $0[1]) },
-        WhenForm("[for|by] half an hour", loose: true) { _ in When(delay: .init(amount: 30, unit: .minute)) },
+        WhenForm("[for|by] [another] {n} [more] {unit}", loose: true) { delay($0[0], $0[1], isFurther: true) },
+        WhenForm("[for|by] [another] half an hour", loose: true) { _ in
+            When(delay: .init(amount: 30, unit: .minute, isFurther: true))
+        },
+        WhenForm("[by] {n} {unit} later", loose: true) { delay($0[0], $0[1], isFurther: true) },
+        WhenForm("[the] week after|later", loose: true) { _ in delay(1, 3, isFurther: true) },
+        WhenForm("[the] day after|later", loose: true) { _ in delay(1, 2, isFurther: true) },
+        WhenForm("the next|following day", loose: true) { _ in delay(1, 2, isFurther: true) },
+        WhenForm("the following week", loose: true) { _ in delay(1, 3, isFurther: true) },
+        WhenForm("[the] month after|later", loose: true) { _ in delay(1, 4, isFurther: true) },
         WhenForm("next year") { _ in When(delay: .init(amount: 1, unit: .year)) },
 
         // Again and again.
         WhenForm("every|each day") { _ in repeated("FREQ=DAILY") },
+        WhenForm("[on] {wds} and {wds}") { weekly(1, $0) },
+        WhenForm("[on] {wds} {wds} and {wds}") { weekly(1, $0) },
+        WhenForm("[on] {wds} at {clock}") { (values: [Int]) in
+            var when = weekly(1, [values[0]])
+            when.time = values[1] % vague
+            when.isTimeVague = values[1] >= vague
+            return when
+        },
+        WhenForm("daily at {clock}") { When(time: $0[0] % vague, isTimeVague: $0[0] >= vague, repetition: daily) },
+        WhenForm("daily at {exact}") { When(time: $0[0], repetition: daily) },
+        WhenForm("every|each fortnight") { _ in repeated("FREQ=WEEKLY;INTERVAL=2") },
+        WhenForm("fortnightly|biweekly", loose: true) { _ in repeated("FREQ=WEEKLY;INTERVAL=2") },
+        WhenForm("every|each quarter") { _ in repeated("FREQ=MONTHLY;INTERVAL=3") },
         WhenForm("daily", loose: true) { _ in repeated("FREQ=DAILY") },
         WhenForm("every|each morning") { _ in repeated("FREQ=DAILY", time: 9 * 60) },
         WhenForm("every|each evening|night") { _ in repeated("FREQ=DAILY", time: 20 * 60) },
@@ -299,6 +344,9 @@ struct WhenForm: Sendable {
         WhenForm("weekly", loose: true) { _ in repeated("FREQ=WEEKLY") },
         WhenForm("monthly", loose: true) { _ in repeated("FREQ=MONTHLY") },
         WhenForm("yearly|annually", loose: true) { _ in repeated("FREQ=YEARLY") },
+        WhenForm("every|each month on the last [day]") { _ in monthly(31) },
+        WhenForm("[on] [the] last day of every|each [the] month") { _ in monthly(31) },
+        WhenForm("[at] [the] end of every|each month") { _ in monthly(31) },
         WhenForm("every|each month on the {d}") { monthly($0[0]) },
         WhenForm("on the {d} of every|each month") { monthly($0[0]) },
         WhenForm("every {nth} [of] [the|every|each] [month]") { monthly($0[0]) },
@@ -334,10 +382,12 @@ struct WhenForm: Sendable {
         return When(day: .date(year: year, month: month, day: day))
     }
 
-    private static func delay(_ amount: Int, _ unit: Int) -> When? {
+    private static func delay(_ amount: Int, _ unit: Int, isFurther: Bool = false) -> When? {
         guard amount > 0, amount <= 10_000 else { return nil }
-        return When(delay: .init(amount: amount, unit: unitOrder[unit]))
+        return When(delay: .init(amount: amount, unit: unitOrder[unit], isFurther: isFurther))
     }
+
+    private static let daily = When.Repetition(rule: "FREQ=DAILY")
 
     private static func repeated(_ rule: String, time: Int? = nil) -> When {
         When(time: time, repetition: .init(rule: rule))
@@ -348,7 +398,8 @@ struct WhenForm: Sendable {
         return repeated("FREQ=WEEKLY;" + (interval > 1 ? "INTERVAL=\(interval);" : "") + "BYDAY=\(list)")
     }
 
-    private static func monthly(_ day: Int) -> When { repeated("FREQ=MONTHLY;BYMONTHDAY=\(day)") }
+    /// The 31st is said for the last day: a rule of RFC 5545 leaves out the months that have none.
+    private static func monthly(_ day: Int) -> When { repeated("FREQ=MONTHLY;BYMONTHDAY=\(day == 31 ? -1 : day)") }
 
     private static func yearly(_ month: Int, _ day: Int) -> When? {
         guard var when = date(nil, month, day) else { return nil }

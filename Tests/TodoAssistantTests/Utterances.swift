@@ -267,7 +267,7 @@ enum Utterances {
         ("milk and eggs", [.phrase(["milk", "eggs"])]),
         ("delete all milk tasks", [.delete(.having("milk"))]),
         ("remove every task about milk", [.delete(.having("milk"))]),
-        ("when is my dentist appointment?", [.unknown("when is my dentist appointment")]),
+        ("when is my dentist appointment?", [.get(.title("dentist appointment"))]),
         ("we're out of milk", [.phrase(["milk"])]),
         ("we need milk", [.phrase(["milk"])]),
         ("I should call grandma", [.phrase(["call grandma"])]),
