@@ -124,4 +124,8 @@ def test_a_snapshot_tells_the_same(api, user, connect):
 def test_every_change_moves_the_time(api, user, connect, change):
     thread = connect().turn("hello").thread
     before = api("GET", f"/api/conversations/{thread}")["updated_at"]
-    assert api("PATCH", f"/api/conversations/{thread}", change)["updated_at"] > before
+    after = api("PATCH", f"/api/conversations/{thread}", change)["updated_at"]
+    assert after > before
+    # So does a message, and what it wakes.
+    connect().turn("hello", thread=thread)
+    assert api("GET", f"/api/conversations/{thread}")["updated_at"] > after

@@ -1,5 +1,7 @@
 """What waits in a thread's queue: seen from every socket, cancelled one by one, by its run."""
 
+from kit.http import Api
+
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 2000, "SCRIPTED_PACE_MS": 20}
 
 
@@ -83,7 +85,7 @@ def test_a_waiting_item_s_message_again(connect, database):
                           running["threadId"]) == 0
 
 
-def test_their_order_survives_a_kill(gateway, connect, database):
+def test_their_order_survives_a_kill(gateway, connect, database, user):
     chat = connect()
     running, waiting = filled(chat, 3)
     chat.cancel(running["threadId"], run=waiting[1]["runId"])
@@ -105,3 +107,8 @@ def test_their_order_survives_a_kill(gateway, connect, database):
             late.until({"type": "RUN_STARTED", "runId": run})
         assert late.cancel(thread)["status"] == "cancelled"
     assert unfinished(connect()) == []
+    # Question, answer, question, answer: also where the questions were stored before the answers.
+    messages = Api(gateway, user)("GET", f"/api/conversations/{thread}/messages")["data"]
+    answered = [(question, answer) for question, answer in zip(messages, messages[1:]) if answer["role"] == "assistant"]
+    assert [question["role"] for question, _ in answered] == ["user"] * len(answered) and answered
+    assert [question["run"]["id"] for question, _ in answered] == [answer["run_id"] for _, answer in answered]

@@ -1,9 +1,11 @@
 """Reminders: at its time the assistant says it in the conversation in which it was asked for, once."""
 
+import datetime
 import re
 
 import pytest
 
+from kit.database import Database
 from kit.gateway import Gateway
 
 
@@ -123,6 +125,56 @@ def test_what_was_missed_is_told_late_and_for_when_it_was(database, user):
                 gateway.remove()
     finally:
         first.remove()
+
+
+def test_each_is_told_once_whatever_dies(cluster):
+    """Two gateways: the one that has the sessions is killed as it tells, then the database goes away under the other."""
+    database = Database(cluster.admin_url)
+    users = [f"storm-{number}" for number in range(4)]
+    gateways = [Gateway(database, name=f"test_reminders_storm_{number}") for number in range(2)]
+    try:
+        threads = {}
+        for user in users:
+            with gateways[0].connect(user) as chat:
+                threads[user] = [remind(chat, f"thing {number}") for number in range(4)]
+        for user in users:
+            make_due(database, user)
+        database.wait("select count(*) from parley.reminders where fired_at is not null", wanted=lambda count: count >= 2)
+        gateways[0].kill()
+        cluster.stop("immediate")
+        cluster.start()
+        gateways[1].ready_status(200)
+        # Claims of the dead one are free again when its lease is over; nobody waits for that here.
+        database.do("update parley.reminders set fires_at = now() where fired_at is null")
+        database.wait("select count(*) from parley.reminders where fired_at is null", wanted=lambda count: count == 0,
+                      timeout=60)
+        for user in users:
+            assert [len(told(database, thread)) for thread in threads[user]] == [1] * 4
+    finally:
+        for gateway in gateways:
+            gateway.remove()
+        database.remove()
+
+
+def test_what_comes_back_keeps_the_zone_in_which_it_was_said(connect, database, user):
+    """Nine o'clock in Berlin stays that over a change of the clocks, wherever it is marked as done."""
+    with connect() as chat:
+        id = chat.fresh_id()
+        chat.post(op="send", id=id, content="add stretch every day at 9am", metadata={"timeZone": "Europe/Berlin"})
+        ack = chat.until({"op": "ack", "id": id})
+        chat.end_of(ack["runId"])
+        thread = ack["threadId"]
+
+        def over(before, after):
+            database.do("update parley.tasks set due_at = %s where user_id = %s", before, user)
+            chat.post(op="send", id=chat.fresh_id(), threadId=thread, content="mark 1 as done",
+                      metadata={"timeZone": "Asia/Tokyo"})
+            chat.end_of(chat.until({"op": "ack", "threadId": thread, "status": "running"})["runId"])
+            due = database.value("select due_at from parley.tasks where user_id = %s", user)
+            assert due.astimezone(datetime.timezone.utc).isoformat() == after
+
+        over("2041-03-30T08:00:00Z", "2041-03-31T07:00:00+00:00")
+        over("2041-10-26T07:00:00Z", "2041-10-27T08:00:00+00:00")
 
 
 def test_what_is_done_is_not_spoken_of(connect, database, user):
