@@ -333,8 +333,25 @@ package enum Statements {
     /// Until the end of the transaction.
     static let workAsLogin = Statement("login", "select set_config('role', 'none', true)")
 
+    /// The steps, and whether what a turn does is allowed: to the gateway's role, and to the owner, as whom functions work.
     static let schemaSteps = Statement(
-        "schema_steps", "select version, checksum from parley.schema_migrations order by version")
+        "schema_steps",
+        """
+        select version, checksum,
+            has_schema_privilege('parley_gateway', 'parley', 'usage')
+            and (select bool_and(
+                    has_table_privilege('parley_gateway', c.oid, 'select')
+                    and has_table_privilege(c.relowner, c.oid, 'select')
+                    and has_table_privilege(c.relowner, c.oid, 'insert')
+                    and has_table_privilege(c.relowner, c.oid, 'update'))
+                from pg_class c where c.relnamespace = 'parley'::regnamespace
+                    and c.relname in ('users', 'conversations', 'messages', 'runs', 'tasks'))
+            and (select bool_and(has_function_privilege('parley_gateway', p.oid, 'execute'))
+                from pg_proc p where p.pronamespace = 'parley'::regnamespace
+                    and p.proname in ('accept_turns', 'begin_run', 'end_runs', 'checkpoint_runs', 'perform_tool',
+                        'claim_user', 'meet_users', 'beat', 'enlist', 'recover_runs'))
+        from parley.schema_migrations order by version
+        """)
 }
 
 extension Parameters {

@@ -55,12 +55,9 @@ struct Config: AsyncParsableCommand {
             for suspicion in sources.suspicions { complain("parley: warning: \(suspicion)") }
             let configuration = try sources.configuration(isDevelopment: false)
             do {
-                try await configuration.check()
+                for warning in try await configuration.check() { complain("parley: warning: \(warning)") }
             } catch let error as StartError {
                 throw ExitError(.configuration, error.description)
-            }
-            if configuration.jwtSecret.utf8.count < TokenSigner.advisedSecretLength, !configuration.jwtSecret.isEmpty {
-                complain("parley: warning: \(TokenSigner.shortSecret)")
             }
             print("the settings can be used")
         }

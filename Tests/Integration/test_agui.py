@@ -31,6 +31,7 @@ def said(id, content, role="user", **more):
 def run(api, body):
     stream = api.stream("/agui", body)
     assert stream.status == 200, stream.body
+    assert stream.answer.headers["Cache-Control"] == "no-store, no-transform"
     events = list(stream.events())
     assert (events[0]["type"], events[0]["threadId"], events[0]["runId"]) == \
         ("RUN_STARTED", body["threadId"], body["runId"])

@@ -161,6 +161,19 @@ def test_another_isolation_does_no_harm(cluster, level):
         database.remove()
 
 
+def test_long_contents_are_compressed_by_what_the_server_has(database):
+    """A server that was built without lz4 has pglz, and no error."""
+    servers = database.value("select enumvals::text[] from pg_settings where name = 'default_toast_compression'")
+    gateway = Gateway(database, name="test_databases_compression", AGENT="scripted")
+    try:
+        with gateway.connect("ann") as chat:
+            assert chat.turn("!text " + "a long text " * 800).end["outcome"] == {"type": "success"}
+        found = database.rows("select distinct pg_column_compression(content) from messages where length(content) > 4000")
+        assert found == [("lz4" if "lz4" in servers else "pglz",)]
+    finally:
+        gateway.remove()
+
+
 # --- one that only reads
 
 

@@ -100,6 +100,14 @@ def test_ready_says_why_not(database):
         assert gateway.get("/healthz")[0] == 200
         database.do("update schema_migrations set checksum = substr(checksum, 2) where version = 1")
         gateway.ready_status(200)
+        for right in ("select on parley.messages {} parley_gateway", "insert on parley.runs {} parley",
+                      "execute on function parley.accept_turns {} parley_gateway",
+                      "usage on schema parley {} parley_gateway"):
+            database.do("revoke " + right.format("from"))
+            gateway.ready_status(503)
+            assert json.loads(gateway.get("/readyz")[2])["reasons"] == ["database rights missing"], right
+            database.do("grant " + right.format("to"))
+            gateway.ready_status(200)
     finally:
         gateway.remove()
 

@@ -157,6 +157,13 @@ def test_a_database_that_exists(run, admin_url):
         assert database.value("select title from tasks") == "buy milk"
         assert started.stop() == 0
         assert database.value("select count(*) from tasks") == 1, "a database that it has not started goes on"
+        # Nor does it take anything back where the database is a newer program's.
+        database.do("insert into schema_migrations (version, name, checksum) values (9999, 'of the future', '')")
+        before = database.rows("select * from schema_migrations order by version")
+        again = run(DATABASE_URL=database.url)
+        assert again.process.exit_code(60) == 70 and any("9999 (of the future)" in line for line in again.process.lines)
+        assert database.rows("select * from schema_migrations order by version") == before
+        assert database.value("select count(*) from tasks") == 1
     finally:
         database.remove()
 

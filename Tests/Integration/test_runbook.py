@@ -168,8 +168,7 @@ def test_descriptors_that_are_few(gateway):
 
 def test_a_certificate_past_its_day(database, tmp_path):
     certificate = Certificate(tmp_path)
-    subprocess.run(["openssl", "x509", "-in", certificate.chain, "-signkey", certificate.key, "-days", "-1",
-                    "-out", certificate.chain], check=True, capture_output=True)
+    certificate.expire()
     gateway = Gateway(database, name="test_runbook_certificate", arguments=certificate.flags)
     try:
         assert "is expired" in log_of(gateway) and "`is expired`" in section("What no alert names")

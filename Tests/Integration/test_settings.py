@@ -6,6 +6,7 @@ import re
 import pytest
 
 from kit import PAGES
+from kit.certificates import Certificate
 from kit.gateway import command
 
 SECRET = "a secret of a good length, only for this test"
@@ -132,7 +133,7 @@ def test_files_that_say_nothing(tmp_path, text):
 
 @pytest.mark.parametrize("slip, meant", [
     ("HTTP_PROT", "HTTP_PORT"), ("RATE_LIMIT_MESAGES", "RATE_LIMIT_MESSAGES"), ("SHARD", "SHARDS"),
-    ("DATABASE_URLS", "DATABASE_URL"), ("AGENT_MODE", "AGENT_MODEL")])
+    ("DATABASE_URLS", "DATABASE_URL"), ("AGENT_MODE", "AGENT_MODEL"), ("PARLEY_HTTP_PORT", "HTTP_PORT")])
 def test_a_variable_that_is_one_slip_away(slip, meant):
     answer = command("config", "check", **REQUIRED, **{slip: "1"})
     assert answer.returncode == 0
@@ -169,6 +170,17 @@ def test_check_says_what_is_wrong(settings, wanted):
     assert answer.returncode == 78 and answer.stdout == ""
     [line] = answer.stderr.strip().splitlines()
     assert all(word in line for word in wanted), line
+
+
+def test_check_warns_of_what_a_start_warns_of(tmp_path):
+    certificate = Certificate(tmp_path)
+    settings = {**REQUIRED, "TLS_CERTIFICATE": certificate.chain, "TLS_PRIVATE_KEY": certificate.key}
+    assert command("config", "check", **settings).stderr == ""
+    certificate.expire()
+    answer = command("config", "check", **settings)
+    assert answer.returncode == 0
+    [line] = answer.stderr.strip().splitlines()
+    assert "warning" in line and str(certificate.chain) in line and "is expired" in line
 
 
 @pytest.mark.parametrize("settings", [

@@ -3,8 +3,10 @@ import EventLoop
 extension GatewayConfiguration {
     /// What a start would refuse without asking anybody else: what is required and missing, and files that can't be used.
     ///
+    /// - Returns: what a start would warn of.
     /// - Throws: `StartError.configuration`
-    package func check() async throws {
+    package func check() async throws -> [String] {
+        var warnings: [String] = []
         guard !databaseURL.isEmpty else { throw StartError.configuration("DATABASE_URL is not set") }
         guard !jwtSecret.isEmpty || jwksURL != nil || jwksFile != nil else {
             throw StartError.configuration(
@@ -12,7 +14,8 @@ extension GatewayConfiguration {
         }
         if !certificates.isEmpty {
             do throws(TLSConfigurationError) {
-                _ = try TLSServerContext(certificates)
+                let context = try TLSServerContext(certificates)
+                if let warning = context.warning { warnings.append(warning) }
             } catch {
                 throw StartError.configuration("TLS_CERTIFICATE: \(error)")
             }
@@ -24,5 +27,9 @@ extension GatewayConfiguration {
                 throw StartError.configuration("AUTH_JWKS_FILE: \(error)")
             }
         }
+        if jwtSecret.utf8.count < TokenSigner.advisedSecretLength, !jwtSecret.isEmpty {
+            warnings.append(TokenSigner.shortSecret)
+        }
+        return warnings
     }
 }

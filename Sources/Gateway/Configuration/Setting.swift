@@ -69,11 +69,14 @@ package struct Setting: Sendable {
         return "\(file): no setting is named \(key)\(hint) (parley config list)"
     }
 
-    /// What is to be said of a variable of the environment that is one slip away from a setting's name; nil for all else,
-    /// which are somebody else's.
+    /// What is to be said of a variable of the environment that is one slip away from a setting's name, or is one
+    /// behind `PARLEY_`, as other programs name theirs; nil for all else, which are somebody else's.
     package static func suspicion(ofVariable name: String) -> String? {
-        guard !all.contains(where: { $0.name == name }),
-            let near = NearestName.find(name, among: all.map(\.name), within: 1)
+        let names = all.map(\.name)
+        guard !names.contains(name) else { return nil }
+        let plain = name.trimmingPrefix("PARLEY_")
+        guard
+            let near = names.first(where: { $0 == plain }) ?? NearestName.find(name, among: names, within: 1)
         else { return nil }
         return "\(name) in the environment is no setting: is \(near) meant?"
     }

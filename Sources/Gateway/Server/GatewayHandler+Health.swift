@@ -7,8 +7,8 @@ import Postgres
 /// What those who watch the gateway ask: is it alive, does it take turns, what has it counted.
 extension GatewayHandler {
     /// Whether a turn of any user would be taken now: the gateway is not about to stop, on every shard the database
-    /// takes writes, its schema is the right one, and somebody could sign in. 503 says what is wrong. Told by what was
-    /// last seen, at once: nothing is asked, and nobody connected to.
+    /// takes writes, its schema is the right one and may be used, and somebody could sign in. 503 says what is wrong.
+    /// Told by what was last seen, at once: nothing is asked, and nobody connected to.
     func readiness(_ responder: HTTPResponder) {
         if shard.isDraining {
             respond(readiness: ["draining"], responder)
@@ -23,9 +23,8 @@ extension GatewayHandler {
                     problems.append(Self.reason(problem))
                 } else if !asking.value.handler.shard.holdsLease {
                     problems.append("no sign of life stored")
-                } else if !commons.schema.isAsExpected {
-                    // The wording is for the operator's eyes; what is asked from outside gets the kind.
-                    problems.append("migrations pending or changed")
+                } else if let problem = commons.schema.problem {
+                    problems.append(problem.rawValue)
                 }
                 if hasNoKeys { problems.append("no key to check tokens with") }
                 asking.value.handler.respond(readiness: problems, asking.value.responder)

@@ -18,6 +18,11 @@ class Certificate:
              "-subj", "/CN=parley test", "-addext", "subjectAltName=" + ",".join(names),
              "-keyout", self.key, "-out", self.chain], check=True, capture_output=True)
 
+    def expire(self):
+        """Its day was yesterday."""
+        subprocess.run(["openssl", "x509", "-in", self.chain, "-signkey", self.key, "-days", "-1", "-out", self.chain],
+                       check=True, capture_output=True)
+
     @property
     def flags(self):
         return ("--tls-certificate", self.chain, "--tls-private-key", self.key)
