@@ -340,8 +340,9 @@ package struct TodoMachine {
         case .rename: return Call(.updateTask, ["task_id": task, "title": .string(text)])
         case .describe, .note: return Call(.updateTask, ["task_id": task, "description": .string(text)])
         case .delete: return Call(.deleteTask, ["task_id": task])
-        case .undate: return Call(.updateTask, ["task_id": task, "due_at": .null])
-        case .unrepeat: return Call(.updateTask, ["task_id": task, "recurrence": .null])
+        // Nothing, as tools take it: null is what was not given.
+        case .undate: return Call(.updateTask, ["task_id": task, "due_at": ""])
+        case .unrepeat: return Call(.updateTask, ["task_id": task, "recurrence": ""])
         case .get, .reschedule: return Call(.getTask, ["task_id": task])
         }
     }

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import uuid
 
 import pytest
 
@@ -197,6 +198,9 @@ def test_conversations_and_tasks_of_a_user(database, user):
             for path in (f"/api/users/{user}/conversations", f"/api/users/{user}/tasks"):
                 answer = api.raw("POST", path, {"title": "x"})
                 assert refused(gateway, answer, 429, "rate_limited") and 1 <= int(answer[1]["Retry-After"]) <= 60
+            # What people think of answers is a row each as well.
+            answer = api.raw("POST", f"/api/messages/{uuid.uuid4()}/feedback", {"rating": "up"})
+            assert refused(gateway, answer, 429, "rate_limited")
             # What is there goes on, and so do others.
             assert chat.turn("hello", thread=thread).end["outcome"] == {"type": "success"}
         Api(gateway, f"{user}-2")("POST", f"/api/users/{user}-2/conversations", {}, 201)

@@ -131,10 +131,9 @@ struct FakeTasks {
     }
 
     private func set(_ arguments: JSONObject, _ entry: inout Entry) {
-        if let due = arguments["due_at"]?.string { entry.due = due }
-        if arguments["due_at"] == .null { (entry.due, entry.recurrence) = (nil, nil) }
-        if arguments["recurrence"] == .null { entry.recurrence = nil }
-        if let recurrence = arguments["recurrence"]?.string { entry.recurrence = recurrence }
+        if let due = arguments["due_at"]?.string { entry.due = due.isEmpty ? nil : due }
+        if arguments["due_at"]?.string == "" { entry.recurrence = nil }
+        if let recurrence = arguments["recurrence"]?.string { entry.recurrence = recurrence.isEmpty ? nil : recurrence }
         if let reminds = arguments["remind"]?.bool { entry.reminds = reminds }
     }
 

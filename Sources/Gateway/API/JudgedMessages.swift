@@ -35,18 +35,21 @@ enum JudgedMessages {
             throw APIFailure(.invalidField, "\"rating\" is required: \"up\", \"down\" or null.")
         }
         let comment = try object.text("comment", limit: Feedback.commentLength).value
-        call.store.judge(
-            userID: call.userID, messageID: id, rating: rating.value, comment: comment == "" ? nil : comment
-        ) { result in
-            call.answer(result) { outcome throws(APIFailure) in
-                var body: [UInt8] = []
-                switch outcome {
-                case .notFound: throw .noMessage
-                case .notAnAnswer: throw APIFailure(.invalidField, "Only an answer can be judged.")
-                case .none: body.append(contentsOf: #"{"message_id":"\#(id)","rating":null,"comment":null}"#.utf8)
-                case .stored(let feedback): body.append(object: { $0.append(feedback: feedback) })
+        // A row each, like what is made: one rate for all.
+        call.admitCreation {
+            call.store.judge(
+                userID: call.userID, messageID: id, rating: rating.value, comment: comment == "" ? nil : comment
+            ) { result in
+                call.answer(result) { outcome throws(APIFailure) in
+                    var body: [UInt8] = []
+                    switch outcome {
+                    case .notFound: throw .noMessage
+                    case .notAnAnswer: throw APIFailure(.invalidField, "Only an answer can be judged.")
+                    case .none: body.append(contentsOf: #"{"message_id":"\#(id)","rating":null,"comment":null}"#.utf8)
+                    case .stored(let feedback): body.append(object: { $0.append(feedback: feedback) })
+                    }
+                    return .done(body)
                 }
-                return .done(body)
             }
         }
     }
