@@ -335,6 +335,16 @@ extension Statements {
 }
 
 extension Rows {
+    /// What may be sealed of an approval; `nil` also where it can't be opened any more: it can still be declined.
+    func asked(
+        _ row: Int, _ column: Int, key: String?, _ contents: ContentCipher, thread: Identifier, id: Identifier
+    ) throws(PostgresError) -> JSON? {
+        guard let stored = try optionalJSONB(row, column).flatMap({ try? JSON(parsing: $0) }) else { return nil }
+        guard let key, case .string(let sealed) = stored else { return stored }
+        guard let opened = try? contents.open(sealed, key: key, .toolCalls, thread: thread, id: id) else { return nil }
+        return try? JSON(parsing: opened)
+    }
+
     fileprivate func approval(
         _ row: Int, _ contents: ContentCipher, _ thread: Identifier
     ) throws(PostgresError) -> Approval {
@@ -346,17 +356,8 @@ extension Rows {
             tool: try optionalText(row, 3), callID: try optionalText(row, 4))
         let key = try optionalText(row, 7)
         let id = approval.id
-        // What can't be opened any more can still be declined.
-        func value(_ column: Int) throws(PostgresError) -> JSON? {
-            guard let stored = try optionalJSONB(row, column).flatMap({ try? JSON(parsing: $0) }) else { return nil }
-            guard let key, case .string(let sealed) = stored else { return stored }
-            guard let opened = try? contents.open(sealed, key: key, .toolCalls, thread: thread, id: id) else {
-                return nil
-            }
-            return try? JSON(parsing: opened)
-        }
-        approval.parameters = try value(5) ?? .null
-        let interrupt = try value(6)
+        approval.parameters = try asked(row, 5, key: key, contents, thread: thread, id: id) ?? .null
+        let interrupt = try asked(row, 6, key: key, contents, thread: thread, id: id)
         approval.reason = interrupt?["reason"]?.string ?? Approval.toolReason
         approval.message = interrupt?["message"]?.string
         approval.responseSchema = interrupt?["response_schema"]

@@ -167,7 +167,7 @@ extension PostgresChatStore {
                 parameters.appendNull()
             }
             parameters.append(turn.runID)
-            parameters.append(bool: turn.startsNow)
+            if turn.waits { parameters.append(bool: turn.startsNow) } else { parameters.appendNull() }
             parameters.append(text: settings.node)
             parameters.append(int4: Int32(clamping: settings.messagesPerConversation))
             run(turn.userID, Statements.branchTurn, parameters, isWrite: true) { [self] outcome in
@@ -252,6 +252,7 @@ extension Rows {
                 threadID: try identifier(0, 1), messageID: try identifier(0, 2), runID: try identifier(0, 3),
                 runEnded: try bool(0, 4))
         case 3: return .conversationFull
+        case 5: return .busy
         case 6: return .noSuchPlace
         default: return .threadNotFound
         }

@@ -19,17 +19,26 @@ package struct Reencryption {
         case conversations, messages
         case archivedConversations = "archived_conversations"
         case archivedMessages = "archived_messages"
-        case feedback
+        case feedback, approvals
 
         var isOfMessages: Bool { self == .messages || self == .archivedMessages }
         var id: String { self == .feedback ? "message_id" : "id" }
         var thread: String { self == .conversations || self == .archivedConversations ? "id" : "conversation_id" }
-        var key: String { "\(text)_key" }
+        var key: String { self == .approvals ? "content_key" : "\(text)_key" }
+        /// What is sealed beside the text: calls of a message, or what a person is shown of an approval.
+        var beside: String {
+            switch self {
+            case .messages, .archivedMessages: "tool_calls::text"
+            case .approvals: "interrupt::text"
+            default: "null"
+            }
+        }
         var text: String {
             switch self {
             case .messages, .archivedMessages: "content"
             case .conversations, .archivedConversations: "title"
             case .feedback: "comment"
+            case .approvals: "parameters"
             }
         }
         var kind: ContentCipher.Kind {
@@ -37,11 +46,24 @@ package struct Reencryption {
             case .messages, .archivedMessages: .content
             case .conversations, .archivedConversations: .title
             case .feedback: .comment
+            case .approvals: .toolCalls
             }
         }
-        /// What puts a batch back, `parley.reseal` or for the newest table the statement itself.
+        /// What puts a batch back, `parley.reseal` or for the newest tables the statement itself.
         var change: String {
             let batch = "jsonb_array_elements($2::jsonb) with ordinality as e (x, n)"
+            if self == .approvals {
+                return """
+                    with changed as (
+                        update parley.approvals a
+                        set parameters = x -> 'text', interrupt = x -> 'calls', content_key = $3 from \(batch)
+                        where $1::text is not null and a.id = (x ->> 'id')::uuid
+                            and a.content_key is not distinct from x ->> 'key' and a.parameters = x -> 'old'
+                        returning 1
+                    )
+                    select count(*) from changed
+                    """
+            }
             guard self == .feedback else {
                 return """
                     select parley.reseal($1, array_agg((x ->> 'id')::uuid order by n),
@@ -117,8 +139,8 @@ package struct Reencryption {
                 select id, thread, text, key, calls from (
                     select p.*, sum(octet_length(p.text)) over (order by p.id) - octet_length(p.text) as before
                     from (
-                        select \(table.id) as id, \(table.thread) as thread, \(table.text) as text,
-                            \(table.key) as key, \(table.isOfMessages ? "tool_calls::text" : "null") as calls
+                        select \(table.id) as id, \(table.thread) as thread, \(table.text)::text as text,
+                            \(table.key) as key, \(table.beside) as calls
                         from parley.\(table.rawValue)
                         where \(table.id) > $1::uuid and \(table.key) is distinct from $2 and \(table.text) is not null
                         order by \(table.id) limit \(Self.batchRows)
@@ -157,6 +179,15 @@ package struct Reencryption {
         guard row.count == 5, let id = row[0].flatMap({ Identifier($0) }), let text = row[2],
             let thread = row[1].flatMap({ Identifier($0) })
         else { throw PostgresError(kind: .usage, message: "a row could not be read") }
+        if table == .approvals {
+            var object: JSONObject = ["id": .string(id.description), "key": row[3].map { .string($0) } ?? .null]
+            object["old"] = (try? JSON(parsing: text)) ?? .null
+            object["text"] = try resealed(value: text, key: row[3], thread: thread, id: id)
+            if let stored = row[4] {
+                object["calls"] = try resealed(value: stored, key: row[3], thread: thread, id: id)
+            }
+            return .object(object)
+        }
         let plain = try contents.open(text, key: row[3], table.kind, thread: thread, id: id)
         var object: JSONObject = [
             "id": .string(id.description), "key": row[3].map { .string($0) } ?? .null,
@@ -175,6 +206,20 @@ package struct Reencryption {
             object["calls"] = (try? JSON(parsing: calls)) ?? .null
         }
         return .object(object)
+    }
+
+    /// A value as it is, or under a key the text of it as a string.
+    private func resealed(
+        value: String, key: String?, thread: Identifier, id: Identifier
+    ) throws(PostgresError) -> JSON {
+        var text = value
+        if key != nil, case .string(let sealed)? = try? JSON(parsing: value) {
+            text = try contents.open(sealed, key: key, .toolCalls, thread: thread, id: id)
+        }
+        if contents.sealingKey != nil {
+            return .string(try contents.seal(text, .toolCalls, thread: thread, id: id))
+        }
+        return (try? JSON(parsing: text)) ?? .null
     }
 
     /// From the moment the name is gone no gateway can write with the key; what one wrote just before is looked for.
@@ -200,6 +245,7 @@ package struct Reencryption {
                 or exists (select from parley.archived_conversations where title_key = $1)
                 or exists (select from parley.feedback where comment_key = $1)
                 or exists (select from parley.runs where checkpoint_key = $1)
+                or exists (select from parley.approvals where content_key = $1)
             """, [name])
         return rows.first?.first == "t"
     }

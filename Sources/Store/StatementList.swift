@@ -15,7 +15,7 @@ extension Statements {
         createConversation, changeConversation, deleteConversation, deleteMessage, deleteUser,
         operations, tasks, tasksDue, task, addTask, changeTask, deleteTask, claimReminders,
         fireReminder,
-        exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportFeedback,
+        exportUser, exportConversations, exportMessages, exportRuns, exportOperations, exportApprovals, exportFeedback,
         exportTasks, answer, judge, takeFeedbackBack, feedback, search,
         retain, retentionDue, retainAudit, purgeTasks, usersToDelete, appendAudit,
         importLines, isAnothers, suspendRun, resumeRun, declineRun, expireApprovals, approvals, suspendedRuns,

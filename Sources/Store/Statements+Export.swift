@@ -72,7 +72,8 @@ extension Statements {
     private static func runLines(_ table: String, _ messages: String) -> String {
         """
         select jsonb_build_object('type', 'run', 'id', r.id, 'conversation_id', r.conversation_id,
-            'user_message_id', r.user_message_id, 'client_id', r.client_id, 'status', r.status,
+            'user_message_id', r.user_message_id, 'parent_run_id', r.parent_run_id,
+            'resumed_run_id', r.resumed_run_id, 'client_id', r.client_id, 'status', r.status,
             'usage', r.usage, 'error', r.error,
             'created_at', \(utc("r.created_at")), 'started_at', \(utc("r.started_at")), 'finished_at', \(utc("r.finished_at"))), r.id, r.n::int
         from (
@@ -113,6 +114,25 @@ extension Statements {
         union all
         \(operations("archived_operation_logs"))
         order by 11
+        """, T.text, T.uuid, T.int4)
+
+    /// What was asked of the person and what the person said to it; numbered through as operations are. What is sealed of
+    /// it is opened by `UserExport`.
+    static let exportApprovals = Statement(
+        "export_approvals",
+        """
+        select jsonb_build_object('type', 'approval', 'id', a.id, 'conversation_id', a.conversation_id,
+                'run_id', a.run_id, 'ordinal', a.ordinal, 'tool', a.tool, 'call_id', a.call_id, 'status', a.status,
+                'decided_at', \(utc("a.decided_at")), 'decided_by', a.decided_by, 'reason', a.reason,
+                'correction', a.correction, 'payload', a.payload, 'created_at', \(utc("a.created_at")),
+                'expires_at', \(utc("a.expires_at"))),
+            a.id, a.n::int, a.parameters, a.interrupt, a.content_key
+        from (
+            select o.*, row_number() over (order by o.run_id, o.ordinal) as n
+            from parley.approvals o where o.user_id = $1 and o.conversation_id = $2
+        ) a
+        where a.n > $3 and a.n <= $3 + 50
+        order by 3
         """, T.text, T.uuid, T.int4)
 
     /// By message; numbered through as operations are.

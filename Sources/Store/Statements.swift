@@ -195,24 +195,29 @@ package enum Statements {
             : "(p.depth > 0 or m.position < $5)"
         let order = isForward ? "p.depth desc, m.position" : "p.depth, m.position desc"
         let columns =
-            "id, user_message_id, parent_run_id, first_position, last_position, status, error, is_branch, resumed_run_id"
+            "id, user_message_id, parent_run_id, first_position, last_position, is_branch, resumed_run_id"
         let run = columns.split(separator: ", ").map { "r.\($0)" }.joined(separator: ", ")
         return """
-            (with recursive path (\(columns), depth, before) as (
-                select \(run), 0, 0
+            (with recursive path (\(columns), told, status, error, depth, before) as (
+                select \(run), r.id, r.status, r.error, 0, 0
                 from parley.\(kind)conversations c
                 left join parley.\(kind)runs s on s.id = $4 and s.conversation_id = c.id
                 join parley.\(kind)runs r
                     on r.id = \(start)
                 where c.id = $1 and c.user_id = $2 and r.user_id = $2
                 union all
-                select \(run), p.depth + 1,
+                -- A question is told of the run that went on with the answers to what was asked.
+                select \(run), case when p.resumed_run_id = r.id then p.told else r.id end,
+                    case when p.resumed_run_id = r.id then p.status else r.status end,
+                    case when p.resumed_run_id = r.id then p.error else r.error end, p.depth + 1,
                     p.before + case when p.depth = 0 then 0 else 1 + coalesce(p.last_position - p.first_position + 1, 0) end
-                from path p join parley.\(kind)runs r on r.id = p.parent_run_id and r.user_id = $2
+                -- One after the other by its key, also where the table is so small that reading all of it seems cheaper.
+                from path p cross join lateral (
+                    select * from parley.\(kind)runs x where x.id = p.parent_run_id and x.user_id = $2 offset 0) r
                 where \(goesOn)
             )
             select m.id, m.role, m.content, m.tool_calls, m.tool_call_id, m.status, m.position, m.content_key,
-                case when m.role = 'user' then p.id end, case when m.role = 'user' then p.status end,
+                case when m.role = 'user' then p.told end, case when m.role = 'user' then p.status end,
                 case when m.role = 'user' then p.error ->> 'code' end, p.id, m.created_at, false,
                 case when m.role = 'user' then \(last(of: "p.parent_run_id", kind))::text end,
                 case when not p.is_branch then null

@@ -13,7 +13,7 @@ package final class UserExport {
     private enum Stage {
         case user
         case conversations(after: Identifier?)
-        case messages(Cursor), runs(Cursor), operations(Cursor), feedback(Cursor)
+        case messages(Cursor), runs(Cursor), operations(Cursor), approvals(Cursor), feedback(Cursor)
         case tasks(after: Int64)
         case end
         case over
@@ -57,7 +57,9 @@ package final class UserExport {
         case .runs(let cursor):
             within(cursor, Statements.exportRuns, place: 2, completion, { .runs($0) }) { .operations($0) }
         case .operations(let cursor):
-            within(cursor, Statements.exportOperations, place: 10, completion, { .operations($0) }) { .feedback($0) }
+            within(cursor, Statements.exportOperations, place: 10, completion, { .operations($0) }) { .approvals($0) }
+        case .approvals(let cursor):
+            within(cursor, Statements.exportApprovals, place: 2, completion, { .approvals($0) }) { .feedback($0) }
         case .feedback(let cursor):
             within(cursor, Statements.exportFeedback, place: 2, completion, { .feedback($0) }) { .messages($0) }
         case .tasks(let after):
@@ -173,6 +175,15 @@ package final class UserExport {
                 bytes.append(jsonString: try contents.open(comment, key: key, .comment, thread: thread, id: id))
             } else {
                 bytes.append("null")
+            }
+        } else if statement === Statements.exportApprovals, let thread {
+            bytes.append(contentsOf: try rows.jsonb(row, 0).utf8.dropLast())
+            let (id, key) = (try rows.identifier(row, 1), try rows.optionalText(row, 5))
+            for (name, column) in [("parameters", 3), ("interrupt", 4)] {
+                bytes.append(",")
+                bytes.append(jsonString: name)
+                bytes.append(":")
+                bytes.append(json: try rows.asked(row, column, key: key, contents, thread: thread, id: id) ?? .null)
             }
         } else {
             // Users and runs are shown nowhere else: the database has their lines.

@@ -1,17 +1,13 @@
 """POST /agui: Parley as a plain AG-UI agent, judged by the protocol's models and by a validator of others."""
 
 import json
-import subprocess
-import sys
-import pathlib
 import uuid
 
 import pytest
 
 from kit import agui
 from kit.http import Api, text_of
-
-VALIDATOR = pathlib.Path(sys.executable).with_name("ag-ui-validate")
+from kit.validator import validate
 
 
 @pytest.fixture
@@ -125,11 +121,6 @@ def test_parts_of_text(api, database):
 def test_a_token_is_needed(gateway, api):
     assert api.raw("POST", "/agui", run_input("t", said("1", "x")), headers={"Authorization": None})[0] == 401
     assert api.raw("GET", "/agui")[0] == 405
-
-
-def validate(*arguments, input=None):
-    return subprocess.run([VALIDATOR, "--off", "AGUI105", "--json", "--max-warnings", "0", *arguments], input=input,
-                          capture_output=True, timeout=60)
 
 
 def test_the_validator_drives_it(gateway, api):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import signal
 import uuid
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from kit.database import Database, Gate
 from kit.gateway import Gateway
 from kit.http import Api
-from kit.upstream import KEY, LLM, calls, says
+from kit.upstream import KEY, LLM, Fail, calls, says
+from kit.validator import validate
 
 TRANSPORTS = ("socket", "events")
 SETTINGS = {"AGENT": "todo", "APPROVE_TOOLS": "delete_task"}
@@ -202,6 +204,9 @@ def test_busy_is_said_also_by_who_does_not_know(chat, gateway, database, user):
     answered = Api(gateway, user).refusal(
         "POST", f"/api/conversations/{thread}/messages", {"content": "no", "policy": "reject"}, status=409)
     assert answered == "busy"
+    for path, body in ((f"/api/messages/{turn.message}/regenerate", {"policy": "reject"}),
+                       (f"/api/conversations/{thread}/messages", {"content": "no", "parent_id": None, "policy": "reject"})):
+        assert Api(gateway, user).refusal("POST", path, body, status=409) == "busy", path
     assert database.run_status(turn.run) == "suspended"
 
 
@@ -343,35 +348,67 @@ def test_it_survives_a_restart(own, database, user):
     assert titles(database, user) == []
 
 
-MOMENTS = {
-    "before the decision": lambda d, u: Gate(d, "approvals", f"new.user_id = '{u}'", "update"),
-    "before the answer is stored": lambda d, u: Gate(
-        d, "messages", f"new.user_id = '{u}' and new.role = 'tool' and new.content like '%%deleted%%'"),
+# What is committed: the write that is held back, and how it is seen to be committed.
+COMMITS = {
+    "what is asked": (lambda d, u: Gate(d, "runs", f"new.user_id = '{u}' and new.status = 'suspended'", "update"),
+                      "select count(*) from approvals where user_id = %s"),
+    "the decision": (lambda d, u: Gate(d, "approvals", f"new.user_id = '{u}'", "update"),
+                     "select count(*) from approvals where user_id = %s and status = 'approved'"),
+    "the answer": (lambda d, u: Gate(d, "messages", f"new.user_id = '{u}' and new.role = 'tool'"
+                                     " and new.content like '%%deleted%%'"),
+                   "select count(*) from runs where user_id = %s and resumed_run_id is not null and status = 'completed'"),
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_at(own, database, user, moment):
-    """Decided once, carried out once, and answered to, whatever dies in between."""
+@pytest.mark.parametrize("side", ["before", "behind"])
+@pytest.mark.parametrize("commit", COMMITS)
+def test_killed_at(own, database, user, commit, side):
+    """Asked, decided once, carried out once, and answered to, whatever dies in between; behind a commit nobody has been
+    told of it yet."""
+    hold, seen = COMMITS[commit]
     with own.connect(user) as chat:
-        thread, turn, [interrupt] = suspend(chat)
-        with MOMENTS[moment](database, user) as gate:
-            chat.post(op="resume", id="r", threadId=thread, resume=yes(interrupt))
+        if commit == "what is asked":
+            thread = chat.turn("add milk").thread
+        else:
+            thread, turn, [interrupt] = suspend(chat)
+        with hold(database, user) as gate:
+            if commit == "what is asked":
+                chat.post(op="send", id="s", threadId=thread, content="delete milk")
+            else:
+                chat.post(op="resume", id="r", threadId=thread, resume=yes(interrupt))
             gate.reached()
+            if side == "behind":
+                own.process.signal(signal.SIGSTOP)
+                gate.open()
+                database.wait(seen, user)
             own.kill()
             gate.open()
     own.start()
     with own.connect(user) as chat:
+        if commit == "what is asked":
+            run = database.value("select id::text from runs where conversation_id = %s order by created_at desc limit 1",
+                                 thread)
+            fate = database.wait("select status from runs where id = %s", run, wanted=("suspended", "interrupted").count)
+            assert titles(database, user) == ["milk"]
+            if fate == "interrupted":
+                # It had looked at the list: nothing is done again without the person.
+                assert side == "before"
+                chat.turn("delete milk", thread=thread)
+            [interrupt] = snapshot(chat, thread)["interrupts"]
         ack = answer(chat, thread, yes(interrupt))
         assert ack["op"] == "ack" and ack["status"] in ("running", "duplicate"), ack
         database.wait("select status from runs where id = %s", ack["runId"], wanted=lambda s: s == "completed")
         shown = snapshot(chat, thread)
+        again = answer(chat, thread, yes(interrupt))
+        assert (again["status"], again["runId"]) == ("duplicate", ack["runId"])
     assert shown["interrupts"] == [] and shown["messages"][-1]["role"] == "assistant"
     assert [m["role"] for m in shown["messages"]].count("tool") == len(
         [c for m in shown["messages"] for c in m.get("toolCalls", [])])
     assert titles(database, user) == []
-    assert database.rows("select status from task_operation_logs where run_id = %s and operation_type = 'delete'",
-                         turn.run) == [("success",)]
+    assert database.rows("select status from task_operation_logs where user_id = %s and operation_type = 'delete'",
+                         user) == [("success",)]
+    assert database.rows("select detail->>'status' from audit_log where object = %s and action = 'approval'",
+                         f"conversation/{thread}") == [("approved",)]
 
 
 def test_what_is_asked_is_sealed_like_messages(admin_url, user):
@@ -453,6 +490,69 @@ def test_every_call_has_its_result_when_a_message_declines(model, database, user
     assert titles(database, user) == []
 
 
+def test_an_answer_anew_of_a_turn_that_asked(model, database, user):
+    """It stands beside the whole turn, what asked and what went on, whichever message of it is named; and nothing that was
+    approved is done again."""
+    gateway, llm = model
+    llm.reset()
+    llm.script(calls(("add_task", {"title": "milk"})), says("Added."), says("Anew."), says("Once more."))
+    with gateway.connect(user) as chat:
+        turn = chat.turn("add milk")
+        asking = [m["id"] for m in snapshot(chat, turn.thread)["messages"]][1]
+        ack = answer(chat, turn.thread, yes(*turn.end["outcome"]["interrupts"]))
+        chat.end_of(ack["runId"])
+        last = snapshot(chat, turn.thread)["messages"][-1]
+        assert last["content"] == "Added."
+        # Behind the message that asked nothing goes: the turn is longer than that.
+        refused = chat.error(op="send", id="e", threadId=turn.thread, content="x", parentId=asking)
+        assert refused["code"] == "invalid_field"
+        answers = [asking]
+        for named in (turn.message, last["id"]):
+            chat.post(op="select", id="back", threadId=turn.thread, messageId=asking)
+            chat.until({"op": "ack", "id": "back"})
+            id = chat.fresh_id()
+            chat.post(op="regenerate", id=id, threadId=turn.thread, messageId=named)
+            again = chat.until(lambda f: f.get("id") == id)
+            assert again.get("status") == "running", again
+            assert chat.end_of(again["runId"])["outcome"] == {"type": "success"}
+            [started] = [e for e in chat.events(turn.thread, again["runId"]) if e["type"] == "RUN_STARTED"][-1:]
+            assert started["parentRunId"] == turn.run
+            assert [m["role"] for m in llm.bodies()[-1]["messages"] if m["role"] != "system"] == ["user"]
+            shown = snapshot(chat, turn.thread)["messages"]
+            assert [m["role"] for m in shown] == ["user", "assistant"]
+            answers.append(shown[-1]["id"])
+            assert shown[-1]["metadata"]["parley"]["siblings"] == answers
+        chat.post(op="select", id="whole", threadId=turn.thread, messageId=last["id"])
+        chat.until({"op": "ack", "id": "whole"})
+        whole = snapshot(chat, turn.thread)["messages"]
+        assert [m["role"] for m in whole] == ["user", "assistant", "tool", "assistant"]
+        assert whole[1]["metadata"]["parley"]["siblings"] == answers
+    assert titles(database, user) == ["milk"]
+
+
+def test_the_run_that_goes_on_fails(model, database, user):
+    """What was approved is done, the answer is not there, and whoever looks is told so, in a conversation that branches too."""
+    gateway, llm = model
+    llm.reset()
+    llm.script(calls(("add_task", {"title": "milk"})), Fail(400))
+    with gateway.connect(user) as chat:
+        turn = chat.turn("add milk")
+        entries = yes(*turn.end["outcome"]["interrupts"])
+        ack = answer(chat, turn.thread, entries)
+        assert chat.end_of(ack["runId"])["type"] == "RUN_ERROR"
+        assert answer(chat, turn.thread, entries)["runId"] == ack["runId"]
+        for _ in ("linear", "branched"):
+            question = snapshot(chat, turn.thread)["messages"][0]["metadata"]["parley"]
+            assert question["run"]["status"] == "failed", question
+            database.do("update conversations set is_linear = false where id = %s", turn.thread)
+            chat.post(op="unsubscribe", id="u", threadId=turn.thread)
+            chat.until({"op": "ack", "id": "u"})
+        llm.script(says("There it is."))
+        chat.post(op="regenerate", id="again", threadId=turn.thread, messageId=turn.message)
+        chat.end_of(chat.until({"id": "again"})["runId"])
+    assert titles(database, user) == ["milk"]
+
+
 def test_what_can_not_be_carried_out_does_not_ask(model, database, user):
     gateway, llm = model
     llm.reset()
@@ -477,3 +577,48 @@ def test_it_expires_by_itself(database, user):
         assert titles(database, user) == ["milk"]
     finally:
         gateway.remove()
+
+
+def test_two_gateways_let_expire_once(admin_url, user):
+    """Each is told by the gateway it is connected to, whichever of them has let it expire; also when nothing else is open."""
+    database = Database(admin_url)
+    gateways = [Gateway(database, name=f"test_approvals_expiry_{place}", SHARDS=1, APPROVAL_EXPIRES="1s", **SETTINGS)
+                for place in "ab"]
+    try:
+        chats = [gateways[place % 2].connect(f"{user}-{place}") for place in range(6)]
+        waiting = [suspend(chat) for chat in chats]
+        for chat, (thread, turn, [interrupt]) in zip(chats, waiting):
+            shown = chat.until(lambda f: f.get("op") == "snapshot" and f["interrupts"] == [])
+            results = [m for m in shown["messages"] if m.get("toolCallId") == interrupt["toolCallId"]]
+            assert len(results) == 1 and json.loads(results[0]["content"])["error"]["code"] == "declined"
+            assert database.run_status(turn.run) == "cancelled"
+            assert database.rows("select detail->>'status' from audit_log where action = 'approval' and object = %s",
+                                 f"conversation/{thread}") == [("expired",)]
+            chat.close()
+    finally:
+        for gateway in gateways:
+            gateway.remove()
+        database.remove()
+
+
+def test_the_validator_reads_runs_that_ask(model, user):
+    """What it records live, and what goes on with the answer."""
+    gateway, llm = model
+    llm.reset()
+    llm.script(calls(("add_task", {"title": "milk"})), calls(("add_task", {"title": "eggs"})), says("Both."))
+    api = Api(gateway, user)
+    live = validate(f"{gateway.url}/agui", "--header", f"Authorization: Bearer {api.token}", "--timeout", "20")
+    assert live.returncode == 0, live.stdout.decode() + live.stderr.decode()
+    assert len(llm.bodies()) == 1, "it was not asked"
+    body = {"threadId": f"thread-{uuid.uuid4()}", "runId": f"run-{uuid.uuid4()}", "tools": [], "context": [], "state": {},
+            "messages": [{"id": "1", "role": "user", "content": "add eggs"}], "forwardedProps": {}}
+    asked = api.stream("/agui", body)
+    outcome = list(asked.events())[-1]["outcome"]
+    assert outcome["type"] == "interrupt"
+    done = api.stream("/agui", {**body, "runId": f"run-{uuid.uuid4()}", "resume": yes(*outcome["interrupts"])})
+    assert list(done.events())[-1]["outcome"] == {"type": "success"}
+    for stream in (asked, done):
+        answer = validate("-", input=stream.recorded)
+        assert answer.returncode == 0, answer.stdout.decode() + answer.stderr.decode()
+    broken = asked.recorded.replace(b'"interrupts"', b'"interrupt"')
+    assert broken != asked.recorded and validate("-", input=broken).returncode == 1, "the validator finds nothing"

@@ -5,7 +5,7 @@ import pytest
 from kit.http import Api
 
 TRANSPORTS = ("socket", "events")
-SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 5, "MAX_MESSAGES_PER_CONVERSATION": 12}
+SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 5, "SCRIPTED_PACE_MS": 20, "MAX_MESSAGES_PER_CONVERSATION": 12}
 
 
 def snapshot(socket, thread):
@@ -233,6 +233,31 @@ def test_over_http(gateway, user, chat, connect):
     other = Api(gateway, f"{user}-other")
     assert other.refusal("POST", f"/api/messages/{first.message}/regenerate", {}, 404) == "not_found"
     assert other.refusal("PATCH", path, {"head": first.message}, 404) == "thread_not_found"
+
+
+def test_what_can_not_be_over_http(gateway, user, chat):
+    api = Api(gateway, user)
+    turn = chat.turn("one")
+    path = f"/api/conversations/{turn.thread}"
+    for method, where, body, status, code in (
+            ("POST", f"{path}/messages", {"content": " ", "parent_id": answer_of(turn)}, 400, "empty_content"),
+            ("POST", f"{path}/messages", {"content": "x", "parent_id": 3}, 400, "invalid_field"),
+            ("POST", f"/api/messages/{turn.message}/regenerate", {"policy": "maybe"}, 400, "invalid_field"),
+            ("POST", "/api/messages/nonsense/regenerate", {}, 404, "not_found")):
+        assert api.refusal(method, where, body, status) == code, (where, body)
+    ack = chat.send("!tokens 400 20", thread=turn.thread)
+    for method, where, body in (
+            ("POST", f"{path}/messages", {"content": "x", "parent_id": None, "policy": "reject"}),
+            ("POST", f"/api/messages/{turn.message}/regenerate", {"policy": "reject"}),
+            ("PATCH", path, {"head": turn.message})):
+        assert api.refusal(method, where, body, 409) == "busy", (where, body)
+    chat.until({"type": "TEXT_MESSAGE_CONTENT"})
+    chat.cancel(turn.thread, run=ack["runId"])
+    for _ in range(4):
+        branch_at_the_beginning(chat, turn.thread, "again")
+    for where, body in ((f"{path}/messages", {"content": "x", "parent_id": None}),
+                        (f"/api/messages/{turn.message}/regenerate", {})):
+        assert api.refusal("POST", where, body, 422) == "conversation_full", where
 
 
 def test_an_answer_anew_as_a_stream(gateway, user, chat):

@@ -100,6 +100,45 @@ def test_out_in_and_out_again(gateway, connect, user, admin, admin_url, keys, tm
         other.remove()
 
 
+@pytest.mark.parametrize("keys", [None, KEY], ids=["plain", "encrypted"])
+def test_what_a_person_decided_comes_along(admin_url, user, keys):
+    """The path goes through the run that asked to the one that went on; what was open is nobody's to answer there."""
+    settings = {"CONTENT_KEYS": keys, "AGENT": "todo", "APPROVE_TOOLS": "delete_task", **SETTINGS}
+    first, second = Database(admin_url), Database(admin_url)
+    here, there = (Gateway(database, name=f"test_import_approvals_{place}", **settings)
+                   for place, database in (("a", first), ("b", second)))
+    try:
+        with here.connect(user) as chat:
+            thread = chat.turn("add milk, eggs").thread
+            [asked] = chat.turn("delete milk", thread=thread).end["outcome"]["interrupts"]
+            chat.post(op="resume", id="r", threadId=thread, resume=[
+                {"interruptId": asked["id"], "status": "resolved", "payload": {"approved": True}}])
+            chat.end_of(chat.until({"op": "ack", "id": "r"})["runId"])
+            chat.turn("delete eggs", thread=thread)
+        out = export(Api(here, "admin", role="admin"), user)
+        lines = [json.loads(line) for line in out.splitlines()]
+        approvals = [line for line in lines if line["type"] == "approval"]
+        assert sorted(line["status"] for line in approvals) == ["approved", "open"]
+        [decided] = [line for line in approvals if line["status"] == "approved"]
+        assert decided["id"] == asked["id"] and decided["decided_by"] and "task_id" in decided["parameters"]
+        report = send(Api(there, "admin", role="admin"), user, out)
+        assert report["refused"] == 0 and report["stored"]["approval"] == 2, report
+        shown = [[(m["id"], m["content"]) for m in Api(gateway, user)("GET", f"/api/conversations/{thread}/messages")["data"]]
+                 for gateway in (here, there)]
+        assert shown[0] == shown[1]
+        again = [json.loads(line) for line in export(Api(there, "admin", role="admin"), user).splitlines()]
+        assert [line for line in again if line.get("id") == asked["id"]] == [decided]
+        assert second.value("select count(*) from approvals where parameters::text like '%%task_id%%'") == (0 if keys else 2)
+        with there.connect(user) as chat:
+            chat.subscribe(thread)
+            assert [frame["interrupts"] for frame in chat.frames if frame.get("op") == "snapshot"] == [[]]
+            assert chat.turn("show my list", thread=thread).end["outcome"] == {"type": "success"}
+    finally:
+        for gateway, database in ((here, first), (there, second)):
+            gateway.remove()
+            database.remove()
+
+
 PLAIN = [
     {"type": "conversation", "id": "chat 1", "title": "Shopping", "created_at": "2026-01-02T03:04:05Z"},
     {"type": "message", "conversation_id": "chat 1", "role": "user", "content": "What do we need?"},

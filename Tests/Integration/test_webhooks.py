@@ -255,6 +255,34 @@ def test_users_and_reminders(told, receiver, database, user):
     assert deleted["data"] == {"id": user}
 
 
+def test_what_a_person_decides_is_told(told, receiver, database, user):
+    """Each message and each ended run once, in their order: of what was approved, and of what was declined in any way."""
+    gateway = told(APPROVE_TOOLS="delete_task", AGENT="todo")
+    with gateway.connect(user) as chat:
+        thread = chat.turn("add milk, eggs, bread").thread
+        for decision in ("resume", "cancel", "send"):
+            turn = chat.turn("delete 1", thread=thread)
+            [interrupt] = turn.end["outcome"]["interrupts"]
+            if decision == "resume":
+                chat.post(op="resume", id="r", threadId=thread, resume=[
+                    {"interruptId": interrupt["id"], "status": "resolved", "payload": {"approved": True}}])
+                chat.end_of(chat.until({"op": "ack", "id": "r"})["runId"])
+            elif decision == "cancel":
+                assert chat.cancel(thread)["status"] == "cancelled"
+            else:
+                chat.turn("show my list", thread=thread)
+        runs = {str(id): status for id, status in database.rows("select id, status from runs where conversation_id = %s",
+                                                                thread)}
+    assert sorted(runs.values()) == ["cancelled"] * 2 + ["completed"] * 4
+    receiver.wait(is_over(thread, len(runs)))
+    events = of(receiver.events(), thread)
+    assert {e["data"]["id"]: e["data"]["status"] for e in events if e["type"] == "run.ended"} == runs
+    assert [e["data"]["id"] for e in events if e["type"] == "message.created"] == [
+        str(id) for id, *_ in database.messages(thread)]
+    assert len({e["data"]["id"] for e in events}) == len(events)
+    database.wait("select count(*) from parley.outbox", wanted=lambda count: count == 0)
+
+
 def test_what_was_deleted_is_not_sent(told, receiver, database, user):
     receiver.answer = lambda event: 404
     gateway = told()

@@ -1,4 +1,5 @@
 import Chat
+import JSON
 import Postgres
 import Store
 import Testing
@@ -139,6 +140,54 @@ import Testing
         // No keys are needed any more.
         try ContentKeyRing(TestDatabase.migrated(name), ContentCipher()).check()
         for turn in turns { try await expectReadable(plain, turn) }
+    }
+
+    /// What is asked of a person is open for a day: it must be readable when the key it was sealed with is gone.
+    @Test func whatIsAskedGoesAlong() async throws {
+        let name = "parley_test_rotation_asked"
+        let plain = try StoreFixture(database: name)
+        let one = try store(name, ContentCipherTests.first)
+        var asked: [(turn: NewTurn, approval: Approval)] = []
+        for writer in [plain, one] {
+            let turn = writer.newTurn("question")
+            _ = await writer.accept(turn)
+            var approval = Approval(id: writer.id(), runID: turn.runID, ordinal: 1, tool: "add_task", callID: "1")
+            approval.parameters = ["title": .string(Self.secret)]
+            approval.message = "message \(Self.secret)"
+            var ending = writer.ending(turn, [writer.reply("")])
+            ending.status = .suspended
+            let suspension = RunSuspension(ending: ending, approvals: [approval], expiresAfter: 3_600)
+            let outcome: StoreWrite<SuspensionOutcome> = await writer.on { store, resume in
+                store.suspend(suspension, completion: resume)
+            }
+            guard case .stored(.stored) = outcome else {
+                Issue.record("\(outcome)")
+                return
+            }
+            asked.append((turn, approval))
+        }
+        for keys in [
+            "\(ContentCipherTests.second),\(ContentCipherTests.first)", "plain,\(ContentCipherTests.second)",
+        ] {
+            let contents = try ContentCipher(parsing: keys)
+            let settings = try TestDatabase.migrated(name)
+            try ContentKeyRing(settings, contents).check()
+            let report = try Reencryption(settings, contents).run()
+            #expect(report.inUse == [] && report.retired == (contents.sealingKey == nil ? ["k2"] : ["k1"]))
+            #expect(try leaks(name).isEmpty == (contents.sealingKey != nil))
+            #expect(try Reencryption(settings, contents).run().texts == 0)
+            // Without the keys before it.
+            let alone =
+                contents.sealingKey == nil ? ContentCipher() : try ContentCipher(parsing: ContentCipherTests.second)
+            let reader = try StoreFixture(database: name) { settings, _, _ in settings.contents = alone }
+            for (turn, approval) in asked {
+                let found: Result<ThreadApprovals?, StoreError> = await reader.on { store, resume in
+                    store.approvals(userID: turn.userID, threadID: turn.threadID, ids: [], completion: resume)
+                }
+                let read = try #require(try found.get()?.open.first)
+                #expect(read.parameters == approval.parameters && read.message == approval.message)
+            }
+        }
     }
 
     @Test func wrongAndMissingKeys() async throws {

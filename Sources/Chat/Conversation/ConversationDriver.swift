@@ -335,9 +335,10 @@ final class ConversationDriver: FeedOwner {
 
     private func accept(_ turn: Turn, startsNow: Bool, isNew: Bool) {
         if let kind = turn.branch {
-            let new = NewBranch(
+            var new = NewBranch(
                 userID: userID, threadID: id, kind: kind, clientID: turn.clientID, runID: turn.runID,
                 startsNow: startsNow)
+            new.waits = turn.waits
             return environment.store.branch(new) { [self] outcome in
                 var isHeld = false
                 if case .stored(.accepted(_, let question, _, _)) = outcome { stored = max(stored, question.position) }

@@ -155,6 +155,7 @@ extension ConversationMachine {
                 isHeld)
         case .stored(.threadNotFound): accepted(.stored(.threadNotFound), isHeld)
         case .stored(.conversationFull): accepted(.stored(.conversationFull), isHeld)
+        case .stored(.busy): accepted(.stored(.busy), isHeld)
         case .stored(.noSuchPlace):
             settle(turns[index])
             refuse(turns[index], .noSuchPlace(for: turns[index].branch))

@@ -14,6 +14,8 @@ package struct NewBranch: Sendable {
     package var runID: Identifier
     /// The run begins at once, or waits in the queue of its conversation.
     package var startsNow: Bool
+    /// Otherwise it begins at once, or is refused as `busy` where a run is active or waits for a person.
+    package var waits = true
 
     package init(
         userID: String, threadID: Identifier, kind: Kind, clientID: String?, runID: Identifier, startsNow: Bool
@@ -35,6 +37,8 @@ package enum BranchAcceptance: Sendable, Equatable {
     case duplicate(threadID: Identifier, messageID: Identifier, runID: Identifier, runEnded: Bool)
     case threadNotFound
     case conversationFull
+    /// A run is active or waits for a person, and this was not to wait.
+    case busy
     /// The message that was named is none of the conversation's, or not the last of a turn.
     case noSuchPlace
 }

@@ -54,6 +54,7 @@ package struct ImportReader {
         case "message": return try message(line)
         case "run": return [try run(line)]
         case "operation": return [try operation(line)]
+        case "approval": return [try approval(line)]
         case "task": return [try task(line)]
         case "end": return []
         case let type?: throw Refusal("lines of type \"\(type.prefix(40))\" are not known")
@@ -152,7 +153,7 @@ package struct ImportReader {
             error = ["code": "interrupted", "message": "The run was under way when it was exported."]
             if finished.isNull { finished = created }
         }
-        return [
+        var run: JSONObject = [
             "type": "run", "id": .string(try id(line, "id", "run").description),
             "conversation_id": .string(try id(line, "conversation_id", "conversation").description),
             "user_message_id": .string(try id(line, "user_message_id", "message").description),
@@ -160,6 +161,11 @@ package struct ImportReader {
             "status": .string(status), "usage": try stored(line["usage"] ?? .null, "usage", isObject: true),
             "error": error, "created_at": created, "started_at": try time(line, "started_at"), "finished_at": finished,
         ]
+        // Without it a run follows what its question follows.
+        for name in ["parent_run_id", "resumed_run_id"] where line[name] != nil {
+            run[name] = try optionalID(line, name, "run").map { .string($0.description) } ?? .null
+        }
+        return run
     }
 
     private func operation(_ line: JSONObject) throws(Refusal) -> JSONObject {
@@ -182,6 +188,43 @@ package struct ImportReader {
             "result": try stored(line["result"] ?? .null, "result"), "status": .string(status),
             "created_at": try time(line, "created_at", orElse: now), "finished_at": try time(line, "finished_at"),
         ]
+    }
+
+    private func approval(_ line: JSONObject) throws(Refusal) -> JSONObject {
+        guard let ordinal = line["ordinal"]?.integer, (1...Self.maximumPosition).contains(ordinal) else {
+            throw Refusal("\"ordinal\" is a number from 1")
+        }
+        let created = try time(line, "created_at", orElse: now)
+        var decided = try time(line, "decided_at")
+        guard var status = line["status"]?.string.flatMap({ Approval.Status(rawValue: $0) }) else {
+            throw Refusal("\"status\" is open, approved, declined or expired")
+        }
+        if status == .open {
+            // Its run is none that waits here.
+            status = .declined
+            decided = created
+        }
+        let thread = try self.id(line, "conversation_id", "conversation")
+        let id = try self.id(line, "id", "approval")
+        var approval: JSONObject = [
+            "type": "approval", "id": .string(id.description), "conversation_id": .string(thread.description),
+            "run_id": .string(try self.id(line, "run_id", "run").description), "ordinal": .integer(ordinal),
+            "tool": try text(line, "tool", limit: 255), "call_id": try text(line, "call_id", limit: 255),
+            "status": .string(status.rawValue), "decided_at": decided,
+            "decided_by": try text(line, "decided_by", limit: 255),
+            "reason": try text(line, "reason", limit: Self.contentLength),
+            "correction": try stored(line["correction"] ?? .null, "correction"),
+            "payload": try stored(line["payload"] ?? .null, "payload"), "created_at": created,
+            "expires_at": try time(line, "expires_at", orElse: created.string ?? now),
+        ]
+        for name in ["parameters", "interrupt"] {
+            var value = try stored(line[name] ?? .null, name)
+            if contents.sealingKey != nil, !value.isNull {
+                value = .string(try seal(value.description, .toolCalls, thread, id))
+            }
+            approval[name] = value
+        }
+        return approval
     }
 
     private func task(_ line: JSONObject) throws(Refusal) -> JSONObject {

@@ -74,7 +74,7 @@ extension Schema5 {
     /// What is open is declined. The runs that went on stay, without their question.
     static let approvalsDown =
         """
-        select parley.decline_suspended(array_agg(r.conversation_id), 'declined', null)
+        select parley.decline_suspended(array_agg(r.conversation_id), 'declined', null, null)
         from parley.runs r where r.status = 'suspended';
         drop function parley.suspend_run, parley.decline_suspended, parley.decline_run, parley.expire_approvals,
             parley.resume_run;

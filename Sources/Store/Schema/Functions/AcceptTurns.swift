@@ -15,17 +15,19 @@ extension SchemaFunctions {
         declare
             v_held text;
             v_endpoints text[];
+            v_anothers bool;
         begin
             -- Outside the block with the exceptions: what is taken in that goes with it.
             v_held := pg_advisory_xact_lock_shared(hashtextextended('parley.node ' || p_node, 0));
-            select n.webhooks into v_endpoints from parley.nodes n where n.id = p_node;
+            select n.webhooks, exists (
+                    select from unnest(p_user) i (owner) join parley.users u on u.id = i.owner
+                    where u.owner_node <> p_node)
+                into v_endpoints, v_anothers
+            from parley.nodes n where n.id = p_node;
             if not found then
                 raise exception 'the gateway % was fenced', p_node using errcode = 'PY002';
             end if;
-            if exists (
-                select from unnest(p_user) i (owner) join parley.users u on u.id = i.owner
-                where u.owner_node <> p_node)
-            then
+            if v_anothers then
                 raise exception 'a user is another gateway''s' using errcode = 'PY003';
             end if;
             begin

@@ -56,7 +56,7 @@ extension SchemaFunctions {
             if exists (
                 select from parley.runs r where r.conversation_id = any (p_conversation) and r.status = 'suspended')
             then
-                perform parley.decline_suspended(x.conversations, 'declined', null)
+                perform parley.decline_suspended(x.conversations, 'declined', null, p_node)
                 from (
                     select array_agg(distinct i.conversation) as conversations
                     from unnest(p_user, p_conversation, p_message, p_client, p_starts)

@@ -65,18 +65,15 @@ extension SchemaFunctions {
             end if;
             -- What is archived is not seen by the constraints. It is looked for behind them: what was moved there while
             -- they waited is found too.
-            if exists (select from parley.archived_conversations) and exists (
-                select from unnest(p_user, p_conversation, p_client) i (owner, conversation, client)
-                where exists (select from parley.archived_conversations a where a.id = i.conversation)
-                    or exists (
-                        select from parley.archived_messages m where m.user_id = i.owner and m.client_id = i.client))
-            then
-                raise exception 'not plain' using errcode = 'PY001';
-            end if;
-            -- The same for ids that were used to ask for another answer.
-            if exists (select from parley.runs where client_id is not null) and exists (
-                select from unnest(p_user, p_client) i (owner, client)
-                where exists (select from parley.runs r where r.user_id = i.owner and r.client_id = i.client))
+            -- The same for ids that were used to ask for another answer. Mostly there is neither.
+            if (exists (select from parley.archived_conversations)
+                or exists (select from parley.runs where client_id is not null))
+                and exists (
+                    select from unnest(p_user, p_conversation, p_client) i (owner, conversation, client)
+                    where exists (select from parley.archived_conversations a where a.id = i.conversation)
+                        or exists (
+                            select from parley.archived_messages m where m.user_id = i.owner and m.client_id = i.client)
+                        or exists (select from parley.runs r where r.user_id = i.owner and r.client_id = i.client))
             then
                 raise exception 'not plain' using errcode = 'PY001';
             end if;

@@ -22,7 +22,7 @@ extension SchemaFunctions {
             end if;
             if v_run.status = 'queued' then
                 -- What waits for a person is declined by what is said behind it.
-                perform parley.decline_suspended(array[v_run.conversation_id], 'declined', null);
+                perform parley.decline_suspended(array[v_run.conversation_id], 'declined', null, p_node);
                 select r.id into v_active from parley.runs r
                 where r.conversation_id = v_run.conversation_id and r.status = 'running' limit 1;
                 if found then

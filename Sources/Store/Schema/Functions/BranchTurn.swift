@@ -3,8 +3,8 @@ extension SchemaFunctions {
         -- A turn that does not go behind what is shown: `edit` stores a message behind another (`p_anchor`; null: at the
         -- beginning), `again` answers the question of `p_anchor` anew. What is shown ends in it from here on.
         --
-        -- Outcomes as those of accept_turns (0 stored, 1 known, 2 no conversation, 3 full), and 6: `p_anchor` is not what
-        -- it has to be.
+        -- Outcomes as those of accept_turns (0 stored, 1 known, 2 no conversation, 3 full, 5 busy), and 6: `p_anchor` is
+        -- not what it has to be. `p_starts` null: it begins at once or is refused as busy.
         create function parley.branch_turn(
             p_user text, p_conversation uuid, p_kind text, p_anchor uuid, p_message uuid, p_client text,
             p_content text, p_key text, p_run uuid, p_starts bool, p_node text, p_limit int
@@ -60,7 +60,7 @@ extension SchemaFunctions {
                 select * into v_question from parley.messages m where m.id = v_known.user_message_id;
                 return query select case when v_known.run_id = p_run then 0 else 1 end, v_known.conversation_id,
                     v_known.user_message_id, v_known.run_id,
-                    (v_known.status in ('queued', 'running', 'suspended')) is not true, v_question.position,
+                    (v_known.status in ('queued', 'running')) is not true, v_question.position,
                     v_chat.title, v_chat.title_key, v_chat.message_count - v_chat.messages_deleted,
                     v_chat.created_at, v_chat.updated_at, false, (v_known.status = 'running') is true,
                     v_question.content, v_question.content_key, null::uuid;
@@ -100,12 +100,20 @@ extension SchemaFunctions {
                         join parley.runs r on r.id = p.parent_run_id
                     )
                     select coalesce(
-                        (select p.id from path p where p.user_message_id = v_question.id),
+                        (select p.id from path p where p.user_message_id = v_question.id limit 1),
                         (select r.id from parley.runs r where r.user_message_id = v_question.id
                         order by r.created_at desc, r.id desc limit 1))
                     into v_replaced;
                 end if;
-                select r.parent_run_id into v_parent from parley.runs r where r.id = v_replaced;
+                -- The whole turn, where it was suspended and went on.
+                with recursive turn as (
+                    select r.id, r.resumed_run_id, r.parent_run_id, 0 as depth from parley.runs r
+                    where r.id = v_replaced
+                    union all
+                    select r.id, r.resumed_run_id, r.parent_run_id, t.depth + 1 from turn t
+                    join parley.runs r on r.id = t.resumed_run_id
+                )
+                select t.id, t.parent_run_id into v_replaced, v_parent from turn t order by t.depth desc limit 1;
             elsif p_anchor is not null then
                 -- The last message of a turn: of an answer, or the question where nothing of one is stored.
                 if v_anchor.role = 'user' then
@@ -114,7 +122,8 @@ extension SchemaFunctions {
                     order by r.created_at desc, r.id desc limit 1;
                 else
                     select r.id into v_parent from parley.runs r
-                    where r.id = v_anchor.run_id and r.last_position = v_anchor.position;
+                    where r.id = v_anchor.run_id and r.last_position = v_anchor.position
+                        and not exists (select from parley.runs f where f.resumed_run_id = r.id);
                 end if;
                 if v_parent is null then
                     return next;
@@ -128,11 +137,20 @@ extension SchemaFunctions {
                 return;
             end if;
 
+            if p_starts is null and exists (
+                select from parley.runs r
+                where r.conversation_id = p_conversation and r.status in ('running', 'suspended'))
+            then
+                outcome := 5;
+                return next;
+                return;
+            end if;
+
             -- What waits for a person is declined by what is asked behind or beside it.
-            if cardinality(parley.decline_suspended(array[p_conversation], 'declined', null)) > 0 then
+            if cardinality(parley.decline_suspended(array[p_conversation], 'declined', null, p_node)) > 0 then
                 select * into v_chat from parley.conversations c where c.id = p_conversation;
             end if;
-            v_starts := p_starts and not exists (
+            v_starts := coalesce(p_starts, true) and not exists (
                 select from parley.runs r where r.conversation_id = p_conversation and r.status = 'running');
             if p_kind = 'again' then
                 v_place := v_chat.message_count;

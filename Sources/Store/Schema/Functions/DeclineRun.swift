@@ -21,7 +21,7 @@ extension SchemaFunctions {
                     select from parley.approvals a
                     where a.run_id = r.id and a.status = 'open' and a.expires_at <= now()));
             if v_run is not null then
-                perform parley.decline_suspended(array[p_conversation], p_as, p_by);
+                perform parley.decline_suspended(array[p_conversation], p_as, p_by, p_node);
             end if;
             return v_run;
         end
@@ -37,6 +37,7 @@ extension SchemaFunctions {
         #variable_conflict use_column
         declare
             v_conversations uuid[];
+            v_runs uuid[];
         begin
             perform parley.hold_fence(p_node);
             select array_agg(x.id) into v_conversations
@@ -48,9 +49,11 @@ extension SchemaFunctions {
                 order by c.id for no key update skip locked
             ) x;
             if v_conversations is not null then
+                -- Once, and not for each row that is looked at.
+                v_runs := parley.decline_suspended(v_conversations, 'expired', null, p_node);
                 return query
                     select r.user_id, r.conversation_id, r.id, null::bigint from parley.runs r
-                    where r.id = any (parley.decline_suspended(v_conversations, 'expired', null));
+                    where r.id = any (v_runs);
             end if;
             return query
                 select null::text, null::uuid, null::uuid,

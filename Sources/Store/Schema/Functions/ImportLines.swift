@@ -158,13 +158,17 @@ extension SchemaFunctions {
                         then
                             insert into parley.runs
                                 (id, conversation_id, user_id, user_message_id, status, usage, error, created_at,
-                                started_at, finished_at, client_id, parent_run_id)
+                                started_at, finished_at, client_id, resumed_run_id, parent_run_id)
                             values (v_id, v_conversation, p_user, (v ->> 'user_message_id')::uuid, v ->> 'status',
                                 nullif(v -> 'usage', 'null'), nullif(v -> 'error', 'null'),
                                 (v ->> 'created_at')::timestamptz, (v ->> 'started_at')::timestamptz,
-                                (v ->> 'finished_at')::timestamptz, v ->> 'client_id', (
-                                    select m.parent_run_id from parley.messages m
-                                    where m.id = (v ->> 'user_message_id')::uuid));
+                                (v ->> 'finished_at')::timestamptz, v ->> 'client_id',
+                                (v ->> 'resumed_run_id')::uuid, case when v ? 'parent_run_id'
+                                    then (v ->> 'parent_run_id')::uuid
+                                    else (
+                                        select m.parent_run_id from parley.messages m
+                                        where m.id = (v ->> 'user_message_id')::uuid)
+                                end);
                             v_moved := v_moved || v_conversation;
                         elsif not v_lives and exists (
                             select from parley.archived_messages m
@@ -173,13 +177,17 @@ extension SchemaFunctions {
                         then
                             insert into parley.archived_runs
                                 (id, conversation_id, user_id, user_message_id, status, usage, error, created_at,
-                                started_at, finished_at, client_id, parent_run_id)
+                                started_at, finished_at, client_id, resumed_run_id, parent_run_id)
                             values (v_id, v_conversation, p_user, (v ->> 'user_message_id')::uuid, v ->> 'status',
                                 nullif(v -> 'usage', 'null'), nullif(v -> 'error', 'null'),
                                 (v ->> 'created_at')::timestamptz, (v ->> 'started_at')::timestamptz,
-                                (v ->> 'finished_at')::timestamptz, v ->> 'client_id', (
-                                    select m.parent_run_id from parley.archived_messages m
-                                    where m.id = (v ->> 'user_message_id')::uuid));
+                                (v ->> 'finished_at')::timestamptz, v ->> 'client_id',
+                                (v ->> 'resumed_run_id')::uuid, case when v ? 'parent_run_id'
+                                    then (v ->> 'parent_run_id')::uuid
+                                    else (
+                                        select m.parent_run_id from parley.archived_messages m
+                                        where m.id = (v ->> 'user_message_id')::uuid)
+                                end);
                             v_moved := v_moved || v_conversation;
                         else
                             outcome := 'refused';
@@ -221,6 +229,29 @@ extension SchemaFunctions {
                                 (v ->> 'run_id')::uuid, (v ->> 'ordinal')::int, v ->> 'operation_type',
                                 v -> 'input_params', nullif(v -> 'result', 'null'), v ->> 'status',
                                 (v ->> 'created_at')::timestamptz, (v ->> 'finished_at')::timestamptz);
+                        else
+                            outcome := 'refused';
+                            reason := 'the run that it belongs to is not there';
+                        end if;
+
+                    elsif v ->> 'type' = 'approval' then
+                        v_id := (v ->> 'id')::uuid;
+                        if exists (select from parley.approvals a where a.id = v_id and a.user_id = p_user) then
+                            outcome := 'known';
+                        elsif v_lives and exists (
+                            select from parley.runs r
+                            where r.id = (v ->> 'run_id')::uuid and r.conversation_id = v_conversation)
+                        then
+                            insert into parley.approvals
+                                (id, run_id, ordinal, conversation_id, user_id, tool, call_id, parameters, interrupt,
+                                content_key, status, decided_at, decided_by, reason, correction, payload, created_at,
+                                expires_at)
+                            values (v_id, (v ->> 'run_id')::uuid, (v ->> 'ordinal')::int, v_conversation, p_user,
+                                v ->> 'tool', v ->> 'call_id', nullif(v -> 'parameters', 'null'),
+                                nullif(v -> 'interrupt', 'null'), p_key, v ->> 'status',
+                                (v ->> 'decided_at')::timestamptz, v ->> 'decided_by', v ->> 'reason',
+                                nullif(v -> 'correction', 'null'), nullif(v -> 'payload', 'null'),
+                                (v ->> 'created_at')::timestamptz, (v ->> 'expires_at')::timestamptz);
                         else
                             outcome := 'refused';
                             reason := 'the run that it belongs to is not there';

@@ -22,6 +22,7 @@ extension SchemaFunctions {
             v_epoch bigint;
             v_told_messages uuid[] := '{}';
             v_told_runs uuid[] := '{}';
+            v_told uuid;
             v_endpoints text[];
             v_millisecond constant interval := '1 ms';
         begin
@@ -114,8 +115,10 @@ extension SchemaFunctions {
                         insert into parley.messages
                             (id, conversation_id, user_id, position, role, content, tool_call_id, run_id)
                         values (gen_random_uuid(), v_run.conversation_id, v_run.user_id, v_place, 'tool',
-                            left(v_text ->> 'content', 200000), v_text ->> 'call', v_run.id);
+                            left(v_text ->> 'content', 200000), v_text ->> 'call', v_run.id)
+                        returning id into v_told;
                         v_first := coalesce(v_first, v_place);
+                        v_told_messages := v_told_messages || v_told;
                     end loop;
                     for v_text in select x from jsonb_array_elements(v_texts) x loop
                         if v_run.conversation_status = 'deleted' or exists (
@@ -144,7 +147,7 @@ extension SchemaFunctions {
                     v_told_runs := v_told_runs || v_run.id;
                     v_runs := false;
                 else
-                    perform parley.decline_suspended(array[v_run.conversation_id], 'declined', null);
+                    perform parley.decline_suspended(array[v_run.conversation_id], 'declined', null, p_node);
                     v_runs := not exists (
                         select from parley.runs r
                         where r.conversation_id = v_run.conversation_id and r.status = 'running' and r.id <> v_run.id);

@@ -16,6 +16,7 @@ extension SchemaFunctions {
             v_approval parley.approvals;
             v_done record;
             v_results jsonb := '{}';
+            v_endpoints text[];
         begin
             perform parley.hold_fence(p_node);
             perform from parley.conversations c
@@ -87,6 +88,10 @@ extension SchemaFunctions {
                     v_results := v_results || jsonb_build_object(v_approval.id::text, v_done.result);
                 end if;
             end loop;
+            select n.webhooks into v_endpoints from parley.nodes n where n.id = p_node;
+            if v_endpoints is not null then
+                perform parley.note_events(v_endpoints, '{}', array[p_suspended]);
+            end if;
             return query select 0, p_run, v_results;
         end
         $$;
