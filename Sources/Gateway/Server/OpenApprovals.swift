@@ -27,6 +27,9 @@ final class ExpiryService: Sendable {
     /// Milliseconds between two looks, and the shortest.
     static let interval: Int64 = 2_000
     private static let shortest: Int64 = 50
+    /// Looks behind the last that found something open: as long as it may take until a session finds by its own clock
+    /// that what it shows has expired.
+    private static let looksBehind = 5
 
     private let shard: LoopBound<Shard>
     private let directory: ShardDirectory
@@ -36,6 +39,7 @@ final class ExpiryService: Sendable {
     private final class State {
         var timer: TimerToken?
         var isStopped = false
+        var looksLeft = 0
     }
 
     init(_ shard: LoopBound<Shard>, _ directory: ShardDirectory, _ open: OpenApprovals) {
@@ -73,7 +77,11 @@ final class ExpiryService: Sendable {
             } else if !open.isPossible {
                 open.somethingIsOpen()
             }
-            if expiry.waits != nil { expireElsewhere() }
+            if expiry.waits != nil || !expiry.runs.isEmpty { state.value.looksLeft = Self.looksBehind + 1 }
+            if state.value.looksLeft > 0 {
+                state.value.looksLeft -= 1
+                expireElsewhere()
+            }
             for run in expiry.runs { tell(run) }
             if !expiry.runs.isEmpty { shard.value.chatMetrics.decided(.expired, count: expiry.runs.count) }
             wait(expiry.runs.count >= PostgresChatStore.expiredRuns ? Self.shortest : expiry.waits ?? Self.interval)
