@@ -70,6 +70,7 @@ final class ExpiryService: Sendable {
             return wait(Self.interval)
         }
         let before = open.count
+        let wasPossible = open.isPossible
         shard.value.chatStore.expireApprovals { [self] result in
             guard case .success(let expiry) = result else { return wait(Self.interval) }
             if expiry.waits == nil, expiry.runs.isEmpty {
@@ -77,7 +78,8 @@ final class ExpiryService: Sendable {
             } else if !open.isPossible {
                 open.somethingIsOpen()
             }
-            if expiry.waits != nil || !expiry.runs.isEmpty { state.value.looksLeft = Self.looksBehind + 1 }
+            // What was asked here may be over before it was ever seen to be open.
+            if wasPossible || expiry.waits != nil { state.value.looksLeft = Self.looksBehind + 1 }
             if state.value.looksLeft > 0 {
                 state.value.looksLeft -= 1
                 expireElsewhere()
