@@ -11,6 +11,8 @@ package final class HTTPResponder {
     private let exchange: UInt64
     /// Of the request, where it is traced: ends with the answer's head.
     package var trace: Span?
+    /// When somebody else was asked for the answer first, on the loop's clock.
+    package var passedOnAt: UInt64?
 
     init(_ connection: HTTPServerConnection, exchange: UInt64) {
         self.connection = connection

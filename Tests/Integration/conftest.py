@@ -56,7 +56,11 @@ def database(admin_url):
 @pytest.fixture(scope="module")
 def gateway(request, database):
     module = request.module
-    gateway = Gateway(database, name=module.__name__, dev=getattr(module, "DEV", False),
+    # The same tests against a cluster (deploy/test --cluster).
+    kind = Gateway
+    if os.environ.get("PARLEY_TEST_CLUSTER"):
+        from kit.cluster import BalancedGateway as kind
+    gateway = kind(database, name=module.__name__, dev=getattr(module, "DEV", False),
                       **getattr(module, "SETTINGS", {}))
     try:
         yield gateway

@@ -4,6 +4,7 @@ import pytest
 import websockets.exceptions
 
 from kit.cluster import GatewayCluster
+from kit.http import Api, text_of as text_of_events
 
 SETTINGS = {"AGENT": "scripted", "SCRIPTED_TOKENS": 100, "SCRIPTED_PACE_MS": 10, "DRAIN_SECONDS": 20}
 
@@ -105,6 +106,64 @@ def test_a_large_message_and_a_large_history(sockets):
     assert third.subscribe(ack["threadId"])["mode"] == "snapshot"
     snapshot = next(frame for frame in third.frames if frame.get("op") == "snapshot")
     assert sum(message["content"] == text for message in snapshot["messages"]) == 12
+
+
+def test_requests_anywhere(cluster, sockets, user, database):
+    """Answered as by the gateway that has the session: its sockets hear of them."""
+    [first] = sockets(0)
+    api = Api(cluster[1], user)
+    made = api("POST", f"/api/users/{user}/conversations", {"title": "here"}, 201)
+    assert first.until({"op": "thread", "threadId": made["id"]})["title"] == "here"
+    first.subscribe(made["id"])
+    path = f"/api/conversations/{made['id']}"
+    events = list(api.stream(f"{path}/messages", {"content": "go", "id": "once"}).events())
+    assert events[-1]["outcome"] == {"type": "success"}
+    assert first.end_of(events[0]["runId"])["outcome"] == {"type": "success"}
+    assert set(text_of_events(events).values()) == {text_of(first, made["id"], events[0]["runId"])}
+    again = Api(cluster[2], user)("POST", f"{path}/messages", {"content": "go", "id": "once"}, 202)
+    assert (again["run_id"], again["status"]) == (events[0]["runId"], "duplicate")
+    assert api("PATCH", path, {"title": "there"})["title"] == "there"
+    assert first.until({"op": "thread", "threadId": made["id"]})["title"] == "there"
+    running = api("POST", f"{path}/messages", {"content": "!tokens 1000 10"}, 202)
+    assert api.refusal("POST", f"{path}/messages", {"content": "x", "policy": "reject"}, 409) == "busy"
+    first.until({"type": "RUN_STARTED", "runId": running["run_id"]})
+    [seen] = [s for s in api("GET", f"/api/users/{user}/sessions")["data"]]
+    assert seen["gateway"].endswith(f":{cluster[0].port}")
+    assert api("DELETE", path, status=204) is None
+    assert first.until({"op": "thread", "threadId": made["id"]})["status"] == "deleted"
+    assert database.run_status(running["run_id"]) == "cancelled"
+
+
+def test_who_is_where(cluster, sockets, user):
+    first, second = sockets(0, 1)
+    for gateway in cluster.gateways:
+        seen = Api(gateway, user)("GET", f"/api/users/{user}/sessions")["data"]
+        assert [s["gateway"].rsplit(":", 1)[1] for s in seen] == [str(cluster[0].port), str(cluster[1].port)]
+
+
+def test_over_agui(cluster, sockets, user):
+    [first] = sockets(0)
+    events = list(Api(cluster[1], user).stream("/agui", {
+        "threadId": "t", "runId": "r", "messages": [{"id": "1", "role": "user", "content": "go"}],
+        "tools": [], "context": [], "state": {}, "forwardedProps": {}}).events())
+    assert events[0]["type"] == "RUN_STARTED" and events[-1]["outcome"] == {"type": "success"}
+    assert first.until({"op": "thread"})
+
+
+def test_an_event_stream_anywhere(cluster, sockets, user):
+    [first] = sockets(0)
+    [stream] = sockets(1, transport="events")
+    assert stream.ready["sessionId"] == first.ready["sessionId"]
+    ack = first.send("go")
+    stream.subscribe(ack["threadId"])
+    assert stream.end_of(ack["runId"])["outcome"] == {"type": "success"}
+    assert stream.send("again", thread=ack["threadId"])["status"] == "running"
+
+
+def test_deleted_through_another(cluster, sockets, user):
+    first, second = sockets(0, 1)
+    assert Api(cluster[2], user)("DELETE", f"/api/users/{user}", status=204) is None
+    assert first.closed() == 4401 and second.closed() == 4401
 
 
 def test_its_gateway_is_killed(cluster, sockets, database):

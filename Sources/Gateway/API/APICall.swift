@@ -1,5 +1,6 @@
 import JSON
 import Chat
+import Cluster
 import EventLoop
 import HTTP
 import HTTPTypes
@@ -96,17 +97,27 @@ final class APICall {
         let here = LoopBound((call: self, body: body), on: loop)
         home.loop.execute {
             home.value.ownership.claim(known: userID) { verdict in
-                var granted: OwnerHold?
-                if case .granted(let hold) = verdict { granted = hold }
-                let (hold, refusal) = (granted, Self.elsewhere(verdict))
                 here.loop.execute {
                     let (call, body) = here.value
-                    guard let hold else { return call.fail(APIFailure(refusal)) }
+                    guard case .granted(let hold) = verdict else { return call.passOn(verdict, of: userID) }
                     call.hold = hold
                     body()
                 }
             }
         }
+    }
+
+    /// Lets the gateway answer that has the session, or says that it can't be had.
+    ///
+    /// - Parameter user: whose session; nil: of whom the request is about.
+    func passOn(_ verdict: Ownership.Verdict, of user: String? = nil) {
+        if case .elsewhere(let owner) = verdict, passOn(to: owner, of: user) { return }
+        fail(APIFailure(Self.elsewhere(verdict)))
+    }
+
+    /// - Returns: false: it can't be reached.
+    func passOn(to owner: ClusterAddress, of user: String? = nil) -> Bool {
+        EdgeRequest.start(handler, request, responder, of: user ?? userID, to: owner)
     }
 
     /// What is said to whom this gateway can't serve.

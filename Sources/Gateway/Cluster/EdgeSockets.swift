@@ -97,10 +97,16 @@ final class EdgeSockets {
 
     private func number(_ socket: EdgeSocket, at owner: ClusterAddress) {
         if let old = socket.number { numbers[old] = nil }
-        repeat { lastNumber &+= 1 } while numbers[lastNumber] != nil
-        numbers[lastNumber] = socket
+        let number = freshNumber()
+        numbers[number] = socket
         relay.figures.attaches += 1
-        socket.attach(as: lastNumber, at: owner)
+        socket.attach(as: number, at: owner)
+    }
+
+    /// Which no socket or request has.
+    func freshNumber() -> UInt32 {
+        repeat { lastNumber &+= 1 } while numbers[lastNumber] != nil || relay.requests.has(lastNumber)
+        return lastNumber
     }
 
     // MARK: What owners say

@@ -10,9 +10,10 @@ final class Relay {
     struct Figures {
         var attaches = 0
         var bytes = 0
+        var requests = 0
         var frames = 0
         var messages = 0
-        var gaps = 0
+        var begun = 0
         var malformed = 0
         var strangers = 0
     }
@@ -35,6 +36,7 @@ final class Relay {
     let address: ClusterAddress
     private let options: CarrierOptions
     private(set) lazy var edges = EdgeSockets(self)
+    private(set) lazy var requests = EdgeRequests(self)
     private(set) lazy var remotes = RemoteClients(self)
     private var carrier: Carrier?
     private var links: Links?
@@ -48,7 +50,10 @@ final class Relay {
     private var unused: Set<ClusterAddress> = []
     private var sweep: TimerToken?
     private var wasAway = false
-    var figures = Figures()
+    var figures: Figures {
+        get { shard.relayFigures }
+        _modify { yield &shard.relayFigures }
+    }
 
     init(_ options: CarrierOptions, shard: Shard) {
         self.options = options
@@ -80,6 +85,7 @@ final class Relay {
         if let sweep { shard.loop.cancel(sweep) }
         sweep = nil
         remotes.stop()
+        requests.stop()
         links?.stop()
         links = nil
         guard let carrier else { return }
@@ -123,7 +129,7 @@ final class Relay {
     private func scheduleSweep() {
         sweep = shard.loop.schedule(after: Self.sweepInterval) { [weak self] in
             guard let self else { return }
-            let idle = linked.filter { !self.edges.uses($0) }
+            let idle = linked.filter { !self.edges.uses($0) && !self.requests.uses($0) }
             for other in idle where unused.contains(other) {
                 links?.close(other)
                 carrier?.forget(other)
@@ -201,10 +207,13 @@ final class Relay {
     private func happened(_ event: Links.Event) {
         switch event {
         case .begins(let end):
-            figures.gaps += 1
-            end.role == .edge ? edges.begin(at: end.other) : remotes.begin(with: end.other)
+            figures.begun += 1
+            guard end.role == .edge else { return remotes.begin(with: end.other) }
+            requests.lose(at: end.other)
+            edges.begin(at: end.other)
         case .frame(let frame, let end):
             guard end.role == .edge else { return remotes.take(frame, end) }
+            if requests.take(frame) { return }
             switch frame {
             case .output(let number, let isLast, let bytes): edges.output(number, bytes, isLast: isLast)
             case .close(let number, let code, let reason): edges.close(number, code, reason)
@@ -214,6 +223,7 @@ final class Relay {
         case .ends(let end, let isNobody):
             guard end.role == .edge else { return remotes.end(with: end.other) }
             linked.remove(end.other)
+            requests.lose(at: end.other)
             edges.end(at: end.other, isNobody: isNobody)
         case .malformed: figures.malformed += 1
         }

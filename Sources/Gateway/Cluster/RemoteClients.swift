@@ -1,6 +1,7 @@
 import Chat
 import Cluster
 import EventLoop
+import HTTP
 import Strings
 import WebSocket
 
@@ -16,6 +17,9 @@ final class RemoteClients {
 
     private unowned let relay: Relay
     private var clients: [Key: RemoteClient] = [:]
+    private var requests: [Key: RemoteRequest] = [:]
+    /// Answers what other gateways pass on; nil: it can't be yet, or not any more.
+    var server: HTTPServer?
 
     init(_ relay: Relay) {
         self.relay = relay
@@ -29,6 +33,14 @@ final class RemoteClients {
             clients[key] = nil
             client.vanish()
         }
+        endRequests(with: other)
+    }
+
+    private func endRequests(with other: ClusterAddress) {
+        for (key, request) in requests where key.other == other {
+            requests[key] = nil
+            request.leave()
+        }
     }
 
     func end(with other: ClusterAddress) {
@@ -36,7 +48,10 @@ final class RemoteClients {
             clients[key] = nil
             client.leave()
         }
+        endRequests(with: other)
     }
+
+    func remove(request number: UInt32, of end: Links.End) { requests[Key(other: end.other, number: number)] = nil }
 
     func remove(_ client: RemoteClient) {
         clients[Key(other: client.end.other, number: client.number)] = nil
@@ -45,6 +60,9 @@ final class RemoteClients {
     func stop() {
         for client in clients.values { client.leave() }
         clients = [:]
+        for request in requests.values { request.leave() }
+        requests = [:]
+        server = nil
     }
 
     func take(_ frame: LinkFrame, _ end: Links.End) {
@@ -54,9 +72,17 @@ final class RemoteClients {
             guard let id = Identifier(thread) else { return }
             clients[Key(other: end.other, number: number)]?.follow(id, cursor)
         case .command(let number, let isLast, let bytes):
-            clients[Key(other: end.other, number: number)]?.command(bytes, isLast: isLast)
-        case .taken(let number, let total): clients[Key(other: end.other, number: number)]?.taken(total)
-        case .detach(let number): clients.removeValue(forKey: Key(other: end.other, number: number))?.leave()
+            let key = Key(other: end.other, number: number)
+            if let request = requests[key] { return request.command(bytes) }
+            clients[key]?.command(bytes, isLast: isLast)
+        case .taken(let number, let total):
+            let key = Key(other: end.other, number: number)
+            if let request = requests[key] { return request.taken(total) }
+            clients[key]?.taken(total)
+        case .detach(let number):
+            let key = Key(other: end.other, number: number)
+            if let request = requests.removeValue(forKey: key) { return request.leave() }
+            clients.removeValue(forKey: key)?.leave()
         case .output, .close, .refuse, .probe, .pulse, .reset: break
         }
     }
@@ -66,10 +92,11 @@ final class RemoteClients {
         let key = Key(other: end.other, number: number)
         clients.removeValue(forKey: key)?.leave()
         let user = ExactString(attachment.userID)
-        guard !attachment.isRequest, !shard.isFenced, shard.ownership.admits(attachment.userID),
+        guard !shard.isFenced, shard.ownership.admits(attachment.userID),
             !shard.isDraining || shard.sessions[user]?.hasWork == true,
-            clients.count < shard.configuration.maximumSockets
+            clients.count + requests.count < shard.configuration.maximumSockets
         else { return relay.send(.refuse(socket: number, retryAfter: Self.retryAfter), to: end) }
+        if attachment.isRequest { return answer(number, attachment, end) }
         let client = RemoteClient(number, end, attachment, relay)
         clients[key] = client
         // It is this gateway's, so this is answered at once.
@@ -78,6 +105,15 @@ final class RemoteClients {
             shard.withSuspended(attachment.userID) { suspended in
                 withExtendedLifetime(hold) { client.start(suspended: suspended) }
             }
+        }
+    }
+
+    private func answer(_ number: UInt32, _ attachment: LinkAttachment, _ end: Links.End) {
+        relay.shard.ownership.claim(known: attachment.userID) { [self] verdict in
+            guard case .granted(let hold) = verdict, let server,
+                let request = RemoteRequest(number, end, relay, hold, to: server)
+            else { return relay.send(.refuse(socket: number, retryAfter: Self.retryAfter), to: end) }
+            requests[Key(other: end.other, number: number)] = request
         }
     }
 }

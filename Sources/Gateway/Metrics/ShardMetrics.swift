@@ -43,6 +43,10 @@ final class ShardMetrics {
     private let gateways: Meter
     private let ownership: [(RisingCounter, KeyPath<Ownership.Figures, Int>)]
     private let claims: Timer
+    private let edgeSockets: Meter
+    private let remoteSockets: Meter
+    private let linked: Meter
+    private let relayed: [(RisingCounter, KeyPath<Relay.Figures, Int>)]
     private var responses: [Counter] = []
     private var limited: [String: Counter] = [:]
     private var signIns: [String: Counter] = [:]
@@ -91,10 +95,24 @@ final class ShardMetrics {
         gateways = Meter(label: "parley_cluster_gateways", factory: factory)
         ownership = [
             (rising("parley_cluster_claims_total", "outcome", "granted"), \.granted),
+            (rising("parley_cluster_claims_total", "outcome", "passed"), \.passed),
             (rising("parley_cluster_claims_total", "outcome", "refused"), \.refused),
             (rising("parley_cluster_claims_total", "outcome", "unanswered"), \.unanswered),
             (rising("parley_cluster_released_total"), \.released),
             (rising("parley_cluster_lost_total"), \.lost),
+        ]
+        edgeSockets = meter("parley_cluster_remote_sockets", "end", "edge")
+        remoteSockets = meter("parley_cluster_remote_sockets", "end", "owner")
+        linked = meter("parley_cluster_connected")
+        relayed = [
+            (rising("parley_cluster_frames_total"), \.frames),
+            (rising("parley_cluster_messages_total"), \.messages),
+            (rising("parley_cluster_bytes_total"), \.bytes),
+            (rising("parley_cluster_requests_total"), \.requests),
+            (rising("parley_cluster_attaches_total"), \.attaches),
+            (rising("parley_cluster_links_total"), \.begun),
+            (rising("parley_cluster_unused_messages_total", "reason", "malformed"), \.malformed),
+            (rising("parley_cluster_unused_messages_total", "reason", "stranger"), \.strangers),
         ]
         claims = Timer(label: "parley_cluster_claim_seconds", dimensions: own, factory: factory)
         lag = Timer(label: "parley_loop_lag_seconds", dimensions: own, factory: factory)
@@ -181,6 +199,10 @@ final class ShardMetrics {
         owned.set(users.owned)
         gateways.set(users.others + 1)
         for (counter, path) in ownership { counter.reached(users[keyPath: path]) }
+        edgeSockets.set(shard.relay?.edges.count ?? 0)
+        remoteSockets.set(shard.relay?.remotes.count ?? 0)
+        linked.set(shard.relay?.isUp == true ? 1 : 0)
+        for (counter, path) in relayed { counter.reached(shard.relayFigures[keyPath: path]) }
         auditQueue.set(shard.audit.waiting)
         auditDropped.reached(shard.audit.dropped)
         waitingRows.set(stored.waitingRows)

@@ -112,7 +112,7 @@ package struct Gateway: Service {
             try await recover(shards, directory)
             return membership
         }
-        try await joinCluster(shards)
+        try await joinCluster(shards, directory, commons)
         var servers: [LoopBound<ShardServer>] = []
         for shard in shards {
             servers.append(
@@ -425,9 +425,20 @@ package struct Gateway: Service {
     private static let clusterPatience = 40
     private static let clusterLook = Duration.milliseconds(50)
 
-    private func joinCluster(_ shards: [LoopBound<Shard>]) async throws {
+    private func joinCluster(
+        _ shards: [LoopBound<Shard>], _ directory: ShardDirectory, _ commons: GatewayCommons
+    ) async throws {
         guard configuration.cluster != nil else { return }
-        for shard in shards { try await shard.loop.run { shard.value.joinCluster() } }
+        for shard in shards {
+            try await shard.loop.run {
+                shard.value.makeRelayServer = { shard in
+                    let handler = GatewayHandler(
+                        shard: shard, siblings: directory, commons: commons, files: nil, isRelayed: true)
+                    return HTTPServer(on: shard.loop, handler: handler)
+                }
+                shard.value.joinCluster()
+            }
+        }
         for _ in 0..<Self.clusterPatience {
             var areUp = true
             for shard in shards where areUp {

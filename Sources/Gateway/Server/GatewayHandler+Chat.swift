@@ -51,7 +51,9 @@ extension GatewayHandler {
             return
         }
         // Who was here before may see to its end what still runs.
-        guard cursor != nil && shard.isDraining && !shard.isFenced || isOpenToChats(responder) else { return }
+        guard cursor != nil && (shard.isDraining || isRelayed) && !shard.isFenced || isOpenToChats(responder) else {
+            return
+        }
         let passage = Passage {
             $0.surrenderStream(EventStream.head)
         } open: { shard, socket, opening, _ in
@@ -82,6 +84,15 @@ extension GatewayHandler {
         let userID = principal.userID
         home.loop.execute {
             let stream = home.value.stream(id, of: userID)
+            if stream == nil, home.value.relay != nil {
+                // It may be where the session is.
+                return home.value.ownership.claim(known: userID) { verdict in
+                    back.loop.execute {
+                        if case .elsewhere(let owner) = verdict, back.value.passOn(to: owner) { return }
+                        back.value.fail(missing)
+                    }
+                }
+            }
             var failure: APIFailure? = stream == nil ? missing : nil
             switch frames {
             case .success(let frames): stream?.received(frames)
@@ -100,7 +111,7 @@ extension GatewayHandler {
     /// Who wants to open a socket, unless his address has opened too many; answers itself where he may not.
     private func admit(_ request: HTTPServerRequest, _ responder: HTTPResponder) -> Principal? {
         // On a second try the handshake is the one that was counted.
-        if !isSecondTry,
+        if !isSecondTry, !isRelayed,
             let seconds = commons.addresses.handshake(
                 from: countedAddress(address(of: request), of: request), at: shard.loop.now)
         {
@@ -148,7 +159,7 @@ extension GatewayHandler {
             trace: responder.trace?.context)
         let user = UserRecord(id: principal.userID, email: principal.email, name: principal.name)
         guard let home = siblings.home(of: user.id), home.loop !== shard.loop else {
-            shard.ownership.claim(user) { [self] in pass($0, opening, client, to: nil, passage, responder) }
+            shard.ownership.claim(user) { [self] in pass($0, request, opening, client, to: nil, passage, responder) }
             return
         }
         let here = LoopBound((handler: self, passage: passage, responder: responder), on: shard.loop)
@@ -156,7 +167,7 @@ extension GatewayHandler {
             home.value.ownership.claim(user) { verdict in
                 here.loop.execute {
                     let (handler, passage, responder) = here.value
-                    handler.pass(verdict, opening, client, to: home, passage, responder)
+                    handler.pass(verdict, request, opening, client, to: home, passage, responder)
                 }
             }
         }
@@ -166,7 +177,8 @@ extension GatewayHandler {
     ///
     /// - Parameter home: the shard that the connection moves to; nil: this one.
     private func pass(
-        _ verdict: Ownership.Verdict, _ opening: ChatOpening, _ client: ClientAddress, to home: LoopBound<Shard>?,
+        _ verdict: Ownership.Verdict, _ request: HTTPServerRequest, _ opening: ChatOpening, _ client: ClientAddress,
+        to home: LoopBound<Shard>?,
         _ passage: Passage, _ responder: HTTPResponder
     ) {
         let hold: OwnerHold?
@@ -176,6 +188,11 @@ extension GatewayHandler {
         case (.elsewhere(let owner), let openAway?):
             (hold, open) = (nil, { openAway($0, $1, $2, $3, owner) })
         default:
+            if case .elsewhere(let owner) = verdict,
+                EdgeRequest.start(self, request, responder, of: opening.principal.userID, to: owner)
+            {
+                return
+            }
             let refusal = APICall.elsewhere(verdict)
             responder.respond(error: .unavailable, refusal.message, retryAfter: refusal.retryAfter)
             return

@@ -6,7 +6,11 @@ import Synchronization
 /// machine's own.
 extension GatewayHandler {
     func address(of request: HTTPServerRequest) -> ClientAddress {
-        ClientAddress(
+        if isRelayed {
+            return ClientAddress(
+                peer: RelayedRequest.clientName.flatMap { request.headers[$0] } ?? "", forwarded: [], trusted: [])
+        }
+        return ClientAddress(
             peer: request.peerAddress, forwarded: request.headers.values("x-forwarded-for"),
             trusted: shard.configuration.trustedProxies)
     }
@@ -40,6 +44,7 @@ extension GatewayHandler {
     /// Whether the page that sends it may use the gateway.
     func judgeOrigin(of request: HTTPServerRequest) -> OriginRules.Verdict {
         guard let origin = request.headers["origin"] else { return .absent }
+        guard !isRelayed else { return .allowed }
         var own: [Authority] = []
         if let host = request.head.authority.flatMap({ Authority($0) }) { own.append(host) }
         var isEncrypted = !shard.configuration.certificates.isEmpty
@@ -59,7 +64,7 @@ extension GatewayHandler {
 
     /// Says once of a proxy that is not made known what that means: all who come through it count as one address.
     func noticeProxy(_ request: HTTPServerRequest) {
-        guard ProxyTrace.namesClient(request.headers), let peer = IPAddress(request.peerAddress),
+        guard !isRelayed, ProxyTrace.namesClient(request.headers), let peer = IPAddress(request.peerAddress),
             !shard.configuration.trustedProxies.contains(where: { $0.contains(peer) }), commons.proxies.isNew(peer)
         else { return }
         shard.logger.warning(

@@ -76,6 +76,7 @@ extension GatewayHandler {
 
     /// A token that was taken is an entry of the audit trail, once.
     func noteSignIn(of principal: Principal, _ request: HTTPServerRequest) {
+        guard !isRelayed, !isSecondTry else { return }
         let origin = origin(of: request)
         guard commons.signIns.isNew(principal, from: origin, at: shard.loop.now) else { return }
         shard.audit.record(.signIn, by: principal.userID, from: origin, allowed: true, detail: ["by": "http"])

@@ -26,7 +26,14 @@ final class GatewayHandler: HTTPHandler {
     /// `/openapi.json`
     let description: [UInt8]
 
-    init(shard: Shard, siblings: ShardDirectory, commons: GatewayCommons, files: StaticFiles?) {
+    /// What it is asked, other gateways were: they have checked where it comes from, and what it says of its client is
+    /// true. It passes nothing on.
+    let isRelayed: Bool
+
+    init(
+        shard: Shard, siblings: ShardDirectory, commons: GatewayCommons, files: StaticFiles?, isRelayed: Bool = false
+    ) {
+        self.isRelayed = isRelayed
         self.shard = shard
         self.siblings = siblings
         self.commons = commons
@@ -44,6 +51,8 @@ final class GatewayHandler: HTTPHandler {
     var verifier: TokenVerifier { commons.verifier }
 
     func finish(_ response: inout HTTPResponse, for head: HTTPRequestHead?) {
+        // Counted and told by the gateway that was asked.
+        guard !isRelayed else { return }
         headers.apply(to: &response, for: head)
         shard.metrics.responded(response.status.code)
         let id = nextRequestID()
@@ -72,7 +81,7 @@ final class GatewayHandler: HTTPHandler {
     }
 
     func handle(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
-        if shard.isDraining, !Self.isAnsweredToTheEnd(request) {
+        if shard.isDraining, !isRelayed, !Self.isAnsweredToTheEnd(request) {
             refuseWhileStopping(responder)
             return
         }
@@ -101,6 +110,13 @@ final class GatewayHandler: HTTPHandler {
                 responder.respond(error: .notFound, "There is nothing here.")
             }
         }
+    }
+
+    /// A request that another gateway was to answer, and has not.
+    func handleAgain(_ request: HTTPServerRequest, _ responder: HTTPResponder) {
+        isSecondTry = true
+        defer { isSecondTry = false }
+        handle(request, responder)
     }
 
     /// Named by its route: what stands in its place may be anybody's.

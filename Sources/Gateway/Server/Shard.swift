@@ -133,9 +133,16 @@ package final class Shard: SessionEnvironment {
     func joinCluster() {
         guard let options = configuration.cluster else { return }
         let relay = Relay(options, shard: self)
+        relay.remotes.server = makeRelayServer(self)
         self.relay = relay
         relay.start()
     }
+
+    /// Since the start.
+    var relayFigures = Relay.Figures()
+
+    /// Makes what answers the requests that other gateways pass on.
+    var makeRelayServer: (Shard) -> HTTPServer? = { _ in nil }
 
     func leaveCluster() {
         relay?.stop()

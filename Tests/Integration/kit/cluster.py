@@ -58,16 +58,15 @@ class Broker:
 class GatewayCluster:
     """`count` gateways; those that are named are theirs alone, everything else goes through the balancer if there is one."""
 
-    def __init__(self, database, name, count=3, balanced=False, **settings):
+    def __init__(self, database, name, count=3, balanced=False, dev=False, **settings):
         self.broker = Broker()
         secret = None
         self.gateways, self.balancer = [], None
         for index in range(count):
             shared = {} if secret is None else {"AUTH_JWT_SECRET": secret}
-            gateway = Gateway(database, name=f"{name}_{index}", CLUSTER_URL=self.broker.url, **{**shared, **settings})
-            if secret is None:
-                secret = gateway.secret
-            gateway.secret = secret
+            gateway = Gateway(database, name=f"{name}_{index}", dev=dev, CLUSTER_URL=self.broker.url,
+                              **{**settings, **shared})
+            secret = gateway.secret = gateway.settings["AUTH_JWT_SECRET"]
             self.gateways.append(gateway)
         if balanced:
             self.balancer = Balancer(self.gateways)
@@ -81,6 +80,30 @@ class GatewayCluster:
         if self.balancer:
             self.balancer.remove()
         self.broker.remove()
+
+
+class BalancedGateway(Gateway):
+    """What a test takes for one gateway: three behind a balancer, each request and socket at the next one.
+
+    It has no process of its own: tests that kill, stop or look into one gateway are not for it.
+    """
+
+    COUNT = 3
+
+    def start(self, ready=True):
+        self.cluster = GatewayCluster(
+            self.database, self.name, self.COUNT, balanced=True, dev=self.dev,
+            **{**self.settings, "HTTP_PORT": 0})
+        self.secret = self.cluster[0].secret
+        self.port = self.cluster.balancer.port
+
+    def stop(self):
+        self.remove()
+
+    kill = stop
+
+    def remove(self):
+        self.cluster.remove()
 
 
 class Balancer:

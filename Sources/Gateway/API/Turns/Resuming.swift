@@ -17,8 +17,7 @@ enum Resuming {
         home.loop.execute {
             home.value.ownership.claim(user) { verdict in
                 guard case .granted(let hold) = verdict else {
-                    let refusal = Reply.refused(APICall.elsewhere(verdict))
-                    return here.loop.execute { answer(here.value, refusal) }
+                    return here.loop.execute { here.value.passOn(verdict, of: here.value.principal.userID) }
                 }
                 resume(thread, answers, in: home, of: user.id, hold) { reply in
                     here.loop.execute { answer(here.value, reply) }

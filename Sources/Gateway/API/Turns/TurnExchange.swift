@@ -48,7 +48,7 @@ final class TurnExchange {
         home.loop.execute {
             home.value.ownership.claim(request.user) { verdict in
                 guard case .granted(let hold) = verdict else {
-                    return receiver.refused(APICall.elsewhere(verdict))
+                    return here.loop.execute { here.value.passOn(verdict) }
                 }
                 let client = TurnClient(request.user.id, shard: home.value, writer: writer, receiver: receiver)
                 client.trace = trace
@@ -58,6 +58,12 @@ final class TurnExchange {
                 withExtendedLifetime(hold) { client.start(request) }
             }
         }
+    }
+
+    private func passOn(_ verdict: Ownership.Verdict) {
+        isGone = true
+        call.passOn(verdict, of: call.principal.userID)
+        close()
     }
 
     private func started(_ client: LoopBound<TurnClient>) {
