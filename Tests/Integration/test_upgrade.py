@@ -1,10 +1,12 @@
 """An upgrade on one machine: the newest program takes over, and nobody is refused, cut or loses anything."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -12,7 +14,7 @@ import psycopg
 import pytest
 
 from kit.chat import PATIENCE
-from kit.gateway import BINARY, RESULTS, Gateway, environment
+from kit.gateway import BENCH, BINARY, RESULTS, Gateway, environment
 from kit.processes import Process
 
 SCRIPTED = {"AGENT": "scripted", "SCRIPTED_TOKENS": 60, "SCRIPTED_PACE_MS": 20, "DRAIN_DELAY_SECONDS": 600}
@@ -166,5 +168,37 @@ def test_a_program_that_does_not_come_up_changes_nothing(database, tmp_path, use
         gateway.ready_status(200)
     finally:
         lock.close()
+        gateway.remove()
+        manager.socket.close()
+
+
+# What a load test of the release program saw across ten upgrades is in Operations.
+LOADED = """select count(distinct c.user_id) from parley.runs r join parley.conversations c on c.id = r.conversation_id
+    where c.user_id like 'load-%' and r.status = 'completed'"""
+UPGRADES = int(os.environ.get("PARLEY_UPGRADES", 1))
+
+
+def test_a_load_goes_on_across_an_upgrade(database, tmp_path):
+    manager = Manager(tmp_path)
+    gateway = Service(database, manager, "test_upgrade_load", **SCRIPTED)
+    outcome = tmp_path / "outcome"
+    arguments = ["load", "turns", "--sockets", "20", "--warm-up", "0", "--seconds", str(4 * UPGRADES), "--verify", "20",
+                 "--content", "!tokens 20 5", "--url", gateway.socket_url, "--json", outcome]
+    load = subprocess.Popen([BENCH, *arguments], env=environment(AUTH_JWT_SECRET=gateway.secret), text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while database.value(LOADED) < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for _ in range(UPGRADES):
+            gateway.gone(gateway.upgrade())
+        said, _ = load.communicate(timeout=60 + 8 * UPGRADES)
+        assert load.returncode == 0, said
+        seen = json.loads(outcome.read_text())
+        assert seen["errors"] == {} and seen["violations"] == {} and seen["unfinishedTurns"] == 0, said
+        assert seen["socketsMovedByRestarts"] >= 20 and seen["verifiedReplies"] == 20 and seen["runsEndedUnseen"] == 0, said
+    finally:
+        load.kill()
         gateway.remove()
         manager.socket.close()

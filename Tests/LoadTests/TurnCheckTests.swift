@@ -132,6 +132,35 @@ struct TurnCheckTests {
         }
     }
 
+    @Test("another process counts its cursors anew, and no other epoch is taken")
+    func epochs() throws {
+        var check = TurnCheck()
+        _ = try Self.follow([Self.ack, Self.started, Self.finished(40)], &check).get()
+        check.epoch = FrameName("e2")
+        check.send(id: FrameName("c1"))
+        for (frame, expected) in [
+            (Self.event(#""type":"RUN_STARTED","runId":"\#(Self.run)""#, 41), TurnCheck.Violation?.some(.epoch)),
+            (Self.event(#""type":"RUN_STARTED","runId":"\#(Self.run)""#, 3, epoch: "e2"), nil),
+            (Self.event(#""type":"TEXT_MESSAGE_START","messageId":"m""#, 3, epoch: "e2"), .cursor),
+        ] {
+            if check.state == .sent { #expect(Self.take(Self.ack, &check) == nil) }
+            #expect(Self.take(frame, &check) == expected)
+        }
+    }
+
+    /// The violation that a frame shows.
+    private static func take(_ frame: String, _ check: inout TurnCheck) -> TurnCheck.Violation? {
+        Array(frame.utf8).withUnsafeBytes { bytes in
+            guard let fields = FrameFields(bytes) else { return .notJSON }
+            do throws(TurnCheck.Violation) {
+                _ = fields.type.isEmpty ? try check.ack(fields, mayBeDuplicate: false) : try check.event(fields)
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
     @Test("after a snapshot the run is told again, in full")
     func restart() throws {
         var check = TurnCheck()

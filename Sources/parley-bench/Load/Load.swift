@@ -16,6 +16,7 @@ struct Load: AsyncParsableCommand {
             storm      --streams streams, then all sockets cut at once
             mixed      idle sockets, streams, a turn now and then, and sockets being cut
 
+            A socket whose server restarts (draining, 1012) comes back when it was asked to, and goes on.
             Ends with exit code 1 when the server broke the protocol or a turn did not end. What it stored stays: the
             users load-0, load-1 … with their conversations and tasks.
 

@@ -41,6 +41,10 @@ final class LoadClient: WebSocketDelegate {
     private var lostAt: UInt64 = 0
     private var isResuming = false
     private var isVerifying = false
+    /// Nanoseconds after which to come back, since the server said that it is about to restart; nil: it did not.
+    private var returnDelay: UInt64?
+    /// Its socket is one of another process than the one that the turn under way was sent to.
+    private var hasMoved = false
 
     private var turnNumber = 0
     private var turnsInThread = 0
@@ -54,6 +58,8 @@ final class LoadClient: WebSocketDelegate {
     private var peerWaits = false
     /// In an open loop: when the next turn is to be sent.
     var nextDue: UInt64 = 0
+    /// It waits for that.
+    var isScheduled = false
 
     init(index: Int, role: Role, token: String?, run: LoadRun) {
         self.index = index
@@ -62,6 +68,8 @@ final class LoadClient: WebSocketDelegate {
         self.run = run
     }
 
+    /// Whether a turn may be sent: not to a server that said that it takes none any more.
+    var canSend: Bool { phase == .open && returnDelay == nil && !isBusy }
     var isBusy: Bool { check.state != .idle || peerWaits }
     /// Whether its last reply can be compared with what was stored.
     var canBeVerified: Bool { phase == .open && check.state == .idle && check.hasReply }
@@ -96,7 +104,8 @@ final class LoadClient: WebSocketDelegate {
     private func notOpened(_ failure: LoadDial.Failure) {
         run.measures.error(failure.name)
         run.dialEnded()
-        if case .status = failure { attempt = LoadPlan.attempts }
+        // Who was sent away by a restart has been let in before; all others are refused for good.
+        if case .status = failure, !hasMoved { attempt = LoadPlan.attempts }
         guard attempt < LoadPlan.attempts, !run.isEnding else {
             die()
             return
@@ -152,6 +161,27 @@ final class LoadClient: WebSocketDelegate {
         run.enqueue(self)
     }
 
+    /// The server restarts: comes back when it was asked to, and goes on there.
+    private func move(from before: Phase) {
+        let delay = returnDelay ?? LoadPlan.returnDelay
+        returnDelay = nil
+        hasMoved = true
+        phase = .waiting
+        isResuming = false
+        if before == .opening {
+            run.dialEnded()
+        } else {
+            lostAt = monotonicNanoseconds()
+            run.measures.moved += 1
+            run.lost()
+        }
+        if isVerifying {
+            isVerifying = false
+            run.verified()
+        }
+        _ = run.loop.schedule(after: delay) { [self] in run.enqueue(self) }
+    }
+
     func close() {
         guard let connection, phase == .open || phase == .opening else { return }
         phase = .closing
@@ -162,6 +192,10 @@ final class LoadClient: WebSocketDelegate {
         guard connection === self.connection else { return }
         self.connection = nil
         let before = phase
+        if code == .serviceRestart, before == .open || before == .opening {
+            move(from: before)
+            return
+        }
         phase = .closed
         guard before != .closing else {
             run.closed()
@@ -194,7 +228,8 @@ final class LoadClient: WebSocketDelegate {
     ///
     /// - Parameter due: when it was to be sent, from which the times count.
     func startTurn(due: UInt64? = nil) {
-        guard phase == .open, !isBusy else { return }
+        guard canSend else { return }
+        hasMoved = false
         sentAt = due ?? monotonicNanoseconds()
         tokens = 0
         turnNumber += 1
@@ -372,9 +407,15 @@ final class LoadClient: WebSocketDelegate {
         let name = fields.operation
         if name.equals("ack") {
             guard !fields.status.equals("unsubscribed") else { return }
-            if case .acknowledged = try check.ack(fields, mayBeDuplicate: wasResent), run.measures.isMeasuring {
+            guard case .acknowledged = try check.ack(fields, mayBeDuplicate: wasResent) else { return }
+            if run.measures.isMeasuring {
                 let now = run.loop.now
                 run.measures.record(\.ack, now &- min(now, sentAt))
+            }
+            if hasMoved, fields.status.equals("duplicate") {
+                // Taken by the process before, where it may have ended.
+                isResuming = true
+                sendSubscribe(after: false)
             }
         } else if name.equals("ready") {
             check.epoch = FrameName(fields.epoch)
@@ -383,12 +424,20 @@ final class LoadClient: WebSocketDelegate {
             if isVerifying { try compare(frame) } else if isResuming { check.restart() }
         } else if name.equals("subscribed") {
             subscribed(isResumed: fields.mode.equals("resumed"))
+        } else if name.equals("draining") {
+            let seconds = (try? JSON(parsing: frame))?["reconnectAfter"]?.integer ?? 1
+            returnDelay = UInt64(min(max(seconds, 0), LoadPlan.longestReturn)) * 1_000_000_000
         } else if name.equals("error") {
             refused(fields.code.text)
         }
     }
 
     private func refused(_ code: String) {
+        if returnDelay != nil, check.state == .sent, code == "unavailable" {
+            // It crossed the server's word; it is sent again to the next one.
+            run.measures.sentAgain += 1
+            return
+        }
         run.measures.error(code)
         if check.state == .sent {
             check.refused()
@@ -407,7 +456,10 @@ final class LoadClient: WebSocketDelegate {
             run.measures.resumed += 1
         } else {
             run.measures.snapshots += 1
-            if check.state == .acknowledged { check.endedUnseen() }
+            if check.state == .acknowledged {
+                check.endedUnseen()
+                run.measures.unseen += 1
+            }
         }
         if check.state == .idle { run.turnEnded(self) }
     }

@@ -28,6 +28,12 @@ struct LoadMeasures: Sendable {
     var allTurns = 0
     var resumed = 0
     var snapshots = 0
+    /// Sockets that came back to another process, because theirs was about to restart.
+    var moved = 0
+    /// Messages that the old process took no more, and the next one was sent.
+    var sentAgain = 0
+    /// Runs that had ended when their socket was back.
+    var unseen = 0
     var verified = 0
     var errors: [String: Int] = [:]
     var violations: [String: Int] = [:]

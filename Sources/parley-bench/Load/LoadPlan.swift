@@ -65,6 +65,10 @@ struct LoadPlan: Sendable {
     static let socketsPerAddress = 8_000
     /// Attempts to open a socket before it is given up.
     static let attempts = 6
+    /// Nanoseconds until a socket comes back that was closed by a restart without having been told of it.
+    static let returnDelay: UInt64 = 1_000_000_000
+    /// Seconds, whatever a server asks for.
+    static let longestReturn: Int64 = 60
     /// Nanoseconds for a socket to open.
     static let dialTimeout: UInt64 = 15_000_000_000
     /// Nanoseconds for what is under way to end after the measurement.

@@ -67,6 +67,9 @@ struct LoadReport: Encodable {
     var processes: [Process]
     var resumed: Int
     var snapshots: Int
+    var socketsMovedByRestarts: Int
+    var messagesSentAgain: Int
+    var runsEndedUnseen: Int
     var verifiedReplies: Int
     var unfinishedTurns: Int
     var storm: Storm?
@@ -107,6 +110,9 @@ struct LoadReport: Encodable {
         }
         resumed = measures.resumed
         snapshots = measures.snapshots
+        socketsMovedByRestarts = measures.moved
+        messagesSentAgain = measures.sentAgain
+        runsEndedUnseen = measures.unseen
         verifiedReplies = measures.verified
         unfinishedTurns = outcome.unfinished
         if outcome.plan.scenario == .storm {
@@ -169,6 +175,11 @@ struct LoadReport: Encodable {
         for process in processes { lines.append("  " + Self.line(process)) }
         if resumed + snapshots > 0 {
             lines.append("  sockets replaced: \(resumed) resumed, \(snapshots) with a snapshot")
+        }
+        if socketsMovedByRestarts > 0 {
+            lines.append(
+                "  the server restarted: \(socketsMovedByRestarts) times a socket went to the next process,"
+                    + " \(messagesSentAgain) messages sent again there, \(runsEndedUnseen) runs ended unseen")
         }
         if let storm {
             let seconds = storm.secondsUntilAllWereBack

@@ -203,18 +203,24 @@ final class LoadRun {
     }
 
     private func schedule(_ client: LoadClient) {
+        guard !client.isScheduled else { return }
         let now = loop.now
         if client.nextDue <= now {
             sendDue(client)
         } else {
-            _ = loop.schedule(after: client.nextDue - now) { [self] in sendDue(client) }
+            client.isScheduled = true
+            _ = loop.schedule(after: client.nextDue - now) { [self] in
+                client.isScheduled = false
+                sendDue(client)
+            }
         }
     }
 
     /// In the open loop a turn that could not be sent in time is sent as soon as it can, and its times count from when
     /// it was due: a slow answer is not hidden by the questions that were not asked meanwhile.
     private func sendDue(_ client: LoadClient) {
-        guard stage < .draining, let rate = plan.rate else { return }
+        // Who is between two processes is asked again when its socket is back.
+        guard stage < .draining, let rate = plan.rate, client.canSend else { return }
         client.startTurn(due: client.nextDue)
         client.nextDue = client.nextDue &+ UInt64(Double(clients.count) / rate * 1e9)
     }
@@ -233,7 +239,7 @@ final class LoadRun {
             endMeasurement()
             return
         }
-        guard stage < .draining, client.phase == .open, !client.isBusy else { return }
+        guard stage < .draining, client.canSend else { return }
         switch client.role {
         case .idle: break
         case .turns: plan.rate == nil ? client.startTurn() : schedule(client)

@@ -198,10 +198,12 @@ package struct TurnCheck {
             index -= 1
         }
         guard index > 0 else { throw .cursor }
-        guard number > position else { throw .cursor }
+        // Another process counts anew.
+        let named = FrameName(UnsafeRawBufferPointer(rebasing: cursor[..<index]))
+        guard named == epoch else { throw .epoch }
+        guard number > position || named != cursorEpoch else { throw .cursor }
         position = number
-        cursorEpoch = FrameName(UnsafeRawBufferPointer(rebasing: cursor[..<index]))
-        guard cursorEpoch == epoch else { throw .epoch }
+        cursorEpoch = named
     }
 
     private mutating func add(_ delta: UnsafeRawBufferPointer) {
