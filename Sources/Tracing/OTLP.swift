@@ -33,6 +33,10 @@ extension [UInt8] {
             append(#"","parentSpanId":""#)
             append(contentsOf: TraceContext.hex(parent).utf8)
         }
+        if let state = span.context.state {
+            append(#"","traceState":""#)
+            append(jsonEscaped: state)
+        }
         append(#"","flags":1,"name":"#)
         append(jsonString: span.name)
         append(#","kind":"#)

@@ -93,7 +93,7 @@ package final class Tracer: Sendable {
         let low = parent?.traceLow ?? max(random.next(), 1)
         let context = TraceContext(
             traceHigh: high, traceLow: low, span: max(random.next(), 1),
-            isSampled: sampler.samples(traceLow: low, parent: parent))
+            isSampled: sampler.samples(traceLow: low, parent: parent), state: parent?.state)
         return Span(
             self,
             Span.Record(

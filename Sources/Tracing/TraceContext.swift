@@ -4,12 +4,15 @@ package struct TraceContext: Sendable, Hashable {
     package var traceLow: UInt64
     package var span: UInt64
     package var isSampled: Bool
+    /// What the systems that the trace has come through say to one another; handed on as it is.
+    package var state: String?
 
-    package init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, isSampled: Bool) {
+    package init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, isSampled: Bool, state: String? = nil) {
         self.traceHigh = traceHigh
         self.traceLow = traceLow
         self.span = span
         self.isSampled = isSampled
+        self.state = state
     }
 
     /// Reads a `traceparent`: `00-` 32 digits `-` 16 digits `-` 2 digits, all of them lower case. A later version may
@@ -24,6 +27,29 @@ package struct TraceContext: Sendable, Hashable {
             high | low != 0, span != 0
         else { return nil }
         self.init(traceHigh: high, traceLow: low, span: span, isSampled: flags & 1 == 1)
+    }
+
+    /// Characters of a `tracestate`, and members of its list, that are handed on (section 3.3.1.5 asks for so many).
+    private static let longestState = 512
+    private static let mostMembers = 32
+
+    /// A `tracestate` as it may be handed on: a list of `key=value` in visible ASCII. `nil` for anything else, and for one that
+    /// is longer: that is dropped whole, and the trace goes on.
+    package static func state(_ text: String) -> String? {
+        guard text.utf8.count <= longestState, text.utf8.allSatisfy({ 0x20...0x7E ~= $0 || $0 == 0x09 }) else {
+            return nil
+        }
+        var members: [Substring] = []
+        for part in text.split(separator: ",") {
+            let member = part.drop { $0 == " " || $0 == "\t" }
+            guard let last = member.lastIndex(where: { $0 != " " && $0 != "\t" }) else { continue }
+            let trimmed = member[...last]
+            guard let equals = trimmed.firstIndex(of: "="), equals > trimmed.startIndex,
+                !trimmed[..<equals].contains(" ")
+            else { return nil }
+            members.append(trimmed)
+        }
+        return members.isEmpty || members.count > mostMembers ? nil : members.joined(separator: ",")
     }
 
     package var traceparent: String {

@@ -37,6 +37,22 @@ import Tracing
     }
 
     @Test(
+        "a tracestate is handed on as it is, or not at all",
+        arguments: [
+            ("congo=t61rcWkgMzE", "congo=t61rcWkgMzE"), ("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", nil),
+            (" a=1 ,\tb@c=2=3, ,", "a=1,b@c=2=3"), ("", ""), (",", ""), ("a", ""), ("=1", ""), ("a b=1", ""),
+            ("a=é", ""),
+            ("a=1\r\nx: y", ""), ("a=\(String(repeating: "x", count: 600))", ""),
+            ((0..<33).map { "k\($0)=v" }.joined(separator: ","), ""),
+            ((0..<32).map { "k\($0)=v" }.joined(separator: ","), nil),
+        ] as [(String, String?)])
+    func states(text: String, expected: String?) {
+        // nil: as it came; empty: dropped.
+        let wanted = expected ?? text
+        #expect(TraceContext.state(text) == (wanted.isEmpty ? nil : wanted))
+    }
+
+    @Test(
         "which traces are recorded",
         arguments: [
             ("always_on", nil, false, true), ("always_off", nil, true, false),

@@ -138,7 +138,7 @@ def test_a_turn_and_its_parts(traced, collector, upstream, user):
     gateway = traced(AGENT="chat-completions", AGENT_BASE_URL=upstream.url, AGENT_API_KEY=KEY, AGENT_MODEL="m",
                      OTEL_SERVICE_NAME="chat", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=te%20st,service.name=x",
                      OTEL_EXPORTER_OTLP_HEADERS="x-key=a%20b")
-    with gateway.connect(user, headers={"traceparent": PARENT}) as chat:
+    with gateway.connect(user, headers={"traceparent": PARENT, "tracestate": "congo=t61, rojo=0f"}) as chat:
         turn = chat.turn("please remember this marker")
     spans = collector.wait(has_turn)
     by_name = {}
@@ -161,11 +161,24 @@ def test_a_turn_and_its_parts(traced, collector, upstream, user):
     # The upstream goes on with the trace.
     given = [head["traceparent"] for head in upstream.heads]
     assert given == [f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01" for span in by_name["agent step"]]
+    assert {head["tracestate"] for head in upstream.heads} == {"congo=t61,rojo=0f"} == {span.trace_state for span in spans}
     path, headers, body, _ = collector.requests[0]
     assert path == "/v1/traces" and headers["x-key"] == "a b" and headers["Content-Type"] == "application/json"
     resource = {each.key: each.value.string_value for each in collector.messages()[0].resource_spans[0].resource.attributes}
     assert resource["service.name"] == "chat" and resource["deployment.environment.name"] == "te st"
     assert not [body for _, _, body, _ in collector.requests if b"marker" in body], "contents are nobody's business"
+
+
+def test_an_answer_that_is_asked_for_again(traced, collector, user):
+    gateway = traced()
+    with gateway.connect(user) as chat:
+        turn = chat.turn("add milk")
+        chat.post(op="regenerate", id="again", threadId=turn.thread, messageId=turn.message)
+        spans = collector.wait(lambda spans: len([span for span in spans if span.name == "turn"]) == 2)
+    first, second = [span for span in spans if span.name == "turn"]
+    assert "parley.begins" not in attributes(first) and attributes(second)["parley.begins"] == "regenerated"
+    parts = {span.name for span in spans if span.parent_span_id == second.span_id}
+    assert {"accept", "end"} <= parts
 
 
 def test_a_turn_over_http(traced, collector, user):

@@ -24,7 +24,10 @@ package final class HTTPAgentTransport: AgentTransport {
     ) -> any AgentStream {
         let bridge = UpstreamBridge(receiver)
         var request = HTTPClientRequest(.post, url, headers: headers, body: body)
-        if let trace { request.headers.append(("traceparent", trace.traceparent)) }
+        if let trace {
+            request.headers.append(("traceparent", trace.traceparent))
+            if let state = trace.state { request.headers.append(("tracestate", state)) }
+        }
         bridge.call = upstream.stream(
             request, user: user, conversation: conversation.high ^ conversation.low, bridge)
         return bridge

@@ -339,7 +339,9 @@ final class ConversationDriver: FeedOwner {
                 userID: userID, threadID: id, kind: kind, clientID: turn.clientID, runID: turn.runID,
                 startsNow: startsNow)
             new.waits = turn.waits
+            let span = turn.trace?.start("accept")
             return environment.store.branch(new) { [self] outcome in
+                if let span { Self.end(span, of: turn, outcome) }
                 var isHeld = false
                 if case .stored(.accepted(_, let question, _, _)) = outcome { stored = max(stored, question.position) }
                 if case .stored(.duplicate(id, _, let runID, _)) = outcome {
@@ -371,16 +373,24 @@ final class ConversationDriver: FeedOwner {
     private static func end(_ span: Span, of turn: Turn, _ outcome: StoreWrite<Acceptance>) {
         switch outcome {
         case .stored(.accepted): span.end()
-        case .stored(.duplicate):
-            span.end()
-            turn.trace?.end()
-        case .stored:
-            span.end(failure: "refused")
-            turn.trace?.end(failure: "refused")
-        case .fenced, .failed:
-            span.end(failure: "not_stored")
-            turn.trace?.end(failure: "not_stored")
+        case .stored(.duplicate): end(span, andOf: turn, failure: nil)
+        case .stored: end(span, andOf: turn, failure: "refused")
+        case .fenced, .failed: end(span, andOf: turn, failure: "not_stored")
         }
+    }
+
+    private static func end(_ span: Span, of turn: Turn, _ outcome: StoreWrite<BranchAcceptance>) {
+        switch outcome {
+        case .stored(.accepted): span.end()
+        case .stored(.duplicate): end(span, andOf: turn, failure: nil)
+        case .stored: end(span, andOf: turn, failure: "refused")
+        case .fenced, .failed: end(span, andOf: turn, failure: "not_stored")
+        }
+    }
+
+    private static func end(_ span: Span, andOf turn: Turn, failure: String?) {
+        span.end(failure: failure)
+        turn.trace?.end(failure: failure)
     }
 
     private func end(_ runID: Identifier, next: Identifier?) {
@@ -518,6 +528,7 @@ final class ConversationDriver: FeedOwner {
             }
         }
         var turn = Turn(message: question, runID: runID, clientID: nil, resuming: resumption)
+        turn.trace = environment.span(ofTurn: runID, in: id, begins: "resumed")
         turn.position = question.position
         turn.standing = .placed
         handle(.resumed(.stored(.resumed(turn))))

@@ -48,6 +48,21 @@ package protocol SessionEnvironment: AnyObject {
 
 extension SessionEnvironment {
     package var tracer: Tracer? { nil }
+
+    /// Of a turn that begins now, where it is traced.
+    ///
+    /// - Parameter begins: how it comes, where it was not sent.
+    func span(
+        ofTurn run: Identifier, in thread: Identifier, under parent: TraceContext? = nil, begins: String? = nil
+    ) -> Span? {
+        guard let tracer else { return nil }
+        let span = tracer.start("turn", parent: parent)
+        span.set("parley.thread", .text("\(thread)"))
+        span.set("parley.run", .text("\(run)"))
+        if let begins { span.set("parley.begins", .text(begins)) }
+        return span
+    }
+
     package var nowNanoseconds: UInt64 { nowMilliseconds &* 1_000_000 }
     package func admitMessage(of userID: String) -> Int? { nil }
     package func admitCreation(by userID: String) -> Int? { nil }

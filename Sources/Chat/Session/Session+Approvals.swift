@@ -67,6 +67,7 @@ extension Session {
         guard let conversation = try? open(threadID), !conversation.holds(runID) else { return }
         conversation.isFound()
         var turn = Turn(message: message, runID: runID, clientID: nil, resuming: resumption)
+        turn.trace = environment.span(ofTurn: runID, in: threadID, begins: "recovered")
         turn.position = message.position
         turn.standing = isRunning ? .placed : .waiting(isAsked: false)
         conversation.handle(.adopt(turn))

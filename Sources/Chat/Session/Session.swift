@@ -204,12 +204,9 @@ package final class Session {
             message: message, runID: environment.makeIdentifier(), clientID: answer.id, branch: branch?(message.id),
             answers: [answer])
         turn.receivedAt = environment.nowNanoseconds
-        if let tracer = environment.tracer {
-            let span = tracer.start("turn", parent: answer.client?.trace)
-            span.set("parley.thread", .text("\(conversation.id)"))
-            span.set("parley.run", .text("\(turn.runID)"))
-            turn.trace = span
-        }
+        let isAnew = if case .answer? = turn.branch { true } else { false }
+        turn.trace = environment.span(
+            ofTurn: turn.runID, in: conversation.id, under: answer.client?.trace, begins: isAnew ? "regenerated" : nil)
         turn.expectsAnswer = expectsAnswer
         if let key = answer.id {
             pending[ExactString(key)] = PendingSend(threadID: conversation.id, runID: turn.runID)
@@ -265,6 +262,7 @@ package final class Session {
         guard let conversation = try? open(threadID), !conversation.holds(runID) else { return }
         conversation.isFound()
         var turn = Turn(message: message, runID: runID, clientID: nil)
+        turn.trace = environment.span(ofTurn: runID, in: threadID, begins: "recovered")
         turn.position = message.position
         turn.standing = isRunning ? .placed : .waiting(isAsked: false)
         conversation.handle(.adopt(turn))

@@ -125,7 +125,8 @@ final class GatewayHandler: HTTPHandler {
     ) {
         // A second try is the same request; and who looks whether somebody is there looks often.
         guard responder.trace == nil, !["/healthz", "/readyz", "/metrics"].contains(endpoint.pattern) else { return }
-        let parent = request.headers["traceparent"].flatMap { TraceContext(traceparent: $0) }
+        var parent = request.headers["traceparent"].flatMap { TraceContext(traceparent: $0) }
+        parent?.state = request.headers["tracestate"].flatMap { TraceContext.state($0) }
         let span = tracer.start("\(endpoint.methodName) \(endpoint.pattern)", .server, parent: parent)
         span.set("http.request.method", .text(endpoint.methodName))
         span.set("http.route", .text(endpoint.pattern))
