@@ -14,7 +14,9 @@ package struct SettingSources {
     /// - Throws: `ExitError` when the file can't be read, or has a key that no setting has.
     package init(file: String?, flags: [String: String] = [:]) async throws {
         let environment = ProcessInfo.processInfo.environment
-        suspicions = environment.keys.sorted().compactMap(Setting.suspicion(ofVariable:))
+        suspicions = environment.sorted { $0.key < $1.key }.compactMap {
+            Setting.suspicion(ofVariable: $0.key) ?? Setting.suspicion(ofValue: $0.value, of: $0.key)
+        }
         var sources: [(String, any ConfigProvider)] = [
             (
                 "flag",

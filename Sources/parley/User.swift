@@ -28,9 +28,15 @@ struct User: AsyncParsableCommand {
                 handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
             }
             let target = handle
+            var lines = 0
             try await reporting {
-                try await maintenance.exportUser(user) { try target.write(contentsOf: Data($0)) }
+                try await maintenance.exportUser(user) { piece in
+                    lines += piece.count { $0 == UInt8(ascii: "\n") }
+                    try target.write(contentsOf: Data(piece))
+                }
             }
+            // The end alone is nobody's: a name that was mistyped must not pass for a backup.
+            guard lines > 1 else { throw ExitError(.usage, "there is no user \(user)") }
         }
     }
 

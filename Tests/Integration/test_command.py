@@ -123,6 +123,19 @@ def test_before_the_schema_is_there(admin_url, arguments):
         database.remove()
 
 
+@pytest.mark.parametrize("value, words", [
+    ('"{}"', "quotation marks"), ("'{}'", "quotation marks"), ("{}\n", "white space"), (" {}", "white space"), ('"{}', None)])
+def test_what_is_left_around_a_value(value, words):
+    answer = command("config", "check", DATABASE_URL="postgresql:///x", AUTH_JWT_SECRET=value.format("x" * 40))
+    assert answer.returncode == 0
+    assert answer.stderr == (f"parley: warning: AUTH_JWT_SECRET has {words} around it, which the value then has too\n" if words else "")
+
+
+def test_nobody_is_exported(database, tmp_path):
+    answer = command("user", "export", "--user", "nobody-of-that-name", DATABASE_URL=database.url)
+    assert answer.returncode == 64 and "there is no user nobody-of-that-name" in answer.stderr
+
+
 def test_the_bench_is_told_the_same_way():
     answer = bench("laod")
     assert answer.returncode == 64 and "is parley-bench load meant" in answer.stderr

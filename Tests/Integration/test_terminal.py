@@ -186,7 +186,7 @@ def test_the_first_failure_ends_a_pipe(gateway, user):
 
 
 @pytest.mark.parametrize("arguments, code, words", [
-    (["--user", ""], 64, "1 to 255"), (["--token", "x.y.z"], 69, "HTTP 401"), ([], 64, "--user"), (["--user", "a", "--url", "nonsense"], 64, "no URL"),
+    (["--user", ""], 64, "1 to 255"), (["--token", "x.y.z"], 69, "(HTTP 401): AUTH_JWT_SECRET must be the gateway's own"), ([], 64, "--user"), (["--user", "a", "--url", "nonsense"], 64, "no URL"),
     (["--user", "a", "--url", "http://127.0.0.1:1"], 69, "can't be reached")])
 def test_a_chat_that_cannot_be(gateway, arguments, code, words):
     answer = piped(gateway, "hello\n", *arguments)

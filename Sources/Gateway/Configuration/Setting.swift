@@ -69,6 +69,17 @@ package struct Setting: Sendable {
         return "\(file): no setting is named \(key)\(hint) (parley config list)"
     }
 
+    /// What is to be said of a setting's value that has quotation marks or white space around it: a file of `NAME="value"` lines
+    /// that was read by what takes lines as they are (`docker --env-file`), or a secret made of a file with its last newline.
+    package static func suspicion(ofValue value: String, of name: String) -> String? {
+        guard let first = value.utf8.first, let last = value.utf8.last, all.contains(where: { $0.name == name }) else {
+            return nil
+        }
+        let isQuoted = value.utf8.count > 1 && first == last && (first == 0x22 || first == 0x27)
+        guard isQuoted || first <= 0x20 || last <= 0x20 else { return nil }
+        return "\(name) has \(isQuoted ? "quotation marks" : "white space") around it, which the value then has too"
+    }
+
     /// What is to be said of a variable of the environment that is one slip away from a setting's name, or is one
     /// behind `PARLEY_`, as other programs name theirs; nil for all else, which are somebody else's.
     package static func suspicion(ofVariable name: String) -> String? {

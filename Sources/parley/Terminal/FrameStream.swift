@@ -159,7 +159,8 @@ final class FrameStream: HTTPClientReceiver {
         if status == 200 || wasOpen && (status == 503 || status == 429) { return again() }
         guard !isOver else { return }
         let said = (try? JSON(parsing: problem))?["error"]?["message"]?.string
-        end("\(said ?? "the gateway answered") (HTTP \(status))")
+        let hint = status == 401 ? ": AUTH_JWT_SECRET must be the gateway's own, or --token one that it takes" : ""
+        end("\(said ?? "the gateway answered") (HTTP \(status))\(hint)")
     }
 
     func exchange(_ exchange: HTTPExchange, failed failure: HTTPClientFailure) {
