@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from kit import TOP
+from kit.figures import figures
 from kit.gateway import command
 
 OBJECTS = [item for path in sorted((TOP / "deploy" / "kubernetes").glob("*.yaml"))
@@ -49,6 +50,16 @@ def test_probes_ask_for_what_there_is(gateway):
     container = BY_KIND["Deployment"]["spec"]["template"]["spec"]["containers"][0]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert gateway.get(container[probe]["httpGet"]["path"])[0] == 200
+
+
+def test_more_gateways_for_a_figure_that_there_is(gateway):
+    spec = BY_KIND["HorizontalPodAutoscaler"]["spec"]
+    target, deployment = spec["scaleTargetRef"], BY_KIND["Deployment"]
+    assert (target["apiVersion"], target["name"]) == (deployment["apiVersion"], deployment["metadata"]["name"])
+    [metric] = spec["metrics"]
+    assert metric["pods"]["metric"]["name"] in {name for name, _ in figures(gateway)}
+    most = json.loads(next(line for line in command("config", "list", "--json").stdout.splitlines() if '"MAX_SOCKETS"' in line))
+    assert int(metric["pods"]["target"]["averageValue"]) * 2 < int(most["value"])
 
 
 def test_all_select_the_same_pods():
