@@ -13,6 +13,7 @@ import time
 import psycopg
 import pytest
 
+from kit import TOP
 from kit.chat import PATIENCE
 from kit.gateway import BENCH, BINARY, RESULTS, Gateway, environment
 from kit.processes import Process
@@ -168,6 +169,32 @@ def test_a_program_that_does_not_come_up_changes_nothing(database, tmp_path, use
         gateway.ready_status(200)
     finally:
         lock.close()
+        gateway.remove()
+        manager.socket.close()
+
+
+def test_a_stop_reaches_the_process_before_too(database, tmp_path, user):
+    assert "\nKillMode=control-group\n" in (TOP / "deploy" / "systemd" / "parley.service").read_text()
+    manager = Manager(tmp_path)
+    gateway = Service(database, manager, "test_upgrade_stopped", **SCRIPTED | {"SCRIPTED_TOKENS": 2000})
+    try:
+        with gateway.connect(user) as chat:
+            ack = chat.send("go")
+            chat.until({"type": "TEXT_MESSAGE_CONTENT"})
+            old = gateway.upgrade()
+            chat.until({"op": "draining"})
+            # What comes within a second of the first wish is the same wish.
+            deadline = time.monotonic() + PATIENCE
+            while database.run_status(ack["runId"]) == "running":
+                assert time.monotonic() < deadline
+                os.kill(old, signal.SIGTERM)
+                time.sleep(0.1)
+            assert chat.end_of(ack["runId"])["code"] == "interrupted"
+            text = "".join(event["delta"] for event in chat.events() if event["type"] == "TEXT_MESSAGE_CONTENT")
+        gateway.gone(old)
+        [(_, _, stored, _)] = [row for row in database.messages(ack["threadId"]) if row[1] == "assistant"]
+        assert stored == text
+    finally:
         gateway.remove()
         manager.socket.close()
 
