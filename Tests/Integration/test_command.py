@@ -131,8 +131,8 @@ def test_what_is_left_around_a_value(value, words):
     assert answer.stderr == (f"parley: warning: AUTH_JWT_SECRET has {words} around it, which the value then has too\n" if words else "")
 
 
-def test_nobody_is_exported(database, tmp_path):
-    answer = command("user", "export", "--user", "nobody-of-that-name", DATABASE_URL=database.url)
+def test_nobody_is_exported(gateway):
+    answer = command("user", "export", "--user", "nobody-of-that-name", **gateway.settings)
     assert answer.returncode == 64 and "there is no user nobody-of-that-name" in answer.stderr
 
 
