@@ -37,6 +37,21 @@ def test_subscribed_is_behind_a_long_reply_that_is_resumed(connect, database):
     assert second.so_far() == []
 
 
+@pytest.mark.parametrize("by", ["http", "socket"])
+def test_who_is_subscribed_where_nothing_was_under_way_hears_of_what_comes(gateway, connect, user, by):
+    first, second, api = connect(), connect(), Api(gateway, user)
+    thread = api("POST", f"/api/users/{user}/conversations", {"title": "here"}, 201)["id"]
+    for socket in (first, second):
+        socket.subscribe(thread)
+    if by == "http":
+        run = api("POST", f"/api/conversations/{thread}/messages", {"content": "go"}, 202)["run_id"]
+    else:
+        run = second.turn("go", thread=thread).run
+    for socket in (first, second):
+        assert socket.end_of(run)["outcome"] == {"type": "success"}
+        assert whole_run(socket.events(thread, run))
+
+
 def test_subscribed_is_behind_a_long_run_that_a_snapshot_is_followed_by(connect, database, user):
     first, second = connect(), connect()
     ack = first.send("!text hello")

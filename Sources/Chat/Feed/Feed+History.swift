@@ -73,13 +73,15 @@ extension Feed {
 
     private func deliver(_ page: MessagePage, _ open: [Approval], to reader: Reader) {
         owner?.isFound()
+        if let client = reader.answer.client {
+            // A run that has begun since has answered.
+            deliver(
+                page, to: client, id: reader.answer.id, from: reader.start, owed: reader.catchUps,
+                interrupts: run == nil ? open : [])
+            watchOthers(page.messages)
+        }
+        // Behind the subscription: a conversation that nobody uses is let go with what it is told.
         owner?.asks(open)
-        guard let client = reader.answer.client else { return }
-        // A run that has begun since has answered.
-        deliver(
-            page, to: client, id: reader.answer.id, from: reader.start, owed: reader.catchUps,
-            interrupts: run == nil ? open : [])
-        watchOthers(page.messages)
     }
 
     /// The conversation may wait for a person: what is asked goes with the history.
