@@ -111,8 +111,8 @@ class Broken:
         while len(body) < length:
             body += connection.recv(65536) or exit_thread()
         body = json.loads(body)
-        content = json.dumps([m for m in body["messages"] if m["role"] == "user"][-1]["content"])
-        seed, turn = MARK.findall(content)[-1]
+        # Results may be told as a user's words, to a server that was found not to take them otherwise.
+        seed, turn = MARK.findall(json.dumps([m["content"] for m in body["messages"] if m["role"] == "user"]))[-1]
         with self._lock:
             number = self.counts[seed, turn] = self.counts.get((seed, turn), 0) + 1
         rng = random.Random(f"{seed}.{turn}.{number}")
@@ -187,7 +187,10 @@ def test_random_upstreams(database, kind):
                 end = turn.end["type"] if turn.end["type"] == "RUN_FINISHED" else turn.end["code"]
                 assert end == "RUN_FINISHED" or end in CODES, f"seed {seed}.{number}: {turn.end}"
                 rows = database.rows("select content from messages where run_id = %s and role = 'assistant' order by position", turn.run)
-                assert "".join(content for content, in rows) == turn.text, f"seed {seed}.{number}"
+                stored = "".join(content for content, in rows)
+                # What was shown before a closing tag that has no opening one was a thought, and is not kept.
+                was_thought = stored and turn.text.endswith(stored)
+                assert stored == turn.text or was_thought, f"seed {seed}.{number}: {stored!r} of {turn.text!r}"
                 ends.append(end)
             turn = chat.turn(f"is all well? #{seed}.good", thread=thread, timeout=LIMIT)
             assert turn.end["type"] == "RUN_FINISHED" and turn.text, f"seed {seed}: {ends}, and then {turn.end}"

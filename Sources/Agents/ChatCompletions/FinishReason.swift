@@ -2,25 +2,33 @@
 /// failed, and a call in it is not carried out.
 enum FinishReason {
     static func ending(_ reason: String) -> ChatCompletionsAssembler.Ending {
-        let word = reason.lowercased()
+        let word = plain(reason)
         if complete.contains(word) { return .complete }
         if cut.contains(word) { return .cut }
         if filtered.contains(word) { return .filtered }
         return .failed
     }
 
+    /// One spelling of `tool_calls`, `tool-calls`, `toolCalls` and `FINISH_REASON_TOOL_CALLS`: letters alone, in lower case,
+    /// without the name of the member.
+    private static func plain(_ reason: String) -> String {
+        let letters = reason.lowercased().filter { !separators.contains($0) }
+        return letters.hasPrefix(member) && letters != member ? String(letters.dropFirst(member.count)) : letters
+    }
+
+    private static let separators: Set<Character> = ["_", "-", ".", " "]
+    private static let member = "finishreason"
+
     private static let complete: Set<String> = [
-        "stop", "tool_calls", "function_call", "tool_call", "tool_use", "end_turn", "eos", "eos_token", "stop_sequence",
-        "stop_token", "complete", "completed", "done", "finish", "finished", "finish_reason_stop", "normal", "success",
-        "end", "eot", "im_end",
+        "stop", "toolcalls", "functioncall", "toolcall", "tooluse", "endturn", "eos", "eostoken", "stopsequence",
+        "stoptoken", "complete", "completed", "done", "finish", "finished", "normal", "success", "end", "eot", "imend",
     ]
     private static let cut: Set<String> = [
-        "length", "max_tokens", "model_length", "max_output_tokens", "max_completion_tokens", "token_limit",
-        "truncated",
-        "max_length", "context_length", "incomplete",
+        "length", "maxtokens", "modellength", "maxoutputtokens", "maxcompletiontokens", "tokenlimit", "truncated",
+        "maxlength", "contextlength", "incomplete",
     ]
     private static let filtered: Set<String> = [
-        "content_filter", "content_filtered", "safety", "recitation", "blocklist", "prohibited_content", "spii",
-        "sensitive", "refusal", "blocked", "moderation", "guardrail", "guardrail_intervened", "image_safety",
+        "contentfilter", "contentfiltered", "safety", "recitation", "blocklist", "prohibitedcontent", "spii",
+        "sensitive", "refusal", "blocked", "moderation", "guardrail", "guardrailintervened", "imagesafety",
     ]
 }

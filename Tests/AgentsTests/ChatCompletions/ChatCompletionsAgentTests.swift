@@ -203,7 +203,10 @@ import Testing
 
     @Test(arguments: [
         ("length", "upstream_truncated"), ("MAX_TOKENS", "upstream_truncated"), ("content_filter", "content_filtered"),
-        ("error", "upstream_error"), ("malformed_function_call", "upstream_error"), ("abort", "upstream_error"),
+        ("FINISH_REASON_MAX_TOKENS", "upstream_truncated"), ("maxTokens", "upstream_truncated"),
+        ("content-filter", "content_filtered"), ("FinishReason.SAFETY", "content_filtered"),
+        ("finish_reason", "upstream_error"), ("error", "upstream_error"), ("malformed_function_call", "upstream_error"),
+        ("abort", "upstream_error"),
     ])
     func anAnswerThatWasStopped(_ row: (reason: String, code: String)) throws {
         _ = start()
