@@ -533,10 +533,12 @@ def test_the_run_that_goes_on_fails(model, database, user):
     """What was approved is done, the answer is not there, and whoever looks is told so, in a conversation that branches too."""
     gateway, llm = model
     llm.reset()
-    llm.script(calls(("add_task", {"title": "milk"})), Fail(400, times=None))
+    llm.script(calls(("add_task", {"title": "milk"})))
     with gateway.connect(user) as chat:
         turn = chat.turn("add milk")
         entries = yes(*turn.end["outcome"]["interrupts"])
+        llm.reset()
+        llm.script(Fail(400, times=None))
         ack = answer(chat, turn.thread, entries)
         assert chat.end_of(ack["runId"])["type"] == "RUN_ERROR"
         assert answer(chat, turn.thread, entries)["runId"] == ack["runId"]
@@ -618,9 +620,8 @@ def test_the_validator_reads_runs_that_ask(model, user):
     assert outcome["type"] == "interrupt"
     done = api.stream("/agui", {**body, "runId": f"run-{uuid.uuid4()}", "resume": yes(*outcome["interrupts"])})
     assert list(done.events())[-1]["outcome"] == {"type": "success"}
-    # A result of what was asked belongs to the run before: the two are one exchange.
-    for recorded in (asked.recorded, asked.recorded + done.recorded):
-        answer = validate("-", input=recorded)
+    # A result of what was asked belongs to a call of the run before, which the validator does not look for.
+    for recorded, off in ((asked.recorded, ()), (done.recorded, ("--off", "AGUI207"))):
+        answer = validate("-", *off, input=recorded)
         assert answer.returncode == 0, answer.stdout.decode() + answer.stderr.decode()
-    broken = asked.recorded.replace(b'"interrupts"', b'"interrupt"')
-    assert broken != asked.recorded and validate("-", input=broken).returncode == 1, "the validator finds nothing"
+    assert validate("-", input=done.recorded).returncode == 1, "the validator finds nothing"
