@@ -27,7 +27,8 @@ PROMETHEUS = ("sum ",)
 NAMES = re.compile(r"[A-Za-z_…-]+(/[a-z]*)?|/[a-z/]+|[A-Z_]+=\S+|deploy/\S+|vacuum full|sudo parleyctl")
 WORDS = {"database away", "database silent", "database read-only", "database out of resources", "key set", "cannot listen on",
          "may not become the role parley_gateway", "open files is too low", "open files leaves room for",
-         "a statement was refused", "No space left on device", "permission denied", "is expired"}
+         "a statement was refused", "No space left on device", "permission denied", "is expired",
+         "database rights missing", "the cluster's servers are away"}
 COMMANDS = FENCED + [span for span in SPANS if span.startswith(SHELL)]
 
 
