@@ -543,12 +543,50 @@ export interface User {
   last_seen_at: Time;
 }
 
+/** What a run asked of the person, and what the person said to it. */
+export interface ApprovalLine {
+  type: "approval";
+  id: Id;
+  conversation_id: Id;
+  run_id: Id;
+  ordinal: number;
+  tool: string | null;
+  call_id: string | null;
+  status: string;
+  decided_at: Time | null;
+  decided_by: string | null;
+  reason: string | null;
+  correction: unknown;
+  payload: unknown;
+  created_at: Time;
+  expires_at: Time;
+  parameters: unknown;
+  interrupt: unknown;
+}
+
+/** What the person thinks of an answer. */
+export interface FeedbackLine {
+  type: "feedback";
+  message_id: Id;
+  conversation_id: Id;
+  user_id: string;
+  rating: "up" | "down";
+  comment: string | null;
+  created_at: Time;
+  updated_at: Time;
+}
+
 /** A line of an export. */
 export type ExportLine =
   | ({ type: "user" } & User)
   | ({ type: "conversation"; head_run_id: Id | null } & Conversation)
   | ({ type: "message"; client_id: string | null; parent_run_id: Id | null } & Omit<Message, "parent_id" | "siblings">)
-  | ({ type: "run" } & Run)
+  | ({ type: "run"; parent_run_id: Id | null; resumed_run_id: Id | null } & Omit<Run, "user_message_id"> & {
+        /** None: nobody asked, as of a reminder. */
+        user_message_id: Id | null;
+      })
+  | ApprovalLine
+  | FeedbackLine
   | ({ type: "operation" } & Operation)
   | ({ type: "task" } & Task)
   | { type: "end"; lines: number };
