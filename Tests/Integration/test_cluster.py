@@ -37,6 +37,13 @@ def text_of(socket, thread, run):
     return "".join(e["delta"] for e in socket.events(thread, run) if e["type"] == "TEXT_MESSAGE_CONTENT")
 
 
+def answered(socket, id):
+    """The answer to a frame that was posted, whether it came already or is to come: before what else is told, or behind."""
+    def is_it(frame):
+        return frame.get("id") == id
+    return next(filter(is_it, socket.frames), None) or socket.until(is_it)
+
+
 def asked(database, thread):
     return [content for _, role, content, _ in database.messages(thread) if role == "user"]
 
@@ -181,7 +188,7 @@ def test_its_gateway_is_killed(cluster, sockets, database):
             snapshot = socket.until({"op": "snapshot"})
             [question] = [m for m in snapshot["messages"] if m["role"] == "user"][:1]
             assert question["metadata"]["parley"]["run"]["code"] == "interrupted"
-        answer = second.until(lambda frame: frame.get("id") == "after")
+        answer = answered(second, "after")
         assert answer["op"] == "ack"
         assert second.end_of(answer["runId"])["outcome"] == {"type": "success"}
         assert asked(database, thread) == ["!tokens 1000 10", "after"]
@@ -201,7 +208,7 @@ def test_its_gateway_stops(cluster, sockets, database):
         assert first.closed() == 1012
         second.post(op="send", id="after", threadId=thread, content="after")
         assert second.end_of(ack["runId"])["outcome"] == {"type": "success"}
-        answer = second.until(lambda frame: frame.get("id") == "after")
+        answer = answered(second, "after")
         assert answer["op"] == "ack", answer
         assert second.end_of(answer["runId"])["outcome"] == {"type": "success"}
         assert not [frame for frame in second.frames if frame.get("op") == "draining"]
