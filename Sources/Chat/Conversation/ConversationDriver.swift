@@ -29,9 +29,9 @@ final class ConversationDriver: FeedOwner {
     /// It is this user's: the database has said so.
     private(set) var isKnown = false
     private var whenStopped: [() -> Void] = []
-    /// What stores the messages that nobody asked for, by their keys.
     /// When what is open ends to be, microseconds since 1970.
     private var expiresAt = Int64.max
+    /// What stores the messages that nobody asked for, by their keys.
     private var storing: [Int64: (@escaping (UnaskedOutcome) -> Void) -> Void] = [:]
     @exclusivity(unchecked) private var counted = (waiting: 0, running: 0)
 
